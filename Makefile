@@ -1,0 +1,63 @@
+# The first target is the default one, so `make` alone prints the list of commands.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PYTEST_ARGS ?=
+PYTEST := $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lint unit integration scenarios acceptance fmt clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
+
+setup: $(STAMP) ## virtual environment with the pinned packages, in .venv
+
+$(STAMP): requirements.txt requirements-dev.txt pyproject.toml
+	@command -v "$(PYTHON)" >/dev/null 2>&1 || { \
+		echo "There is no $(PYTHON) here. Install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "pgtide needs Python 3.11 or newer; $(PYTHON) is $$("$(PYTHON)" -V 2>&1). Name a newer one: make PYTHON=python3.12" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import venv, ensurepip' 2>/dev/null || { \
+		echo "$(PYTHON) has no venv module. Install it (Debian, Ubuntu: the package python3-venv) and run make again." >&2; exit 1; }
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
+	@echo "Installing the pinned packages into $(VENV) (one to two minutes the first time) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+# KEEP=1 leaves the demo's server running; KEEP=0 is the same as nothing.
+demo: setup ## one migration end to end on the embedded server, under load, killed once on the way (KEEP=1 leaves it running)
+	@$(BIN)/pgtide demo $(if $(filter-out 0,$(KEEP)),--keep)
+
+test: check ## everything CI runs: check, then every test
+	$(PYTEST) $(PYTEST_ARGS) tests
+
+check: lint ## ruff, types, layers, sizes, names (seconds)
+	$(PYTEST) $(PYTEST_ARGS) tests/architecture
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+unit: setup ## the unit ring (seconds)
+	$(PYTEST) $(PYTEST_ARGS) tests/unit
+
+integration: setup ## the ring that needs a server
+	$(PYTEST) $(PYTEST_ARGS) tests/integration
+
+scenarios: setup ## whole migrations under load, killed and resumed
+	$(PYTEST) $(PYTEST_ARGS) tests/scenarios
+
+acceptance: setup ## the command as a person types it
+	$(PYTEST) $(PYTEST_ARGS) tests/acceptance
+
+fmt: setup ## format, and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## remove the virtual environment, the build's files and the caches
+	rm -rf $(VENV) build dist pgtide.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""The `pgtide` command: parses, calls a flow or a use case, prints."""

@@ -1,0 +1,1 @@
+"""Prefect flows: the phases of a migration, in order."""

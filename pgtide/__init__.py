@@ -1,0 +1,11 @@
+"""pgtide changes a live PostgreSQL database without stopping the application.
+
+The engine's public names.
+"""
+
+from pgtide.changes.add_column import AddColumn
+from pgtide.changes.index import Index
+from pgtide.changes.replace_column import ReplaceColumn
+from pgtide.model.migration import Migration
+
+__all__ = ["AddColumn", "Index", "Migration", "ReplaceColumn"]

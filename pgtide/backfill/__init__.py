@@ -1,0 +1,1 @@
+"""How a big table is walked: slices of blocks, passes over a slice, batches of a pass."""

@@ -1,0 +1,52 @@
+"""The statements of a batch: the plan's expressions over a range of blocks."""
+
+from typing import Final
+
+from pgtide.backfill.batch import Work
+from pgtide.changes.archive_trigger import ON_CONFLICT
+from pgtide.ledger.lease import Lease
+from pgtide.model.plan import ArchiveSql, BackfillSql, Plan
+from pgtide.postgres.ddl import fill, literal, relation
+
+# A range of tuple ids reads just its blocks, gaps in keys cost nothing (PostgreSQL 14 and later).
+_FROM: Final = "t.ctid >= %(low)s::tid"
+_BELOW: Final = " AND t.ctid < %(high)s::tid"
+_SHARE: Final = " AND (pg_catalog.hashtid(t.ctid) & %(mask)s) = %(share)s"
+
+
+def filling(plan: Plan, backfill: BackfillSql) -> Work:
+    """Return the statements that bring rows in step.
+
+    They read the source columns of the row they write.
+
+    No subquery, no join: under READ COMMITTED a row that changed meanwhile is read again (findings
+    3, traps 31, 32).
+    """
+    head = fill(
+        "UPDATE ONLY {table} AS t SET {set}", table=relation(plan.table), set=backfill.assignments
+    )
+    return _work(head, f" AND NOT {backfill.in_step}", "")
+
+
+def archiving(plan: Plan, archive: ArchiveSql, lease: Lease) -> Work:
+    """Return the statements that keep values which the old shape cannot hold."""
+    head = fill(
+        'INSERT INTO pgtide.archive (migration_id, attempt, key, "values")'
+        " SELECT {id}, {attempt}, {key}, {values} FROM ONLY {table} AS t",
+        id=literal(lease.migration_id),
+        attempt=str(lease.attempt),
+        key=archive.key,
+        values=archive.values,
+        table=relation(plan.table),
+    )
+    return _work(head, f" AND ({archive.where})", f" {ON_CONFLICT}")
+
+
+def _work(head: str, test: str, tail: str) -> Work:
+    # Names may hold a percent sign, which the driver would take for a parameter.
+    head, test, tail = (part.replace("%", "%%") for part in (head, test, tail))
+    return Work(
+        bounded=f"{head} WHERE {_FROM}{_BELOW}{test}{tail}",
+        open_ended=f"{head} WHERE {_FROM}{test}{tail}",
+        shared=f"{head} WHERE {_FROM}{_BELOW}{_SHARE}{test}{tail}",
+    )

@@ -1,0 +1,39 @@
+"""What every new column needs.
+
+Its clause in ALTER TABLE, and the grants of the column it stands for.
+"""
+
+from pgtide.model.expression import TypeFacts
+from pgtide.model.statement import Lock, Statement
+from pgtide.model.table import Column, TableName
+from pgtide.postgres.ddl import fill, ident, relation
+
+
+def add_clause(name: str, facts: TypeFacts, collation: str | None = None) -> str:
+    """Return the ADD COLUMN clause.
+
+    Nullable and without default, so that no row is touched (trap 17).
+    """
+    collate = f" COLLATE {collation}" if collation and facts.collatable else ""
+    return fill(
+        "ADD COLUMN IF NOT EXISTS {name} {type}", name=ident(name), type=facts.name + collate
+    )
+
+
+def column_grants(table: TableName, old: Column, new: str) -> tuple[Statement, ...]:
+    """Return the statements that give the new column the old one's privileges (trap 24)."""
+    return tuple(
+        Statement(
+            sql=fill(
+                "GRANT {privilege} ({new}) ON {table} TO {grantee}{option}",
+                privilege=grant.privilege,
+                new=ident(new),
+                table=relation(table),
+                grantee=ident(grant.grantee) if grant.grantee else "PUBLIC",
+                option=" WITH GRANT OPTION" if grant.grantable else "",
+            ),
+            lock=Lock.NONE,
+            why=f"who may use {old.name} may use {new}",
+        )
+        for grant in old.grants
+    )

@@ -1,0 +1,238 @@
+"""Compose a migration's changes into one plan.
+
+A pure function of the declaration, the table and the answers.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pgtide.changes import sync_trigger
+from pgtide.changes.change import Change, Contribution, Impossible, NewColumn, Scope, refused
+from pgtide.changes.sync import Added, Pair
+from pgtide.model.expression import Answers, Questions
+from pgtide.model.migration import Migration
+from pgtide.model.plan import ArchiveSql, BackfillSql, Expected, Plan
+from pgtide.model.state import Phase
+from pgtide.model.statement import Lock, Statement, Step
+from pgtide.model.table import Table
+from pgtide.postgres.ddl import fill, ident, listed, literal, relation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A migration's changes, each with its scope: what is known before the server is asked."""
+
+    migration: Migration
+    table: Table
+    scopes: tuple[tuple[Change, Scope], ...]
+
+    @property
+    def questions(self) -> Questions:
+        """Return what all changes ask, once each."""
+        asked = [change.questions(scope) for change, scope in self.scopes]
+        return Questions(
+            types=tuple(dict.fromkeys(kind for one in asked for kind in one.types)),
+            expressions=tuple(dict.fromkeys(text for one in asked for text in one.expressions)),
+            indexes=tuple(dict.fromkeys(index for one in asked for index in one.indexes)),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composed:
+    """A plan, and the rows to look for before it starts."""
+
+    plan: Plan
+    impossible: tuple[Impossible, ...]
+
+
+def draft(migration: Migration, changes: Sequence[Change], table: Table) -> Draft:
+    """Fit the changes to the table; raises InvalidMigration where one does not."""
+    bare = [Scope(table=table, tag=migration.tag, ordinal=i) for i in range(len(changes))]
+    added = tuple(
+        column
+        for change, scope in zip(changes, bare, strict=True)
+        for column in change.columns(scope)
+    )
+    _refuse_twice(added)
+    scopes = tuple(
+        (change, Scope(table=table, tag=migration.tag, ordinal=i, added=added))
+        for i, change in enumerate(changes)
+    )
+    return Draft(migration=migration, table=table, scopes=scopes)
+
+
+def compose(sketch: Draft, answers: Answers) -> Composed:
+    """Return the plan; raises InvalidMigration where a change does not hold with the answers."""
+    parts = [change.contribute(scope, answers) for change, scope in sketch.scopes]
+    scope = sketch.scopes[0][1]
+    pieces = [
+        part.sync
+        for part in parts
+        if part.sync and (part.sync.in_step("t") or part.sync.moved_sources() or _writes(part.sync))
+    ]
+    columns = tuple(column for part in parts for column in part.columns)
+    finalize = tuple(step for part in parts for step in part.finalize)
+    migration, table = sketch.migration, sketch.table
+    plan = Plan(
+        migration_id=migration.id,
+        version=migration.version,
+        tag=migration.tag,
+        table=table.name,
+        table_oid=table.oid,
+        key=table.key,
+        expand=_expand(scope, parts, pieces, columns),
+        finalize=(*finalize, _analyze(table)) if finalize or columns else (),
+        sync=sync_trigger.names(migration.tag) if pieces else None,
+        backfill=_backfill(parts, pieces),
+        comparisons=tuple(part.comparison for part in parts if part.comparison),
+        archive=_archive(table, parts),
+        expected=Expected(
+            columns=columns, indexes=tuple(index for part in parts for index in part.indexes)
+        ),
+        releases=_releases(migration, scope.added),
+        notes=(*_warnings(scope.added), *(note for part in parts for note in part.notes)),
+    )
+    return Composed(plan=plan, impossible=tuple(one for part in parts for one in part.impossible))
+
+
+def _refuse_twice(added: tuple[NewColumn, ...]) -> None:
+    for names in ([column.name for column in added], [column.final for column in added]):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise refused(f"two changes are about the same column: {', '.join(twice)}")
+
+
+def _writes(piece: Pair | Added) -> bool:
+    return isinstance(piece, Added) and piece.write is not None
+
+
+def _expand(
+    scope: Scope,
+    parts: Sequence[Contribution],
+    pieces: Sequence[Pair | Added],
+    columns: tuple[tuple[str, str], ...],
+) -> tuple[Step, ...]:
+    functions = [statement for part in parts for statement in part.functions]
+    clauses = [clause for part in parts for clause in part.clauses]
+    if not clauses:
+        return ()
+    # What needs no lock on the table comes first: the strong lock is held for the last statements
+    # only.
+    ahead = [*functions, *_public(functions)]
+    if pieces:
+        ahead += [*sync_trigger.prepare(scope.tag), sync_trigger.function(scope, pieces)]
+    statements = [
+        *ahead,
+        _columns(scope.table, clauses, [name for name, _ in columns]),
+        *(grant for part in parts for grant in part.grants),
+        *(sync_trigger.triggers(scope, pieces) if pieces else ()),
+    ]
+    return (
+        Step(
+            name="expand.shape",
+            phase=Phase.EXPAND,
+            statements=tuple(statements),
+            present=sync_trigger.present(scope, columns)
+            if pieces
+            else _columns_there(scope.table, columns),
+        ),
+    )
+
+
+def _public(functions: Sequence[Statement]) -> tuple[Statement, ...]:
+    # A database's default privileges may withhold EXECUTE; the triggers run with the writer's
+    # rights.
+    return tuple(
+        Statement(
+            sql=statement.undo.replace("DROP FUNCTION IF EXISTS", "GRANT EXECUTE ON FUNCTION", 1)
+            + " TO PUBLIC",
+            lock=Lock.NONE,
+            why="the triggers run with the rights of whoever writes",
+        )
+        for statement in functions
+    )
+
+
+def _columns(table: Table, clauses: list[str], names: list[str]) -> Statement:
+    drops = listed([fill("DROP COLUMN IF EXISTS {name}", name=ident(name)) for name in names])
+    return Statement(
+        sql=fill(
+            "ALTER TABLE {table} {clauses}", table=relation(table.name), clauses=listed(clauses)
+        ),
+        lock=Lock.ACCESS_EXCLUSIVE,
+        why="nullable and without default: the catalog changes, no row is touched",
+        undo=fill("ALTER TABLE {table} {drops}", table=relation(table.name), drops=drops),
+    )
+
+
+def _columns_there(table: Table, columns: tuple[tuple[str, str], ...]) -> str:
+    return fill(
+        "SELECT count(*) = {count} FROM pg_attribute WHERE attrelid = {oid} AND NOT attisdropped "
+        "AND attname IN ({names})",
+        count=str(len(columns)),
+        oid=str(table.oid),
+        names=listed([literal(name) for name, _ in columns]),
+    )
+
+
+def _analyze(table: Table) -> Step:
+    return Step(
+        name="finalize.analyze",
+        phase=Phase.FINALIZE,
+        transactional=False,
+        statements=(
+            Statement(
+                sql=fill("ANALYZE {table}", table=relation(table.name)),
+                lock=Lock.SHARE_UPDATE_EXCLUSIVE,
+                why="the planner knows nothing of the new columns yet (trap 51)",
+            ),
+        ),
+        present="",
+    )
+
+
+def _backfill(parts: Sequence[Contribution], pieces: Sequence[Pair | Added]) -> BackfillSql | None:
+    assignments = [part.assignment for part in parts if part.assignment]
+    tests = [piece.in_step("t") for piece in pieces if piece.in_step("t")]
+    if not assignments or not tests:
+        return None
+    return BackfillSql(assignments=listed(assignments), in_step=f"({' AND '.join(tests)})")
+
+
+def _archive(table: Table, parts: Sequence[Contribution]) -> ArchiveSql | None:
+    values = [value for part in parts for value in part.archive]
+    if not values:
+        return None
+    # Without a key, the whole row is the best name there is.
+    names = [f"{literal(name)}, t.{ident(name)}" for name in table.key]
+    key = f"jsonb_build_object({listed(names)})" if names else "to_jsonb(t)"
+    pairs = listed(
+        [f"{literal(name)}, CASE WHEN {where} THEN {text} END" for name, text, where in values]
+    )
+    return ArchiveSql(
+        key=key,
+        values=f"jsonb_strip_nulls(jsonb_build_object({pairs}))",
+        where=" OR ".join(f"({where})" for _, _, where in values),
+    )
+
+
+def _releases(migration: Migration, added: tuple[NewColumn, ...]) -> tuple[str, ...]:
+    fresh = listed([column.name for column in added if not column.name.startswith("_pgtide_")])
+    if not fresh:
+        return ("Every release keeps using the names it knows, at any time.",)
+    return (
+        "The old names may be read and written at any time.",
+        f"A release that writes old and new names ({fresh}) may go out from `expanded`.",
+        f"A release that writes only the new names ({fresh}) may go out from `backfilled`.",
+        "It must be gone before `pgtide down`.",
+        f"Contract belongs to release {migration.contract_release} or later.",
+    )
+
+
+def _warnings(added: tuple[NewColumn, ...]) -> tuple[str, ...]:
+    if not added:
+        return ()
+    return (
+        "expand: a prepared SELECT * or RETURNING * fails once per session, with `cached plan`.",
+        "expand: COPY ... FROM without a column list fails from then on: name the columns.",
+    )

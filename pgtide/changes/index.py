@@ -1,0 +1,133 @@
+"""Index: one more index, built while everyone writes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pgtide.changes.change import Contribution, NewColumn, Scope, refused
+from pgtide.model.expression import Answers, IndexShape, Questions
+from pgtide.model.state import Phase
+from pgtide.model.statement import Lock, Statement, Step
+from pgtide.postgres.ddl import MAX_NAME_BYTES, fill, fitted, ident, literal, relation
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """Build an index, on the new columns where it names replaced ones.
+
+    `on` is a column, an expression in parentheses, or a tuple of them, written with final names, as
+    is `where`. Where an index of that name exists it is built under a private name, and takes its
+    place at contract.
+    """
+
+    name: str
+    on: str | tuple[str, ...]
+    where: str | None = None
+    unique: bool = False
+    method: str = "btree"
+
+    def spec(self) -> Mapping[str, object]:
+        """Return the declaration as plain values."""
+        return {
+            "change": "Index",
+            "name": self.name,
+            "on": list(self._on),
+            "where": self.where,
+            "unique": self.unique,
+            "method": self.method,
+        }
+
+    def columns(self, scope: Scope) -> tuple[NewColumn, ...]:
+        """Return no column; refuse a name that PostgreSQL would cut."""
+        del scope
+        if len(self.name.encode()) > MAX_NAME_BYTES:
+            raise refused(f"Index({self.name!r}): the name is longer than {MAX_NAME_BYTES} bytes")
+        if not self._on:
+            raise refused(f"Index({self.name!r}): `on` names no column")
+        return ()
+
+    def questions(self, scope: Scope) -> Questions:
+        """Ask how the server writes the index."""
+        return Questions(indexes=(self._shape(scope),))
+
+    def contribute(self, scope: Scope, answers: Answers) -> Contribution:
+        """Return the step that builds it."""
+        name, shape = self._built_name(scope), self._shape(scope)
+        rest = answers.indexes[shape]
+        return Contribution(
+            finalize=(_step(scope, name, rest, unique=self.unique),),
+            indexes=((name, rest),),
+            notes=(f"index {self.name}: it is built as {name} and takes that name at contract.",)
+            if name != self.name
+            else (),
+        )
+
+    @property
+    def _on(self) -> tuple[str, ...]:
+        return (self.on,) if isinstance(self.on, str) else tuple(self.on)
+
+    def _shape(self, scope: Scope) -> IndexShape:
+        replaced = tuple(column for column in scope.added if column.replaces)
+        return IndexShape(
+            name=self.name,
+            on=tuple(self._quoted(part, scope) for part in self._on),
+            where=self.where,
+            unique=self.unique,
+            method=self.method,
+            instead=tuple((column.final, column.type) for column in scope.added),
+            renamed=tuple((column.final, column.name) for column in replaced),
+        )
+
+    def _quoted(self, part: str, scope: Scope) -> str:
+        # A bare column name is taken as the catalog spells it; anything else is SQL.
+        names = {column.name for column in scope.table.columns} | {
+            column.final for column in scope.added
+        }
+        return ident(part) if part in names else part
+
+    def _built_name(self, scope: Scope) -> str:
+        if self.name not in scope.table.indexes:
+            return self.name
+        return fitted(f"_pgtide_{scope.tag}_{scope.ordinal}_", self.name)
+
+
+def _step(scope: Scope, name: str, rest: str, *, unique: bool) -> Step:
+    schema, table = scope.table.name.schema, relation(scope.table.name)
+    drop = fill("DROP INDEX CONCURRENTLY IF EXISTS {index}", index=ident(schema, name))
+    # pg_index.indisvalid and the definition decide; IF NOT EXISTS would call an invalid carcass a
+    # success (trap 8).
+    there = fill(
+        "FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = "
+        "c.relnamespace"
+        " WHERE n.nspname = {schema} AND c.relname = {name}",
+        schema=literal(schema),
+        name=literal(name),
+    )
+    good = fill(
+        "i.indisvalid AND i.indrelid = {table}::regclass AND right(pg_get_indexdef(c.oid), "
+        "{length}) = {rest}",
+        table=literal(table),
+        length=str(len(rest)),
+        rest=literal(rest),
+    )
+    return Step(
+        name=f"finalize.index.{name}",
+        phase=Phase.FINALIZE,
+        transactional=False,
+        statements=(
+            Statement(
+                sql=fill(
+                    "CREATE {unique}INDEX CONCURRENTLY {name} ON {table} {rest}",
+                    unique="UNIQUE " if unique else "",
+                    name=ident(name),
+                    table=table,
+                    rest=rest,
+                ),
+                lock=Lock.SHARE_UPDATE_EXCLUSIVE,
+                why="built after the backfill: an index on a written column ends HOT updates",
+                undo=drop,
+            ),
+        ),
+        present=f"SELECT EXISTS (SELECT {there} AND {good})",
+        broken=f"SELECT EXISTS (SELECT {there} AND NOT ({good}))",
+        clear=drop,
+    )

@@ -1,0 +1,24 @@
+"""Time comes in through the door: nothing in the engine sleeps or reads a clock by itself."""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """Give monotonic seconds, the present time, sleep and chance."""
+
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    # Jitter spreads retries; it is no secret.
+    chance: Callable[[], float] = field(default=random.random)
+
+    def now(self) -> datetime:
+        """Return the present time in UTC; leases and windows use the database's clock instead."""
+        return datetime.now(UTC)
+
+
+SYSTEM_CLOCK = Clock()

@@ -1,0 +1,179 @@
+"""What happened, as values: emitted at one seam, shown by whoever listens.
+
+The names and fields are an interface: logs, progress displays and tests read them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunBegan:
+    """A run holds the migration.
+
+    `taken_over` names the run that it found dead, if there was one.
+    """
+
+    migration_id: str
+    run_id: int
+    token: int
+    taken_over: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseBegan:
+    """A phase begins, or goes on."""
+
+    migration_id: str
+    phase: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseEnded:
+    """A phase reached its end."""
+
+    migration_id: str
+    phase: str
+    seconds: float
+    rows: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepBegan:
+    """A step is about to act."""
+
+    step: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementBegan:
+    """A statement of a step is about to run; `ordinal` counts from 0 within the step."""
+
+    step: str
+    ordinal: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementEnded:
+    """A statement of a step has run; in a transactional step it is not committed yet."""
+
+    step: str
+    ordinal: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepEnded:
+    """A step's effect is in the catalog and in the ledger."""
+
+    step: str
+    tries: int
+    seconds: float
+    skipped: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockWaited:
+    """A try at a lock ended without it; `blockers` are sentences."""
+
+    step: str
+    attempt: int
+    tries: int
+    blockers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlicesCut:
+    """A table was cut into slices."""
+
+    kind: str
+    slices: int
+    passes: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchBegan:
+    """A batch is about to run over blocks [cursor, end) of one pass of a slice.
+
+    `end` None is open-ended.
+    """
+
+    slice_id: int
+    kind: str
+    round: int
+    step: int
+    cursor: int
+    end: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchCommitted:
+    """A batch is committed together with its checkpoint."""
+
+    slice_id: int
+    kind: str
+    round: int
+    step: int
+    cursor: int
+    end: int | None
+    rows: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchRetried:
+    """A batch failed in a way that another try may mend; `reason` holds no data."""
+
+    slice_id: int
+    attempt: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepEnded:
+    """A round of the sweep is through the whole table."""
+
+    round: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RangeVerified:
+    """A range of the table was compared."""
+
+    rows: int
+    mismatches: int
+    done: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnded:
+    """A run let the migration go."""
+
+    migration_id: str
+    outcome: str
+
+
+Event = (
+    RunBegan
+    | PhaseBegan
+    | PhaseEnded
+    | StepBegan
+    | StatementBegan
+    | StatementEnded
+    | StepEnded
+    | LockWaited
+    | SlicesCut
+    | BatchBegan
+    | BatchCommitted
+    | BatchRetried
+    | SweepEnded
+    | RangeVerified
+    | RunEnded
+)
+Listener = Callable[[Event], None]
+
+
+def silence(event: Event) -> None:
+    """Listen to nothing."""
+    del event

@@ -1,0 +1,113 @@
+"""The heart of a run: a thread that says it lives.
+
+And hears what the operator and newer runs want.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Final, Self
+
+from pgtide.errors import ConnectionLost, Fenced, PgtideError, Waiting
+from pgtide.ledger.control import Hold
+from pgtide.ledger.lease import Lease
+from pgtide.ledger.record import fenced
+from pgtide.postgres.activity import try_table_lock
+from pgtide.postgres.session import Session, connect
+from pgtide.settings import Settings
+from pgtide.sql import queries
+
+_SQL: Final = queries("ledger")
+
+
+class Heart:
+    """Beat while the run works; `check` raises what it has heard."""
+
+    def __init__(
+        self, settings: Settings, lease: Lease, lock: Session, *, oid: int, heeds_hold: bool
+    ) -> None:
+        self._settings = settings
+        self._lease = lease
+        self._lock = lock
+        self._oid = oid
+        self._heeds_hold = heeds_hold
+        self._heard: PgtideError | None = None
+        self._quiet = threading.Event()
+        self._watched: tuple[Session, threading.Event] | None = None
+        self._thread = threading.Thread(
+            target=self._run, name=f"heart of run {lease.run_id}", daemon=True
+        )
+
+    def __enter__(self) -> Self:
+        self._beat()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._quiet.set()
+        self._thread.join()
+
+    def check(self) -> None:
+        """Raise what the heart has heard: a hold, a takeover, or a lost connection."""
+        if self._heard is not None:
+            raise self._heard
+
+    def close(self) -> None:
+        """Close the session that holds the lock."""
+        self._lock.close()
+
+    @contextmanager
+    def watching(self, session: Session, stop: threading.Event) -> Iterator[None]:
+        """Cancel what the session runs as soon as there is a reason to stop."""
+        self._watched = (session, stop)
+        try:
+            yield
+        finally:
+            self._watched = None
+
+    def _run(self) -> None:
+        while not self._quiet.wait(self._settings.heartbeat.total_seconds()):
+            if not isinstance(self._heard, Fenced):
+                self._beat()
+            self._cancel_watched()
+
+    def _beat(self) -> None:
+        try:
+            heard = self._lock.row(_SQL["beat"], {"run": self._lease.run_id})
+        except ConnectionLost as error:
+            self._heard = self._reopened(error)
+        except PgtideError as error:
+            self._heard = error
+        else:
+            if heard is None:
+                self._heard = fenced(self._lease)
+            elif heard["hold"] and self._heeds_hold:
+                self._heard = _waiting(self._lease, Hold(by=heard["by"], reason=heard["reason"]))
+
+    def _reopened(self, lost: ConnectionLost) -> PgtideError | None:
+        # The lock went with its session. Whoever took it meanwhile raised the token: the next beat
+        # tells.
+        with suppress(PgtideError):
+            lock = connect(self._settings.url, purpose=f"lock {self._lease.migration_id}")
+            if try_table_lock(lock, self._oid):
+                self._lock.close()
+                self._lock = lock
+                return None
+            lock.close()
+        return lost
+
+    def _cancel_watched(self) -> None:
+        if self._watched is None:
+            return
+        session, stop = self._watched
+        if stop.is_set() or self._heard is not None:
+            with suppress(Exception):
+                session.cancel()
+
+
+def _waiting(lease: Lease, hold: Hold) -> Waiting:
+    return Waiting(
+        f"{lease.migration_id} is paused: {hold}.",
+        state="The last batch is checkpointed; the application goes on as before.",
+        remedy=f"Run `pgtide resume {lease.migration_id}` to go on.",
+    )

@@ -1,0 +1,45 @@
+"""When each phase of a migration began and ended."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from pgtide.ledger.lease import Lease
+from pgtide.model.state import Phase
+from pgtide.postgres.session import Session
+from pgtide.sql import queries
+
+_SQL: Final = queries("ledger")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseRecord:
+    """A phase of the present attempt; seconds run on while it does."""
+
+    phase: str
+    state: str
+    started_at: datetime
+    ended_at: datetime | None
+    seconds: float
+    rows: int | None
+
+
+def begin(session: Session, lease: Lease, phase: Phase) -> None:
+    """Note that a phase began, or goes on."""
+    session.execute(_SQL["begin_phase"], _where(lease, phase))
+
+
+def end(
+    session: Session, lease: Lease, phase: Phase, state: str, *, rows: int | None = None
+) -> None:
+    """Note how a phase ended: done, failed or paused."""
+    session.execute(_SQL["end_phase"], {**_where(lease, phase), "state": state, "rows": rows})
+
+
+def read(session: Session, migration_id: str) -> list[PhaseRecord]:
+    """Return the phases of the present attempt in the order they began."""
+    return [PhaseRecord(**row) for row in session.rows(_SQL["phases"], {"id": migration_id})]
+
+
+def _where(lease: Lease, phase: Phase) -> dict[str, object]:
+    return {"id": lease.migration_id, "attempt": lease.attempt, "phase": phase}

@@ -1,0 +1,280 @@
+"""A run: one process at work on one migration, with a lock on the table, a token.
+
+And a heart that beats.
+
+The session's advisory lock keeps a second run out; the token fences a run that was taken over while
+it slept; the heartbeat tells which of the two it is. All three are in the target database.
+"""
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+
+from pgtide.clock import SYSTEM_CLOCK, Clock
+from pgtide.errors import Busy, Fenced, Interrupted, PgtideError, Waiting
+from pgtide.events import Listener, RunBegan, RunEnded, silence
+from pgtide.ledger import audit
+from pgtide.ledger.heart import Heart
+from pgtide.ledger.lease import Lease
+from pgtide.ledger.record import Record, find
+from pgtide.model.plan import Plan
+from pgtide.postgres.activity import terminate, this_backend, try_table_lock
+from pgtide.postgres.session import Backend, Session, connect
+from pgtide.settings import Settings
+from pgtide.sql import queries
+
+_SQL: Final = queries("ledger")
+# A killed client's server process needs a moment to notice; a second run that comes at once waits
+# for that long.
+_GRACE: Final = timedelta(seconds=2)
+_POLL: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who runs, on which flow run, who listens, what tells it to stop.
+
+    And whether a hold of the operator's does.
+    """
+
+    actor: str
+    flow_run_id: str | None = None
+    emit: Listener = silence
+    stop: threading.Event = field(default_factory=threading.Event)
+    clock: Clock = SYSTEM_CLOCK
+    heeds_hold: bool = True
+
+
+class Run:
+    """Work on one migration: its plan, its lease, and a session to work on."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        caller: Caller,
+        plan: Plan,
+        lease: Lease,
+        session: Session,
+        heart: Heart,
+    ) -> None:
+        self.settings = settings
+        self.plan = plan
+        self.lease = lease
+        self.session = session
+        self.emit = caller.emit
+        self.clock = caller.clock
+        self._stop = caller.stop
+        self._heart = heart
+
+    def check(self) -> None:
+        """Raise where the run must end: interrupted, held by an operator, or taken over."""
+        if self._stop.is_set():
+            raise Interrupted(
+                f"{self.plan.migration_id} was interrupted.",
+                state="The last batch is checkpointed.",
+                remedy="Run `pgtide up` to go on from there.",
+            )
+        self._heart.check()
+
+    def ask_to_stop(self) -> None:
+        """Make every later check raise Interrupted."""
+        self._stop.set()
+
+    @property
+    def record(self) -> Record:
+        """Read the migration's record."""
+        found = find(self.session, self.lease.migration_id)
+        if found is None:
+            raise Fenced(
+                f"The ledger does not know {self.lease.migration_id} any more.",
+                state="Somebody removed its row.",
+                remedy="Restore the schema pgtide from a backup.",
+            )
+        return found
+
+    @contextmanager
+    def cancellable(self) -> Iterator[None]:
+        """Let a stop cancel the statement that runs inside.
+
+        For long ones that leave no row locked.
+        """
+        with self._heart.watching(self.session, self._stop):
+            yield
+
+    def reconnect(self) -> None:
+        """Replace a lost session.
+
+        The old server process is ended first, so that it cannot commit any more.
+        """
+        old = self.session
+        fresh = _open(self.settings, self.lease.run_id, "worker")
+        for backend in _recorded(fresh, self.lease.run_id, purpose="worker"):
+            if backend.pid != fresh.pid:
+                terminate(fresh, backend)
+        old.close()
+        self.session = fresh
+
+
+@contextmanager
+def holding(settings: Settings, caller: Caller, record: Record) -> Iterator[Run]:
+    """Hold a migration for as long as the block runs; raises Busy, naming the holder.
+
+    A run that died is taken over: its server processes are ended, and the token is raised.
+    """
+    lock = connect(settings.url, purpose=f"lock {record.id}")
+    try:
+        _wait_for_lock(lock, settings, caller.clock, record)
+        lease, taken_over = _take(lock, caller, record)
+        session = _open(settings, lease.run_id, "worker")
+        heart = Heart(settings, lease, lock, oid=record.table_oid, heeds_hold=caller.heeds_hold)
+    except BaseException:
+        lock.close()
+        raise
+    run = Run(
+        settings=settings,
+        caller=caller,
+        plan=record.plan,
+        lease=lease,
+        session=session,
+        heart=heart,
+    )
+    caller.emit(
+        RunBegan(
+            migration_id=record.id, run_id=lease.run_id, token=lease.token, taken_over=taken_over
+        )
+    )
+    outcome = "ended"
+    try:
+        with heart:
+            yield run
+    except BaseException as error:
+        run.ask_to_stop()
+        outcome = _outcome(error)
+        raise
+    finally:
+        _end(settings, run, outcome)
+        run.session.close()
+        heart.close()
+        caller.emit(RunEnded(migration_id=record.id, outcome=outcome))
+
+
+def _open(settings: Settings, run_id: int, purpose: str) -> Session:
+    session = connect(settings.url, purpose=f"{purpose} {run_id}")
+    # A crash loses a batch and its checkpoint together, or neither: waiting for the disk buys
+    # nothing.
+    session.configure({"synchronous_commit": "off"}, local=False)
+    _record_backend(session, run_id, purpose)
+    return session
+
+
+def _wait_for_lock(lock: Session, settings: Settings, clock: Clock, record: Record) -> None:
+    deadline = clock.monotonic() + _GRACE.total_seconds()
+    ended = False
+    while not try_table_lock(lock, record.table_oid):
+        holders = lock.rows(_SQL["live_runs"], {"oid": record.table_oid})
+        silent = [row for row in holders if row["silent_seconds"] > settings.lease.total_seconds()]
+        if holders and len(silent) == len(holders) and not ended:
+            _end_backends(lock, [row["id"] for row in silent])
+            deadline, ended = clock.monotonic() + _GRACE.total_seconds(), True
+        elif clock.monotonic() > deadline:
+            raise _busy(record, holders[0] if holders else None)
+        clock.sleep(_POLL)
+
+
+def _take(lock: Session, caller: Caller, record: Record) -> tuple[Lease, str | None]:
+    dead = lock.rows(_SQL["live_runs"], {"oid": record.table_oid})
+    _end_backends(lock, [row["id"] for row in dead])
+    with lock.transaction(settings={"synchronous_commit": "on"}):
+        taken = lock.rows(
+            _SQL["raise_token"], {"id": record.id}, doing="taking the migration over"
+        )[0]
+        where = {"id": record.id, "token": taken["token"]}
+        lock.execute(_SQL["raise_slice_tokens"], where, doing="fencing the run before")
+        for row in dead:
+            lock.execute(_SQL["end_run"], {"run": row["id"], "outcome": "lost"})
+        run_id = lock.value(
+            _SQL["begin_run"],
+            {
+                **where,
+                "actor": caller.actor,
+                "host": socket.gethostname(),
+                "pid": os.getpid(),
+                "flow_run_id": caller.flow_run_id,
+            },
+        )
+        lease = Lease(
+            migration_id=record.id,
+            run_id=run_id,
+            token=taken["token"],
+            attempt=taken["attempt"],
+            actor=caller.actor,
+        )
+        name = _name(dead[0]) if dead else None
+        audit.note(lock, lease, "run_began", taken_over=name)
+    _record_backend(lock, run_id, "lock")
+    return lease, name
+
+
+def _end(settings: Settings, run: Run, outcome: str) -> None:
+    # Best effort: whoever comes next finds a silent run and takes it over.
+    with suppress(PgtideError):
+        if run.session.lost:
+            run.session = connect(settings.url, purpose="closing")
+        run.session.execute(_SQL["end_run"], {"run": run.lease.run_id, "outcome": outcome})
+
+
+def _outcome(error: BaseException) -> str:
+    match error:
+        case Waiting():
+            return "paused"
+        case Interrupted() | KeyboardInterrupt():
+            return "interrupted"
+        case PgtideError():
+            return error.code
+        case _:
+            return "failed"
+
+
+def _record_backend(session: Session, run_id: int, purpose: str) -> None:
+    backend = this_backend(session)
+    params = {"run": run_id, "pid": backend.pid, "started": backend.started, "purpose": purpose}
+    session.execute(_SQL["record_backend"], params)
+
+
+def _recorded(session: Session, run_id: int, *, purpose: str | None = None) -> list[Backend]:
+    return [
+        Backend(pid=row["pid"], started=row["started"])
+        for row in session.rows(_SQL["backends_of"], {"run": run_id, "purpose": purpose})
+    ]
+
+
+def _end_backends(session: Session, run_ids: list[int]) -> None:
+    for run_id in run_ids:
+        for backend in _recorded(session, run_id):
+            terminate(session, backend)
+
+
+def _name(row: dict[str, object]) -> str:
+    return (
+        f"run {row['id']} of {row['migration_id']} by {row['actor']} on {row['host']} (pid "
+        f"{row['pid']})"
+    )
+
+
+def _busy(record: Record, holder: dict[str, object] | None) -> Busy:
+    who = (
+        f"{_name(holder)}, begun {holder['started_at']:%Y-%m-%d %H:%M:%S} UTC"
+        if holder
+        else "another session"
+    )
+    return Busy(
+        f"{record.table} is held by {who}.",
+        state="It is at work; nothing was changed by this command.",
+        remedy="Let it work, watch it with `pgtide status`, or stop it with `pgtide pause`.",
+    )

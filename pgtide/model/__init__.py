@@ -1,0 +1,1 @@
+"""Pure values: no connection, no clock, no file."""

@@ -1,0 +1,85 @@
+"""What a change asks the server about its expressions, types and indexes.
+
+And what the server answers.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Volatility(StrEnum):
+    """How constant an expression must be."""
+
+    IMMUTABLE = "immutable"
+    STABLE = "stable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expression:
+    """A SQL expression of a migration file, with the names that it may use.
+
+    Its scope is the table's columns; `instead` gives names another type, or adds them. `label` is
+    for messages.
+    """
+
+    label: str
+    text: str
+    returns: str
+    instead: tuple[tuple[str, str], ...] = ()
+    volatility: Volatility = Volatility.IMMUTABLE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A name that an expression uses, with its type."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexShape:
+    """An index of a migration file.
+
+    `renamed` maps names in it to the columns that hold them until contract.
+    """
+
+    name: str
+    on: tuple[str, ...]
+    where: str | None
+    unique: bool
+    method: str
+    instead: tuple[tuple[str, str], ...] = ()
+    renamed: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypeFacts:
+    """A type as the server writes it.
+
+    `modified` types (numeric(8,2)) round, `cut` ones (varchar(9)) refuse.
+    """
+
+    name: str
+    comparable: bool
+    modified: bool
+    cut: bool
+    collatable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Questions:
+    """All that one change asks."""
+
+    types: tuple[str, ...] = ()
+    expressions: tuple[Expression, ...] = ()
+    indexes: tuple[IndexShape, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What the server answered, by question."""
+
+    types: dict[str, TypeFacts] = field(default_factory=dict)
+    sources: dict[Expression, tuple[Source, ...]] = field(default_factory=dict)
+    indexes: dict[IndexShape, str] = field(default_factory=dict)

@@ -1,0 +1,120 @@
+"""A migration as its file declares it."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, Protocol
+
+from pgtide.errors import InvalidMigration
+from pgtide.model.table import TableName
+
+ID: Final = re.compile(r"\d{8}_\d{6}_[a-z0-9_]+")
+# The grammar of semver.org, without build metadata, which has no order.
+VERSION: Final = re.compile(r"(\d+)\.(\d+)\.(\d+)(?:-([0-9A-Za-z.-]+))?")
+_NOTHING: Final = "Nothing was changed."
+
+
+class Declared(Protocol):
+    """What a migration knows of a change: a canonical description of it."""
+
+    def spec(self) -> Mapping[str, object]:
+        """Return the change as plain values, the same for the same declaration."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Migration:
+    """Declare what changes on one table, under a semantic version.
+
+    `table` is `schema.table`, names as the catalog spells them; quote a part that holds a dot.
+    `id` is the file's stem and is given by the loader. Raises InvalidMigration.
+    """
+
+    version: str
+    description: str
+    table: str
+    changes: Sequence[Declared]
+    contract_release: str
+    id: str = ""
+
+    def __post_init__(self) -> None:
+        problems = list(self._problems())
+        if problems:
+            label = self.id or self.version
+            raise InvalidMigration(
+                f"migration {label}: " + "; ".join(problems) + ".",
+                state=_NOTHING,
+                remedy="Mend the migration file and run the command again.",
+            )
+
+    @cached_property
+    def table_name(self) -> TableName:
+        """Return the table's schema and name."""
+        parts = split_name(self.table)
+        return TableName(schema=parts[0], name=parts[1])
+
+    @cached_property
+    def checksum(self) -> str:
+        """Return the SHA-256 of the canonical spec, in hex."""
+        return hashlib.sha256(self.canonical.encode()).hexdigest()
+
+    @cached_property
+    def canonical(self) -> str:
+        """Return the spec as JSON with sorted keys: what the checksum is taken of."""
+        return json.dumps(self.spec(), sort_keys=True, ensure_ascii=False)
+
+    @cached_property
+    def tag(self) -> str:
+        """Return the short name that everything made for this migration carries."""
+        return hashlib.sha256(self.id.encode()).hexdigest()[:8]
+
+    def spec(self) -> dict[str, object]:
+        """Return the declaration as plain values."""
+        return {
+            "version": self.version,
+            "description": self.description,
+            "table": self.table,
+            "contract_release": self.contract_release,
+            "changes": [dict(change.spec()) for change in self.changes],
+        }
+
+    def _problems(self) -> Sequence[str]:
+        found = []
+        if self.id and not ID.fullmatch(self.id):
+            found.append("its file must be named YYYYMMDD_HHMMSS_slug.py, in ASCII")
+        for label, value in (
+            ("version", self.version),
+            ("contract_release", self.contract_release),
+        ):
+            if not VERSION.fullmatch(value):
+                found.append(f"{label} {value!r} is not a semantic version such as 2.1.0")
+        if not found and precedence(self.contract_release) <= precedence(self.version):
+            found.append(
+                f"contract_release {self.contract_release} must be later than version "
+                f"{self.version}"
+            )
+        if len(split_name(self.table)) != 2:  # noqa: PLR2004
+            found.append(f"table {self.table!r} must be written schema.table")
+        if not self.changes:
+            found.append("it declares no change")
+        return found
+
+
+def precedence(version: str) -> tuple[int, int, int, bool, str]:
+    """Return a key that orders semantic versions; a pre-release comes before its release."""
+    match = VERSION.fullmatch(version)
+    if match is None:
+        return (0, 0, 0, False, version)
+    major, minor, patch, pre = match.groups()
+    return (int(major), int(minor), int(patch), pre is None, pre or "")
+
+
+def split_name(text: str) -> tuple[str, ...]:
+    """Split a dotted name into its parts; double quotes keep a dot, and are doubled inside."""
+    parts = re.findall(r'"((?:[^"]|"")+)"|([^".]+)|(\.)', text)
+    names = [quoted.replace('""', '"') or plain for quoted, plain, dot in parts if not dot]
+    dots = sum(1 for *_, dot in parts if dot)
+    return tuple(names) if dots == len(names) - 1 else ()

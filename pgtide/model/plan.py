@@ -1,0 +1,112 @@
+"""A plan: everything a migration will execute.
+
+Settled before the first statement and kept in the ledger.
+"""
+
+from dataclasses import dataclass
+
+from pydantic import TypeAdapter
+
+from pgtide.model.state import Phase
+from pgtide.model.statement import Step
+from pgtide.model.table import TableName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackfillSql:
+    """How rows are brought in step.
+
+    `assignments` is the SET list and `in_step` the test that guards it; both name the table `t`.
+    """
+
+    assignments: str
+    in_step: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What a mismatch report shows of one change.
+
+    Old, expected and actual value, as SQL over `t`.
+    """
+
+    change: str
+    in_step: str
+    old: str
+    expected: str
+    actual: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveSql:
+    """Which values the old shape cannot hold.
+
+    SQL over `t` for the row's key and values, and which rows.
+    """
+
+    key: str
+    values: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What the catalog must show after finalize: columns with their types, and valid indexes."""
+
+    columns: tuple[tuple[str, str], ...]
+    indexes: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sync:
+    """The names of what keeps both shapes in step."""
+
+    insert_trigger: str
+    update_trigger: str
+    function: str
+    conflicts: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything that a migration executes.
+
+    `sync` and `backfill` are absent where no row has to change.
+    """
+
+    migration_id: str
+    version: str
+    tag: str
+    table: TableName
+    table_oid: int
+    key: tuple[str, ...]
+    expand: tuple[Step, ...]
+    finalize: tuple[Step, ...]
+    sync: Sync | None
+    backfill: BackfillSql | None
+    comparisons: tuple[Comparison, ...]
+    archive: ArchiveSql | None
+    expected: Expected
+    releases: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Return every step in the order of execution."""
+        return (*self.expand, *self.finalize)
+
+    def steps_of(self, phase: Phase) -> tuple[Step, ...]:
+        """Return the steps of one phase."""
+        return tuple(step for step in self.steps if step.phase is phase)
+
+    def to_json(self) -> str:
+        """Write the plan as JSON, the form in which the ledger keeps it."""
+        return _PLAN.dump_json(self).decode()
+
+
+_PLAN = TypeAdapter(Plan)
+
+
+def read_plan(text: str) -> Plan:
+    """Read a plan from the ledger's JSON."""
+    return _PLAN.validate_json(text)

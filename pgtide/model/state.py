@@ -1,0 +1,148 @@
+"""The states of a migration and every step between them, as a table to read aloud."""
+
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+
+class State(StrEnum):
+    """Where a migration stands; the ledger's word for it."""
+
+    PLANNED = "planned"
+    EXPANDING = "expanding"
+    EXPANDED = "expanded"
+    BACKFILLING = "backfilling"
+    BACKFILLED = "backfilled"
+    FINALIZING = "finalizing"
+    FINALIZED = "finalized"
+    VERIFYING = "verifying"
+    VERIFIED = "verified"
+    PAUSED = "paused"
+    FAILED = "failed"
+    ROLLING_BACK = "rolling_back"
+    ROLLED_BACK = "rolled_back"
+    ROLLBACK_FAILED = "rollback_failed"
+
+
+class Phase(StrEnum):
+    """A stretch of work with one purpose; each is one file in `pgtide.phases`."""
+
+    PREFLIGHT = "preflight"
+    EXPAND = "expand"
+    BACKFILL = "backfill"
+    FINALIZE = "finalize"
+    VERIFY = "verify"
+    ROLLBACK = "rollback"
+
+
+_S = State
+
+TRANSITIONS: Final = MappingProxyType(
+    {
+        _S.PLANNED: {
+            _S.EXPANDING: "preflight found nothing against it",
+        },
+        _S.EXPANDING: {
+            _S.EXPANDED: "columns, functions and triggers committed together",
+            _S.PAUSED: "an operator holds it",
+            _S.FAILED: "a step failed and said why",
+            _S.ROLLING_BACK: "the operator undoes it",
+        },
+        _S.EXPANDED: {
+            _S.BACKFILLING: "every new write is in step; the old rows come next",
+            _S.PAUSED: "an operator holds it",
+            _S.ROLLING_BACK: "the operator undoes it",
+        },
+        _S.BACKFILLING: {
+            _S.BACKFILLED: "every slice is done and the sweep has ended",
+            _S.PAUSED: "an operator holds it; the last batch is checkpointed",
+            _S.FAILED: "a batch failed for good; the ones before it stay",
+            _S.ROLLING_BACK: "the operator undoes it",
+        },
+        _S.BACKFILLED: {
+            _S.FINALIZING: "the rows are filled; indexes come next",
+            _S.BACKFILLING: "verification was withdrawn: sweep again",
+            _S.PAUSED: "an operator holds it",
+            _S.ROLLING_BACK: "the operator undoes it",
+        },
+        _S.FINALIZING: {
+            _S.FINALIZED: "every index is valid",
+            _S.PAUSED: "an operator holds it",
+            _S.FAILED: "a step failed and said why",
+            _S.ROLLING_BACK: "the operator undoes it",
+        },
+        _S.FINALIZED: {
+            _S.VERIFYING: "all is built; read every row",
+            _S.PAUSED: "an operator holds it",
+            _S.ROLLING_BACK: "the operator undoes it",
+        },
+        _S.VERIFYING: {
+            _S.VERIFIED: "no row is out of step and the schema is as declared",
+            _S.BACKFILLED: "mismatches, or a changed fingerprint: the next run sweeps first",
+            _S.PAUSED: "an operator holds it",
+            _S.FAILED: "a check could not be read",
+            _S.ROLLING_BACK: "the operator undoes it",
+        },
+        _S.VERIFIED: {
+            _S.VERIFYING: "verify again, now",
+            _S.ROLLING_BACK: "the operator undoes it",
+        },
+        _S.PAUSED: {
+            _S.EXPANDING: "resumed",
+            _S.EXPANDED: "resumed between two phases",
+            _S.BACKFILLING: "resumed from the last committed batch",
+            _S.BACKFILLED: "resumed between two phases",
+            _S.FINALIZING: "resumed",
+            _S.FINALIZED: "resumed between two phases",
+            _S.VERIFYING: "resumed",
+            _S.ROLLING_BACK: "the operator undoes it",
+        },
+        _S.FAILED: {
+            _S.EXPANDING: "tried again",
+            _S.BACKFILLING: "tried again from the last committed batch",
+            _S.FINALIZING: "tried again",
+            _S.VERIFYING: "tried again",
+            _S.ROLLING_BACK: "the operator undoes it",
+        },
+        _S.ROLLING_BACK: {
+            _S.ROLLED_BACK: "the old shape is back, every write to it kept",
+            _S.ROLLBACK_FAILED: "an undo statement failed and said why",
+        },
+        _S.ROLLBACK_FAILED: {
+            _S.ROLLING_BACK: "tried again",
+        },
+        _S.ROLLED_BACK: {
+            _S.PLANNED: "started over",
+        },
+    },
+)
+
+# What a phase runs in and what it ends in; preflight has no state of its own, since it changes
+# nothing.
+RUNNING: Final = MappingProxyType(
+    {
+        Phase.EXPAND: State.EXPANDING,
+        Phase.BACKFILL: State.BACKFILLING,
+        Phase.FINALIZE: State.FINALIZING,
+        Phase.VERIFY: State.VERIFYING,
+        Phase.ROLLBACK: State.ROLLING_BACK,
+    },
+)
+DONE: Final = MappingProxyType(
+    {
+        Phase.EXPAND: State.EXPANDED,
+        Phase.BACKFILL: State.BACKFILLED,
+        Phase.FINALIZE: State.FINALIZED,
+        Phase.VERIFY: State.VERIFIED,
+        Phase.ROLLBACK: State.ROLLED_BACK,
+    },
+)
+
+# Not begun, or undone: no trace on the table, so another migration may use it.
+UNTOUCHED: Final = frozenset({State.PLANNED, State.ROLLED_BACK})
+UNDOING: Final = frozenset({State.ROLLING_BACK, State.ROLLBACK_FAILED})
+
+
+def allowed(seen: State, to: State) -> bool:
+    """Tell whether a migration may go from one state to another."""
+    return to in TRANSITIONS[seen]

@@ -1,0 +1,83 @@
+"""Statements and steps: what will be executed, as values that plan, report and execution share."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from pgtide.model.state import Phase
+
+
+class Lock(StrEnum):
+    """A table lock of PostgreSQL, by the name pg_locks gives it."""
+
+    NONE = "none"
+    ACCESS_SHARE = "AccessShareLock"
+    ROW_SHARE = "RowShareLock"
+    ROW_EXCLUSIVE = "RowExclusiveLock"
+    SHARE_UPDATE_EXCLUSIVE = "ShareUpdateExclusiveLock"
+    SHARE = "ShareLock"
+    SHARE_ROW_EXCLUSIVE = "ShareRowExclusiveLock"
+    EXCLUSIVE = "ExclusiveLock"
+    ACCESS_EXCLUSIVE = "AccessExclusiveLock"
+
+
+# What an application notices of each lock while it is held; the manual's table of lock conflicts,
+# in words.
+BLOCKS: Final = MappingProxyType(
+    {
+        Lock.NONE: "nothing",
+        Lock.ACCESS_SHARE: "nothing but DDL",
+        Lock.ROW_SHARE: "nothing but DDL",
+        Lock.ROW_EXCLUSIVE: "writes to the same rows",
+        Lock.SHARE_UPDATE_EXCLUSIVE: "nothing but DDL and vacuum",
+        Lock.SHARE: "writes",
+        Lock.SHARE_ROW_EXCLUSIVE: "writes",
+        Lock.EXCLUSIVE: "writes",
+        Lock.ACCESS_EXCLUSIVE: "reads and writes",
+    },
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """One SQL statement with the lock it takes on the migration's table.
+
+    Its reason and its undo.
+    """
+
+    sql: str
+    lock: Lock
+    why: str
+    undo: str = ""
+    rewrites: bool = False
+
+    @property
+    def blocks(self) -> str:
+        """Say in words what waits while the lock is held."""
+        return BLOCKS[self.lock]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """Statements that belong together: check, act, post-check.
+
+    Safe to run again from any prefix.
+
+    `present` is a query for one boolean: the step's whole effect is in the catalog. `broken` asks
+    whether a half-done one is in the way, and `clear` removes it. A transactional step commits with
+    its ledger row.
+    """
+
+    name: str
+    phase: Phase
+    statements: tuple[Statement, ...]
+    present: str
+    transactional: bool = True
+    broken: str = ""
+    clear: str = ""
+
+    @property
+    def undo(self) -> tuple[str, ...]:
+        """Return the undo statements in the order to run them in: the last act first."""
+        return tuple(s.undo for s in reversed(self.statements) if s.undo)

@@ -1,0 +1,65 @@
+"""A table as the catalog describes it, at one moment."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableName:
+    """A schema and a table in it, spelled as the catalog spells them."""
+
+    schema: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """A privilege on one column."""
+
+    privilege: str
+    grantee: str
+    grantable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column; `comparable` says that its type has an equality of PostgreSQL's own."""
+
+    name: str
+    type: str
+    not_null: bool = False
+    default: str | None = None
+    generated: bool = False
+    comparable: bool = True
+    collation: str | None = None
+    grants: tuple[Grant, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trigger:
+    """A trigger of the table; `before_row` ones decide what a sync trigger sees."""
+
+    name: str
+    before_row: bool
+    definition: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table with what a plan needs to know of it.
+
+    `key` is empty where no unique NOT NULL key exists.
+    """
+
+    oid: int
+    name: TableName
+    columns: tuple[Column, ...]
+    key: tuple[str, ...] = ()
+    triggers: tuple[Trigger, ...] = ()
+    indexes: tuple[str, ...] = ()
+
+    def column(self, name: str) -> Column | None:
+        """Return the column of that name, if there is one."""
+        return next((c for c in self.columns if c.name == name), None)

@@ -1,0 +1,110 @@
+"""What every phase has around it.
+
+The state before, the state after, and the state when it goes wrong.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from pgtide.errors import ConnectionLost, Fenced, Interrupted, Mismatched, PgtideError, Waiting
+from pgtide.events import PhaseBegan, PhaseEnded
+from pgtide.ledger import audit, log, phases
+from pgtide.ledger.record import Record, advance
+from pgtide.ledger.run import Run
+from pgtide.model.state import DONE, RUNNING, UNTOUCHED, Phase, State
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a phase has to say at its end."""
+
+    rows: int | None = None
+
+
+@contextmanager
+def conducted(run: Run, phase: Phase) -> Iterator[Outcome]:
+    """Run a phase between its states.
+
+    A failure is recorded with its reason, an interruption leaves it running.
+    """
+    run.check()
+    begun = run.clock.monotonic()
+    _begin(run, phase)
+    outcome = Outcome()
+    try:
+        yield outcome
+    except (Fenced, Interrupted, Mismatched, KeyboardInterrupt):
+        # Fenced: not ours to write any more. Interrupted: whoever comes next goes on where this one
+        # stopped. Mismatched: verify has moved the state itself.
+        raise
+    except Waiting as waiting:
+        _leave(run, phase, State.PAUSED, waiting)
+        raise
+    except Exception as error:
+        with suppress(ConnectionLost):
+            _leave(run, phase, State.FAILED, error)
+        raise
+    _end(run, phase, outcome)
+    run.emit(
+        PhaseEnded(
+            migration_id=run.plan.migration_id,
+            phase=phase,
+            seconds=run.clock.monotonic() - begun,
+            rows=outcome.rows,
+        )
+    )
+
+
+def _begin(run: Run, phase: Phase) -> None:
+    record, session = run.record, run.session
+    with session.transaction(settings={"synchronous_commit": "on"}):
+        if record.state is not RUNNING[phase]:
+            if record.state in UNTOUCHED or record.state in {State.FAILED, State.PAUSED}:
+                log.start(session, run.lease, record, log_schema=run.settings.log_schema)
+            advance(session, run.lease, record.state, RUNNING[phase])
+        phases.begin(session, run.lease, phase)
+        audit.note(session, run.lease, "phase_began", phase=phase)
+    run.emit(PhaseBegan(migration_id=record.id, phase=phase))
+
+
+def _end(run: Run, phase: Phase, outcome: Outcome) -> None:
+    session = run.session
+    with session.transaction(settings={"synchronous_commit": "on"}):
+        advance(session, run.lease, RUNNING[phase], DONE[phase])
+        phases.end(session, run.lease, phase, "done", rows=outcome.rows)
+        audit.note(session, run.lease, "phase_ended", phase=phase, rows=outcome.rows)
+
+
+def _leave(run: Run, phase: Phase, to: State, error: Exception) -> None:
+    if run.session.lost:
+        run.reconnect()
+    session, record = run.session, run.record
+    what = error.what if isinstance(error, PgtideError) else f"{type(error).__name__}: {error}"
+    failed = to is State.FAILED
+    if phase is Phase.ROLLBACK:
+        to = State.ROLLBACK_FAILED
+    if record.state is not RUNNING[phase]:
+        return
+    with session.transaction(settings={"synchronous_commit": "on"}):
+        advance(
+            session,
+            run.lease,
+            RUNNING[phase],
+            to,
+            resume_to=None if phase is Phase.ROLLBACK else RUNNING[phase],
+            error=what if failed else None,
+            waiting_for=None if failed else what,
+        )
+        phases.end(session, run.lease, phase, "failed" if failed else "paused")
+        audit.note(
+            session, run.lease, "phase_failed" if failed else "phase_paused", phase=phase, why=what
+        )
+        if failed:
+            _log_failure(run, record, phase, what)
+
+
+def _log_failure(run: Run, record: Record, phase: Phase, what: str) -> None:
+    if record.log_id is not None:
+        status = log.ROLLBACK_FAILED if phase is Phase.ROLLBACK else log.FAILED
+        log.status(run.session, record, status, log_schema=run.settings.log_schema, error=what)

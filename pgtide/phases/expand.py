@@ -1,0 +1,29 @@
+"""Expand: new columns, functions and both sync triggers, in one short transaction.
+
+From its commit on no write can leave the two shapes apart, whichever release it comes from.
+"""
+
+from functools import partial
+
+from pgtide.ledger import log
+from pgtide.ledger.record import set_fingerprint
+from pgtide.ledger.run import Run
+from pgtide.model.state import Phase
+from pgtide.phases.conduct import conducted
+from pgtide.phases.fingerprint import take
+from pgtide.phases.step import perform
+from pgtide.postgres.session import Session
+
+
+def expand(run: Run) -> None:
+    """Bring the additive half of the migration about."""
+    with conducted(run, Phase.EXPAND):
+        for step in run.plan.expand:
+            perform(run, step, ordinal=run.plan.steps.index(step), also=partial(_seal, run))
+
+
+def _seal(run: Run, session: Session) -> None:
+    # In the transaction that makes the triggers: nobody can have changed them before they are
+    # known.
+    set_fingerprint(session, run.lease, take(run, session))
+    log.status(session, run.record, log.RUNNING, log_schema=run.settings.log_schema, available=True)

@@ -1,0 +1,16 @@
+"""Finalize: what must read the whole table, built while everyone goes on writing.
+
+It comes after the backfill: an index on a written column ends HOT updates (trap 47).
+"""
+
+from pgtide.ledger.run import Run
+from pgtide.model.state import Phase
+from pgtide.phases.conduct import conducted
+from pgtide.phases.step import perform
+
+
+def finalize(run: Run) -> None:
+    """Build the indexes and refresh the statistics."""
+    with conducted(run, Phase.FINALIZE):
+        for step in run.plan.finalize:
+            perform(run, step, ordinal=run.plan.steps.index(step))

@@ -1,0 +1,15 @@
+"""The fingerprint of what keeps the shapes in step.
+
+While it stands, ranges read at different times prove the whole.
+"""
+
+from pgtide.ledger.run import Run
+from pgtide.postgres.catalog import fingerprint
+from pgtide.postgres.session import Session
+
+
+def take(run: Run, session: Session) -> str:
+    """Return the fingerprint as the catalog shows it to this session."""
+    plan = run.plan
+    columns = tuple(name for name, _ in plan.expected.columns)
+    return fingerprint(session, plan.table_oid, prefix=f"m_{plan.tag}_", columns=columns)

@@ -1,0 +1,88 @@
+"""The way forward: from a declaration to a held migration, and the phases in their order."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import MappingProxyType
+from typing import Final
+
+from pgtide.errors import Refused, Waiting
+from pgtide.ledger.control import held
+from pgtide.ledger.record import Record, find, register
+from pgtide.ledger.run import Caller, Run, holding
+from pgtide.ledger.schema import install
+from pgtide.model.migration import Migration
+from pgtide.model.route import next_phase
+from pgtide.model.state import UNDOING, Phase
+from pgtide.phases.backfill import backfill
+from pgtide.phases.expand import expand
+from pgtide.phases.finalize import finalize
+from pgtide.phases.preflight import preflight
+from pgtide.phases.verify import verify
+from pgtide.postgres.session import Session, connect
+from pgtide.settings import Settings
+
+WORK: Final[Mapping[Phase, Callable[[Run], object]]] = MappingProxyType(
+    {
+        Phase.EXPAND: expand,
+        Phase.BACKFILL: backfill,
+        Phase.FINALIZE: finalize,
+        Phase.VERIFY: verify,
+    },
+)
+
+
+@contextmanager
+def opened(settings: Settings, caller: Caller, migration: Migration) -> Iterator[Run]:
+    """Check a migration, write it down, and hold it.
+
+    Nothing is changed before the checks have passed.
+    """
+    with connect(settings.url, purpose="preflight") as session:
+        plan = preflight(session, settings, migration)
+        refuse_held(session, migration.id)
+        install(session, log_schema=settings.log_schema)
+        register(session, migration, plan)
+        record = find(session, migration.id)
+    if record is None:
+        raise Refused(
+            f"{migration.id} could not be written down.",
+            state="Nothing was changed.",
+            remedy="Try again.",
+        )
+    _refuse_undoing(record)
+    with holding(settings, caller, record) as run:
+        yield run
+
+
+def following(run: Run, until: Phase = Phase.VERIFY) -> Phase | None:
+    """Return the phase that comes next, as the ledger has it now."""
+    record = run.record
+    return next_phase(
+        record.state, resume_to=record.resume_to, sweep_due=record.sweep_due, until=until
+    )
+
+
+def forward(run: Run, until: Phase = Phase.VERIFY) -> None:
+    """Carry out what is left, phase by phase, without an orchestrator."""
+    while phase := following(run, until):
+        WORK[phase](run)
+
+
+def refuse_held(session: Session, migration_id: str) -> None:
+    """Raise Waiting where an operator holds the migration."""
+    hold = held(session, migration_id)
+    if hold is not None:
+        raise Waiting(
+            f"{migration_id} is paused: {hold}.",
+            state="Nothing was changed.",
+            remedy=f"Run `pgtide resume {migration_id}` to go on.",
+        )
+
+
+def _refuse_undoing(record: Record) -> None:
+    if record.state in UNDOING:
+        raise Refused(
+            f"{record.id} is being undone: it is {record.state}.",
+            state="Nothing was changed by this command.",
+            remedy=f"Run `pgtide down {record.id}` to end that, then `pgtide up` to start over.",
+        )

@@ -1,0 +1,139 @@
+"""Preflight: everything that would stop the migration, found before anything has changed."""
+
+import difflib
+import json
+from collections.abc import Sequence
+from typing import Final, cast
+
+from pgtide.changes.change import Change
+from pgtide.changes.compose import Composed, compose, draft
+from pgtide.changes.sync_trigger import names
+from pgtide.errors import InvalidMigration
+from pgtide.ledger.record import Record, find, same_version, unfinished_on
+from pgtide.model.migration import Migration
+from pgtide.model.plan import Plan
+from pgtide.model.state import UNTOUCHED
+from pgtide.model.table import Table
+from pgtide.phases.target import refuse_target, refused, target_table
+from pgtide.postgres.activity import old_snapshots
+from pgtide.postgres.expressions import bind, search_path
+from pgtide.postgres.pooler import refuse_pooler
+from pgtide.postgres.session import Session
+from pgtide.settings import Settings
+
+# Longer than any statement of an application that minds its users.
+_OLD_SECONDS: Final = 30.0
+
+
+def preflight(session: Session, settings: Settings, migration: Migration) -> Plan:
+    """Return the plan; raises Refused with reason and remedy, having changed nothing.
+
+    A migration that has begun keeps the plan it began with; its file must not have changed since.
+    """
+    refuse_target(session, settings)
+    refuse_pooler(settings.url)
+    begun = find(session, migration.id)
+    if begun is not None and begun.state not in UNTOUCHED:
+        refuse_edited(begun, migration)
+        return begun.plan
+    _refuse_others(session, migration)
+    table = target_table(session, migration.table_name)
+    _refuse_taken(session, migration, table)
+    composed = plan_anew(session, migration, table)
+    _refuse_impossible(session, table, composed)
+    return composed.plan
+
+
+def plan_anew(session: Session, migration: Migration, table: Table) -> Composed:
+    """Compose the plan for a table as it is now.
+
+    Raises InvalidMigration with the place of a mistake.
+    """
+    sketch = draft(migration, cast("Sequence[Change]", migration.changes), table)
+    return compose(sketch, bind(session, table, sketch.questions))
+
+
+def warnings(session: Session, plan: Plan, table: Table) -> tuple[str, ...]:
+    """Return what does not stop the migration but is good to know, as sentences."""
+    found = [
+        f"The backfill's updates fire the application's trigger {trigger.name}."
+        for trigger in table.triggers
+        if plan.backfill and "UPDATE" in trigger.definition and "pgtide" not in trigger.name
+    ]
+    found += [
+        f"An old transaction will make index builds wait: {blocker}."
+        for blocker in old_snapshots(session, seconds=_OLD_SECONDS)
+    ]
+    if not table.key:
+        found.append(
+            f"{table.name} has no key: archived values would be kept with the whole row as their "
+            "key."
+        )
+    return tuple(found)
+
+
+def refuse_edited(record: Record, migration: Migration) -> None:
+    """Raise where a migration's file is not the one that it began with, showing the difference."""
+    if record.checksum == migration.checksum:
+        return
+    lines = difflib.unified_diff(
+        _pretty(record.spec),
+        _pretty(migration.canonical),
+        "begun with",
+        "the file now",
+        lineterm="",
+        n=1,
+    )
+    raise InvalidMigration(
+        f"{migration.id} was edited after it began:\n" + "\n".join(lines) + "\n",
+        state=f"It is {record.state}; nothing was changed.",
+        remedy=(
+            "Put the file back as it was and go on, or undo the migration with `pgtide down` first."
+        ),
+    )
+
+
+def _pretty(text: str) -> list[str]:
+    return json.dumps(json.loads(text), indent=2, sort_keys=True, ensure_ascii=False).splitlines()
+
+
+def _refuse_others(session: Session, migration: Migration) -> None:
+    twin = same_version(session, migration)
+    if twin is not None:
+        raise refused(
+            f"Version {migration.version} is taken by {twin}",
+            "Give this migration a version of its own.",
+        )
+
+
+def _refuse_taken(session: Session, migration: Migration, table: Table) -> None:
+    first = unfinished_on(session, table.oid, other_than=migration.id)
+    if first is not None:
+        raise refused(
+            f"{table.name} is in the hands of {first[0]}, which is {first[1]}",
+            "Finish that migration first, or undo it with `pgtide down`.",
+        )
+    ours = names(migration.tag).insert_trigger.encode()
+    later = [t.name for t in table.triggers if t.before_row and t.name.encode() > ours]
+    if later:
+        raise refused(
+            f"The trigger {', '.join(later)} would fire after pgtide's own and could undo what "
+            "it does",
+            "Rename it so that it sorts before `~`.",
+        )
+
+
+def _refuse_impossible(session: Session, table: Table, composed: Composed) -> None:
+    for one in composed.impossible:
+        with session.transaction(
+            settings={"search_path": search_path(table), "statement_timeout": "0"}
+        ):
+            rows = int(
+                session.value(one.query, doing="counting rows that could never be verified") or 0
+            )
+        if rows:
+            raise InvalidMigration(
+                f"{one.meaning}: {rows:,} rows could never pass.",
+                state="Nothing was changed.",
+                remedy="Mend the expressions, or the rows, and run the command again.",
+            )

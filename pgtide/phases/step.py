@@ -1,0 +1,142 @@
+"""Carry out one step: check, act, post-check from the catalog."""
+
+from collections.abc import Callable
+from typing import Final
+
+from pgtide.errors import Failed
+from pgtide.events import LockWaited, StatementBegan, StatementEnded, StepBegan, StepEnded
+from pgtide.ledger import audit, steps
+from pgtide.ledger.record import fence
+from pgtide.ledger.run import Run
+from pgtide.model.statement import Step
+from pgtide.postgres.faults import Transient
+from pgtide.postgres.locks import LockPolicy, LockTry, patiently
+from pgtide.postgres.session import Session
+
+# A concurrent build that lost to a deadlock, or was cancelled with its lock, is tried again from a
+# clean table.
+_BUILDS: Final = 3
+
+# What joins a step: in the transaction of a transactional one, right after the acts of another.
+After = Callable[[Session], None]
+
+
+def perform(run: Run, step: Step, *, ordinal: int, also: After | None = None) -> None:
+    """Bring a step's effect about, unless it is there.
+
+    `also` joins its transaction or comes right after it.
+    """
+    run.check()
+    if step.present and _present(run, step):
+        _note_present(run, step, ordinal, also)
+        return
+    run.emit(StepBegan(step=step.name))
+    begun = run.clock.monotonic()
+    tries = (
+        _together(run, step, ordinal, also)
+        if step.transactional
+        else _apart(run, step, ordinal, also)
+    )
+    if step.present and not _present(run, step):
+        raise Failed(
+            f"{step.name} ran without an error, yet the catalog does not show its effect.",
+            state="The steps before it are kept.",
+            remedy=(
+                "See `pgtide plan` for its statements, then run `pgtide up` again, or `pgtide "
+                "down`."
+            ),
+        )
+    seconds = run.clock.monotonic() - begun
+    run.emit(StepEnded(step=step.name, tries=tries, seconds=seconds, skipped=False))
+
+
+def policy(run: Run) -> LockPolicy:
+    """Return how this run asks for strong locks."""
+    return LockPolicy(wait=run.settings.lock_wait, tries=run.settings.lock_tries)
+
+
+def waited(run: Run, name: str, attempt: LockTry) -> None:
+    """Tell listeners and the audit who was in the way of a lock; raise where the run must stop."""
+    who = tuple(str(blocker) for blocker in attempt.blockers)
+    run.emit(LockWaited(step=name, attempt=attempt.attempt, tries=attempt.tries, blockers=who))
+    audit.note(
+        run.session, run.lease, "lock_waited", step=name, attempt=attempt.attempt, blockers=who
+    )
+    run.check()
+
+
+def _present(run: Run, step: Step) -> bool:
+    return bool(run.session.value(step.present, doing=f"checking {step.name}"))
+
+
+def _note_present(run: Run, step: Step, ordinal: int, also: After | None) -> None:
+    # Acted, but killed before the ledger heard of it; or a step of an earlier run.
+    with run.session.transaction() as session:
+        fence(session, run.lease)
+        known = {one.name: one.state for one in steps.recorded(session, run.lease.migration_id)}
+        if known.get(step.name) != "done":
+            if step.name not in known:
+                steps.begin(session, run.lease, step, ordinal=ordinal)
+            steps.end(session, run.lease, step, tries=0, seconds=0.0)
+        if also is not None:
+            also(session)
+    run.emit(StepEnded(step=step.name, tries=0, seconds=0.0, skipped=True))
+
+
+def _together(run: Run, step: Step, ordinal: int, also: After | None) -> int:
+    """Act in one transaction with the ledger's row; return the tries it took to get the locks."""
+
+    def work(session: Session) -> None:
+        fence(session, run.lease)
+        steps.begin(session, run.lease, step, ordinal=ordinal)
+        statements(run, session, step)
+        if also is not None:
+            also(session)
+        steps.end(session, run.lease, step, tries=0, seconds=0.0)
+
+    held = patiently(
+        run.session,
+        run.plan.table_oid,
+        work,
+        policy=policy(run),
+        clock=run.clock,
+        on_wait=lambda attempt: waited(run, step.name, attempt),
+    )
+    steps.end(run.session, run.lease, step, tries=held.attempts, seconds=held.seconds)
+    return held.attempts
+
+
+def _apart(run: Run, step: Step, ordinal: int, also: After | None) -> int:
+    """Act outside a transaction, as CONCURRENTLY must; return the tries."""
+    steps.begin(run.session, run.lease, step, ordinal=ordinal)
+    begun = run.clock.monotonic()
+    for attempt in range(1, _BUILDS + 1):
+        run.check()
+        try:
+            with run.session.unhurried() as session, run.cancellable():
+                if step.broken and session.value(step.broken):
+                    session.execute(step.clear, doing=f"clearing what {step.name} left half done")
+                statements(run, session, step)
+        except Transient:
+            if attempt == _BUILDS:
+                raise
+        except Failed:
+            # Cancelled because this run must stop: then that is the reason to give.
+            run.check()
+            raise
+        else:
+            if also is not None:
+                also(run.session)
+            steps.end(
+                run.session, run.lease, step, tries=attempt, seconds=run.clock.monotonic() - begun
+            )
+            return attempt
+    return _BUILDS
+
+
+def statements(run: Run, session: Session, step: Step) -> None:
+    """Execute a step's statements, telling listeners before and after each."""
+    for number, statement in enumerate(step.statements):
+        run.emit(StatementBegan(step=step.name, ordinal=number))
+        session.execute(statement.sql, doing=f"{step.name}: {statement.why}")
+        run.emit(StatementEnded(step=step.name, ordinal=number))

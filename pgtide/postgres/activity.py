@@ -1,0 +1,115 @@
+"""What other sessions do: who blocks, who is old, who may be ended."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from pgtide.errors import PgtideError
+from pgtide.postgres.session import Backend, Session
+from pgtide.sql import queries
+
+_SQL: Final = queries("activity")
+# First half of the advisory lock's key: "pgti" in ASCII; the second is the table's oid (trap 69).
+NAMESPACE: Final = 0x70677469
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blocker:
+    """A session that holds a lock we want."""
+
+    pid: int
+    user: str
+    application: str
+    kind: str
+    seconds: float
+    query: str
+
+    @property
+    def autovacuum(self) -> bool:
+        """Tell whether this is an autovacuum worker."""
+        return self.kind == "autovacuum worker"
+
+    @property
+    def preventing_wraparound(self) -> bool:
+        """Tell whether this is an autovacuum that nobody should stop."""
+        return self.autovacuum and "to prevent wraparound" in self.query
+
+    def __str__(self) -> str:
+        name = self.application or self.kind
+        return (
+            f"pid {self.pid} ({self.user or 'system'}, {name}, {self.seconds:.0f} s: {self.query})"
+        )
+
+
+def blockers(session: Session, oid: int) -> list[Blocker]:
+    """Return who holds a lock on a table, the oldest transaction first, each session once."""
+    return list({b.pid: b for b in _blockers(session, "blockers", {"oid": oid})}.values())
+
+
+def old_snapshots(session: Session, *, seconds: float) -> list[Blocker]:
+    """Return sessions whose transaction is older than that."""
+    return _blockers(session, "old_snapshots", {"seconds": seconds})
+
+
+def horizon_seconds(session: Session) -> float:
+    """Return the age of the oldest snapshot that keeps row versions alive.
+
+    0 where there is none.
+    """
+    return float(session.value(_SQL["horizon_seconds"]) or 0.0)
+
+
+def may_set_deadlock_timeout(session: Session) -> bool:
+    """Tell whether this role may make autovacuum yield sooner."""
+    return bool(session.value(_SQL["may_set_deadlock_timeout"]))
+
+
+def cancel_autovacuum(session: Session, found: list[Blocker]) -> bool:
+    """Cancel the autovacuum workers among the blockers; True where one was cancelled."""
+    done = False
+    for blocker in found:
+        if blocker.autovacuum and not blocker.preventing_wraparound:
+            try:
+                done |= bool(session.value(_SQL["cancel_backend"], {"pid": blocker.pid}))
+            except PgtideError:
+                continue  # not ours to cancel: the ladder's long rung remains
+    return done
+
+
+def this_backend(session: Session) -> Backend:
+    """Return this session's server process."""
+    found = session.row(_SQL["this_backend"]) or {}
+    return Backend(pid=found["pid"], started=found["started"])
+
+
+def terminate(session: Session, backend: Backend) -> None:
+    """End a recorded backend, if it is still the same one."""
+    session.rows(_SQL["terminate_backend"], {"pid": backend.pid, "started": backend.started})
+
+
+def is_there(session: Session, backend: Backend) -> bool:
+    """Tell whether a recorded backend still runs."""
+    return bool(session.value(_SQL["is_there"], {"pid": backend.pid, "started": backend.started}))
+
+
+def try_table_lock(session: Session, oid: int) -> bool:
+    """Take the advisory lock of a table without waiting.
+
+    A blocked waiter would hold a snapshot (trap 12).
+    """
+    # The server's integers are signed, an oid is not.
+    signed = oid - (1 << 32) if oid >= 1 << 31 else oid
+    return bool(session.value(_SQL["try_table_lock"], {"namespace": NAMESPACE, "oid": signed}))
+
+
+def _blockers(session: Session, query: str, params: dict[str, object]) -> list[Blocker]:
+    return [
+        Blocker(
+            pid=row["pid"] or 0,
+            user=row["user"] or "",
+            application=row["application"] or "",
+            kind=row.get("backend_type") or "",
+            seconds=row["seconds"] or 0.0,
+            query=row["query"] or "",
+        )
+        for row in session.rows(_SQL[query], params)
+    ]

@@ -1,0 +1,53 @@
+"""The one border where the driver's errors become pgtide's."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import psycopg
+
+from pgtide.errors import ConnectionLost, StatementFailed
+
+# Worth another try as they stand: lock_not_available, deadlock_detected, serialization_failure.
+_TRANSIENT: Final = frozenset({"55P03", "40P01", "40001"})
+LOCK_TIMEOUT: Final = frozenset({"55P03", "40P01"})
+STATEMENT_TIMEOUT: Final = "57014"
+
+
+class Transient(StatementFailed):
+    """Fail in a way that another try may mend."""
+
+    code = "transient"
+
+
+@contextmanager
+def translated(doing: str) -> Iterator[None]:
+    """Turn the driver's errors into pgtide's; `doing` says what was being done, without any data.
+
+    Only the server's primary message is passed on: DETAIL may hold values of rows.
+    """
+    try:
+        yield
+    except psycopg.Error as error:
+        raise translate(error, doing) from error
+
+
+def translate(error: psycopg.Error, doing: str) -> ConnectionLost | StatementFailed:
+    """Return pgtide's error for one of the driver's."""
+    message = error.diag.message_primary or str(error).strip() or type(error).__name__
+    code = error.sqlstate or ""
+    # An OperationalError without SQLSTATE is libpq's own: the connection is gone.
+    # 08 connection exception; 57P01-57P05 the server ends the session.
+    if not code or code.startswith("08") or code in {"57P01", "57P02", "57P03", "57P05"}:
+        return ConnectionLost(
+            f"The connection to the database was lost while {doing}: {message}.",
+            state="Everything committed before is kept.",
+            remedy="Run `pgtide up` to go on from there.",
+        )
+    kind = Transient if code in _TRANSIENT else StatementFailed
+    return kind(
+        f"PostgreSQL refused while {doing}: {message} (SQLSTATE {code}).",
+        state="The statement was rolled back; everything committed before is kept.",
+        remedy="Mend the cause, then run `pgtide up` to go on, or `pgtide down` to undo.",
+        sqlstate=code,
+    )

@@ -1,0 +1,115 @@
+"""How a strong lock is asked for.
+
+Short tries with pauses, so that the application never queues for long.
+
+A waiting ACCESS EXCLUSIVE blocks every later request on the table (trap 1). Each try therefore
+waits a moment only, gives the queue free, and comes back after a pause of full jitter.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from pgtide.clock import Clock
+from pgtide.errors import LockNotAcquired
+from pgtide.postgres.activity import Blocker, blockers, cancel_autovacuum, may_set_deadlock_timeout
+from pgtide.postgres.faults import LOCK_TIMEOUT, Transient
+from pgtide.postgres.session import Session
+
+# Autovacuum yields once the waiter's deadlock_timeout has passed: measured 21 ms with 20 ms
+# (experiment 3).
+_DEADLOCK: Final = "20ms"
+# Longer than the server's default deadlock_timeout of 1 s: only where autovacuum can be moved in no
+# other way.
+_LONG_RUNG: Final = timedelta(milliseconds=1200)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockPolicy:
+    """How long one try waits, how often it tries, and how the pauses grow.
+
+    30 tries are about two minutes.
+    """
+
+    wait: timedelta = timedelta(milliseconds=150)
+    tries: int = 30
+    first_pause: timedelta = timedelta(milliseconds=250)
+    longest_pause: timedelta = timedelta(seconds=10)
+    hold: timedelta = timedelta(seconds=10)
+
+    def pause(self, attempt: int, chance: float) -> float:
+        """Return the pause in seconds after an attempt (from 1).
+
+        Full jitter over a doubling, bounded range.
+        """
+        ceiling = min(self.longest_pause, self.first_pause * 2.0 ** (attempt - 1))
+        return ceiling.total_seconds() * chance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockTry:
+    """One failed try at a lock, with who was in the way."""
+
+    attempt: int
+    tries: int
+    blockers: tuple[Blocker, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """How a strong lock was got: tries, and seconds from the first try to the commit."""
+
+    attempts: int
+    seconds: float
+
+
+def patiently(
+    session: Session,
+    oid: int,
+    work: Callable[[Session], None],
+    *,
+    policy: LockPolicy,
+    clock: Clock,
+    on_wait: Callable[[LockTry], None],
+) -> Held:
+    """Run work in a transaction of its own, trying until its locks are granted.
+
+    Raises LockNotAcquired.
+    """
+    begun = clock.monotonic()
+    yields = may_set_deadlock_timeout(session)
+    settings = {"deadlock_timeout": _DEADLOCK} if yields else {}
+    wait = policy.wait
+    found: list[Blocker] = []
+    for attempt in range(1, policy.tries + 1):
+        try:
+            with session.transaction(
+                lock_timeout=wait, statement_timeout=policy.hold, settings=settings
+            ):
+                work(session)
+        except Transient as error:
+            if error.sqlstate not in LOCK_TIMEOUT:
+                raise
+            found = blockers(session, oid)
+            on_wait(LockTry(attempt=attempt, tries=policy.tries, blockers=tuple(found)))
+            stuck = (
+                any(b.autovacuum for b in found)
+                and not yields
+                and not cancel_autovacuum(session, found)
+            )
+            wait = _LONG_RUNG if stuck else policy.wait
+            if attempt < policy.tries:
+                clock.sleep(policy.pause(attempt, clock.chance()))
+        else:
+            return Held(attempts=attempt, seconds=clock.monotonic() - begun)
+    raise _given_up(found, policy.tries, clock.monotonic() - begun)
+
+
+def _given_up(found: list[Blocker], tries: int, seconds: float) -> LockNotAcquired:
+    who = "; ".join(str(b) for b in found) or "a session that has ended meanwhile"
+    return LockNotAcquired(
+        f"No lock on the table after {tries} tries in {seconds:.0f} s. In the way: {who}.",
+        state="This step changed nothing; the steps before it are kept.",
+        remedy="End what is in the way or wait for it, then run `pgtide up` again.",
+    )

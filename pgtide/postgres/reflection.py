@@ -1,0 +1,101 @@
+"""Compare the catalog with a plan.
+
+Through SQLAlchemy's reflection, other code than the one that built it.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import psycopg
+import sqlalchemy
+from sqlalchemy.engine.interfaces import ReflectedIndex
+from sqlalchemy.pool import NullPool
+
+from pgtide.model.plan import Plan
+from pgtide.postgres.catalog import read_columns
+from pgtide.postgres.faults import translated
+from pgtide.postgres.session import Session
+from pgtide.sql import queries
+
+_SQL: Final = queries("catalog")
+
+
+@contextmanager
+def engine(url: str) -> Iterator[sqlalchemy.Engine]:
+    """Open an engine on the target, for reflection and for pandas.
+
+    Libpq reads the address, as everywhere.
+    """
+    made = sqlalchemy.create_engine(
+        "postgresql+psycopg://",
+        creator=lambda: psycopg.connect(url, application_name="pgtide report"),
+        poolclass=NullPool,
+    )
+    try:
+        yield made
+    finally:
+        made.dispose()
+
+
+def differences(session: Session, url: str, plan: Plan) -> tuple[str, ...]:
+    """Return sentences on what the catalog shows otherwise than the plan declares.
+
+    None where all is well.
+    """
+    with engine(url) as made, translated("reflecting the schema"):
+        inspector = sqlalchemy.inspect(made)
+        columns = {
+            c["name"] for c in inspector.get_columns(plan.table.name, schema=plan.table.schema)
+        }
+        indexes = {
+            i["name"]: i for i in inspector.get_indexes(plan.table.name, schema=plan.table.schema)
+        }
+    return (
+        *_columns(session, plan, columns),
+        *_indexes(session, plan, indexes),
+        *_triggers(session, plan),
+    )
+
+
+def _columns(session: Session, plan: Plan, there: set[str]) -> Iterator[str]:
+    types = {column.name: column.type for column in read_columns(session, plan.table_oid)}
+    for name, kind in plan.expected.columns:
+        if name not in there:
+            yield f"column {name} is missing"
+        elif types[name] != kind:
+            yield f"column {name} is {types[name]}, declared {kind}"
+
+
+def _indexes(
+    session: Session, plan: Plan, there: dict[str | None, ReflectedIndex]
+) -> Iterator[str]:
+    valid = {row["name"] for row in session.rows(_SQL["valid_indexes"], {"oid": plan.table_oid})}
+    for name, _ in plan.expected.indexes:
+        if name not in there:
+            yield f"index {name} is missing"
+        elif name not in valid:
+            yield f"index {name} is invalid"
+
+
+def _triggers(session: Session, plan: Plan) -> Iterator[str]:
+    if plan.sync is None:
+        return
+    found = session.rows(_SQL["sync_triggers"], {"oid": plan.table_oid})
+    always = {row["name"] for row in found if row["always"]}
+    for name, last in (
+        (plan.sync.insert_trigger, _last(found, "on_insert")),
+        (plan.sync.update_trigger, _last(found, "on_update")),
+    ):
+        if name not in always:
+            yield f"trigger {name} is missing or not enabled always"
+        elif name != last:
+            yield f"trigger {last} fires after {name} and may undo what it does"
+
+
+def _last(found: list[dict[str, object]], event: str) -> str:
+    return max(
+        (str(row["name"]) for row in found if row[event]),
+        key=lambda name: name.encode(),
+        default="",
+    )

@@ -1,0 +1,228 @@
+"""A session with the target database.
+
+Every one has timeouts, a name, and a search path of its own.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, Self
+
+import psycopg
+from psycopg.rows import DictRow, dict_row
+
+from pgtide.errors import Refused
+from pgtide.postgres.faults import translate, translated
+
+Params = Mapping[str, object]
+
+# A request for a plain connection must not hang longer than a person waits.
+_CONNECT_SECONDS: Final = 10
+
+# Read back by nothing and set by name, so that a role's or a database's own defaults cannot kill a
+# long step (trap 72). row_security off turns a policy that would hide rows into an error (finding
+# 8). UTC: a cast between timestamp and timestamptz must not depend on who runs it.
+_BASE: Final[Mapping[str, str]] = {
+    "search_path": "pg_catalog",
+    "TimeZone": "UTC",
+    "row_security": "off",
+    "lock_timeout": "5s",
+    "statement_timeout": "60s",
+    "idle_in_transaction_session_timeout": "60s",
+    "idle_session_timeout": "0",
+    "default_transaction_isolation": "read committed",
+    "default_transaction_read_only": "off",
+    "client_min_messages": "warning",
+    "jit": "off",
+    # A killed client must not leave its statement running (finding 9).
+    "client_connection_check_interval": "5s",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """A server process, named so that a reused pid is not mistaken for it."""
+
+    pid: int
+    started: datetime
+
+
+class Session:
+    """Run statements on one connection in autocommit; transactions are explicit."""
+
+    def __init__(self, connection: psycopg.Connection[DictRow]) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def execute(
+        self, sql: str, params: Params | None = None, *, doing: str = "running a statement"
+    ) -> int:
+        """Run a statement and return how many rows it changed."""
+        with translated(doing):
+            return self._connection.execute(sql, params).rowcount
+
+    def single(self, sql: str) -> None:
+        """Run a text that must be one command: the extended protocol refuses a second one."""
+        self._connection.execute(sql, binary=True)
+
+    def rows(
+        self, sql: str, params: Params | None = None, *, doing: str = "reading"
+    ) -> list[DictRow]:
+        """Return all rows of a query."""
+        with translated(doing):
+            return self._connection.execute(sql, params).fetchall()
+
+    def row(
+        self, sql: str, params: Params | None = None, *, doing: str = "reading"
+    ) -> DictRow | None:
+        """Return the first row of a query, if there is one."""
+        found = self.rows(sql, params, doing=doing)
+        return found[0] if found else None
+
+    def value(self, sql: str, params: Params | None = None, *, doing: str = "reading") -> Any:  # noqa: ANN401
+        """Return the first column of the first row, or None where no row comes back."""
+        found = self.row(sql, params, doing=doing)
+        return next(iter(found.values())) if found else None
+
+    @contextmanager
+    def transaction(
+        self,
+        *,
+        lock_timeout: timedelta = timedelta(seconds=5),
+        statement_timeout: timedelta = timedelta(seconds=60),
+        settings: Mapping[str, str] | None = None,
+        mode: str = "",
+    ) -> Iterator[Self]:
+        """Commit what the block does, or nothing.
+
+        A commit whose answer is lost raises ConnectionLost.
+        """
+        local = {
+            "lock_timeout": milliseconds(lock_timeout),
+            "statement_timeout": milliseconds(statement_timeout),
+            **(settings or {}),
+        }
+        self.execute(f"BEGIN {mode}", doing="beginning a transaction")
+        try:
+            self.configure(local, local=True)
+            yield self
+            self.execute("COMMIT", doing="committing")
+        except BaseException:
+            self._abandon()
+            raise
+
+    @contextmanager
+    def rolled_back(self) -> Iterator[Self]:
+        """Run a block whose effects are always taken back: for asking the server by trying."""
+        self.execute("BEGIN", doing="beginning a trial")
+        try:
+            yield self
+        finally:
+            self._abandon()
+
+    @contextmanager
+    def unhurried(self) -> Iterator[Self]:
+        """Lift the time limits for statements that wait without keeping anybody else waiting.
+
+        CREATE INDEX CONCURRENTLY waits for every old snapshot in the database; a lock_timeout would
+        kill it and leave an invalid index (trap 7). Whoever calls it can cancel it instead.
+        """
+        self.configure({"lock_timeout": "0", "statement_timeout": "0"}, local=False)
+        try:
+            yield self
+        finally:
+            if not self.lost:
+                limits = {name: _BASE[name] for name in ("lock_timeout", "statement_timeout")}
+                self.configure(limits, local=False)
+
+    def configure(self, settings: Mapping[str, str], *, local: bool) -> None:
+        """Set server settings by name, bound as values (SET cannot bind: trap 6)."""
+        calls = ", ".join(f"set_config(%(n{i})s, %(v{i})s, {local})" for i in range(len(settings)))
+        params: dict[str, object] = {}
+        for i, (name, value) in enumerate(settings.items()):
+            params |= {f"n{i}": name, f"v{i}": value}
+        self.execute(f"SELECT {calls}", params, doing="setting timeouts")
+
+    @property
+    def pid(self) -> int:
+        """Return the pid of the server process."""
+        return self._connection.info.backend_pid
+
+    @property
+    def version(self) -> int:
+        """Return the server's version as a number, 150018 for 15.18."""
+        return self._connection.info.server_version
+
+    @property
+    def lost(self) -> bool:
+        """Tell whether the connection is known to be gone."""
+        return self._connection.closed or self._connection.broken
+
+    def cancel(self) -> None:
+        """Ask the server to cancel what this session runs; safe from another thread."""
+        self._connection.cancel_safe(timeout=2)
+
+    def close(self) -> None:
+        """Close the connection; the server rolls back what was open."""
+        self._connection.close()
+
+    def _abandon(self) -> None:
+        # A connection that is gone has nothing left to roll back, and the first error is the one to
+        # show.
+        if not self.lost:
+            try:
+                self._connection.execute("ROLLBACK")
+            except psycopg.Error:
+                self._connection.close()
+
+
+def connect(url: str, *, purpose: str) -> Session:
+    """Open a session named `pgtide <purpose>`, with timeouts set.
+
+    Raises Refused where nobody answers.
+    """
+    try:
+        connection = psycopg.Connection[DictRow].connect(
+            url,
+            autocommit=True,
+            row_factory=dict_row,
+            # Our own prepared statements must not fail when a table changes shape (trap 26).
+            prepare_threshold=None,
+            connect_timeout=_CONNECT_SECONDS,
+            application_name=f"pgtide {purpose}",
+            # A dead network must not hold a batch's locks for the two hours of the system's
+            # default.
+            keepalives_idle=15,
+            keepalives_interval=5,
+            keepalives_count=3,
+        )
+    except psycopg.Error as error:
+        raise _unreachable(error) from error
+    session = Session(connection)
+    try:
+        session.configure(_BASE, local=False)
+    except BaseException:
+        session.close()
+        raise
+    return session
+
+
+def milliseconds(span: timedelta) -> str:
+    """Write a duration as PostgreSQL's timeouts read it."""
+    return f"{max(1, round(span.total_seconds() * 1000))}ms"
+
+
+def _unreachable(error: psycopg.Error) -> Refused:
+    fault = translate(error, "connecting")
+    reason = str(error).strip().splitlines()[-1] if str(error).strip() else fault.what
+    return Refused(
+        f"The database does not let us in: {reason}",
+        state="Nothing was changed.",
+        remedy="Check DATABASE_URL (or --database-url) and that the server is up.",
+    )

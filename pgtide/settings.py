@@ -1,0 +1,117 @@
+"""The one place that reads the environment: a frozen value, read once and passed on."""
+
+import getpass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Final, cast
+
+from pgtide.errors import InvalidSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What pgtide is told by flags and environment.
+
+    `database_url` is None where the embedded server serves.
+    """
+
+    database_url: str | None = field(default=None, repr=False)
+    migrations_dir: Path = Path("migrations")
+    home: Path = Path(".pgtide")
+    postgres_bin: Path | None = None
+    log_schema: str = "pgtide"
+    actor: str = ""
+    prefect_api_url: str | None = None
+    # A run whose heartbeat is older is taken over: ten beats missed.
+    lease: timedelta = timedelta(seconds=10)
+    heartbeat: timedelta = timedelta(seconds=1)
+    lock_wait: timedelta = timedelta(milliseconds=150)
+    lock_tries: int = 30
+    # Long enough to be worth a commit, short enough that nobody waiting for a row notices.
+    batch_target: timedelta = timedelta(milliseconds=50)
+    batch_retries: int = 8
+
+    @property
+    def url(self) -> str:
+        """Return the target's address; raises InvalidSettings where none was given."""
+        if not self.database_url:
+            raise InvalidSettings(
+                "No database was named.",
+                state="Nothing was changed.",
+                remedy=(
+                    "Set DATABASE_URL, or start the embedded server with `pgtide postgres start`."
+                ),
+            )
+        return self.database_url
+
+
+_MILLISECONDS: Final = "milliseconds"
+
+
+def _schema(text: str) -> str:
+    if not text:
+        raise ValueError("must name a schema")
+    return text
+
+
+def _span(text: str) -> timedelta:
+    value = timedelta(milliseconds=float(text))
+    if value <= timedelta(0):
+        raise ValueError(f"must be a positive number of {_MILLISECONDS}")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ValueError("must be at least 1")
+    return value
+
+
+# Environment name, field, how to read it. DATABASE_URL is bare: every platform sets it so.
+VARIABLES: Final[tuple[tuple[str, str, Callable[[str], object]], ...]] = (
+    ("DATABASE_URL", "database_url", str),
+    ("PREFECT_API_URL", "prefect_api_url", str),
+    ("PGTIDE_MIGRATIONS", "migrations_dir", Path),
+    ("PGTIDE_HOME", "home", Path),
+    ("PGTIDE_POSTGRES_BIN", "postgres_bin", Path),
+    ("PGTIDE_LOG_SCHEMA", "log_schema", _schema),
+    ("PGTIDE_ACTOR", "actor", str),
+    ("PGTIDE_LEASE_MS", "lease", _span),
+    ("PGTIDE_HEARTBEAT_MS", "heartbeat", _span),
+    ("PGTIDE_LOCK_WAIT_MS", "lock_wait", _span),
+    ("PGTIDE_LOCK_TRIES", "lock_tries", _count),
+    ("PGTIDE_BATCH_MS", "batch_target", _span),
+    ("PGTIDE_BATCH_RETRIES", "batch_retries", _count),
+)
+
+
+def from_environment(environment: Mapping[str, str]) -> Settings:
+    """Read settings; raises InvalidSettings that lists every bad value with its variable's name."""
+    values: dict[str, object] = {"actor": _user()}
+    problems = []
+    for variable, name, read in VARIABLES:
+        text = environment.get(variable, "").strip()
+        if not text:
+            continue
+        try:
+            values[name] = read(text)
+        except ValueError as error:
+            problems.append(f"{variable}={text!r}: {error}")
+    if problems:
+        raise InvalidSettings(
+            "Settings that cannot be used: " + "; ".join(problems) + ".",
+            state="Nothing was changed.",
+            remedy="Correct them in the environment and run the command again.",
+        )
+    return Settings(**cast("dict[str, str]", values))  # type: ignore[arg-type]  # each value was read for its field
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # A container's user often has no name.
+        return "unknown"

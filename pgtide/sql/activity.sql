@@ -1,0 +1,55 @@
+-- blockers --
+-- Who holds a lock on a table, other than this session; prepared transactions have no pid.
+SELECT l.pid, a.usename AS "user", a.application_name AS application, a.backend_type, l.mode,
+       extract(epoch FROM clock_timestamp() - a.xact_start)::float8 AS seconds,
+       left(a.query, 80) AS query
+  FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
+ WHERE l.locktype = 'relation' AND l.relation = %(oid)s AND l.granted
+   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+   AND l.pid IS DISTINCT FROM pg_backend_pid()
+   AND l.mode <> 'SIReadLock'
+ ORDER BY a.xact_start NULLS FIRST
+
+-- may_set_deadlock_timeout --
+-- Whether this role may set deadlock_timeout: superusers always, others by GRANT SET from 15 on.
+SELECT CASE WHEN current_setting('is_superuser')::boolean THEN true
+            WHEN current_setting('server_version_num')::int < 150000 THEN false
+            ELSE has_parameter_privilege('deadlock_timeout', 'SET') END
+
+-- cancel_backend --
+-- Cancel what a backend runs; false where it is gone or we may not.
+SELECT pg_cancel_backend(%(pid)s)
+
+-- terminate_backend --
+-- End a backend that is still the one recorded, never a reused pid.
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+ WHERE pid = %(pid)s AND backend_start = %(started)s
+
+-- this_backend --
+-- Who this session is.
+SELECT pid, backend_start AS started FROM pg_stat_activity WHERE pid = pg_backend_pid()
+
+-- is_there --
+-- Whether a recorded backend still runs.
+SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = %(pid)s AND backend_start = %(started)s)
+
+-- try_table_lock --
+-- Take the session's advisory lock on a table: one live run per table.
+SELECT pg_try_advisory_lock(%(namespace)s, %(oid)s)
+
+-- old_snapshots --
+-- Sessions whose snapshot is old; a concurrent index build waits for all of them, on any table.
+SELECT a.pid, a.usename AS "user", a.application_name AS application,
+       extract(epoch FROM clock_timestamp() - a.xact_start)::float8 AS seconds, left(a.query, 80) AS query
+  FROM pg_stat_activity a
+ WHERE a.backend_xmin IS NOT NULL AND a.pid <> pg_backend_pid() AND a.datname = current_database()
+   AND a.xact_start < clock_timestamp() - make_interval(secs => %(seconds)s)
+ ORDER BY a.xact_start
+
+-- horizon_seconds --
+-- The age of the oldest snapshot in this database, prepared transactions included: nothing younger is pruned.
+SELECT extract(epoch FROM clock_timestamp() - least(
+         (SELECT min(xact_start) FROM pg_stat_activity
+           WHERE (backend_xmin IS NOT NULL OR backend_xid IS NOT NULL) AND pid <> pg_backend_pid()
+             AND datname = current_database()),
+         (SELECT min(prepared) FROM pg_prepared_xacts WHERE database = current_database())))::float8

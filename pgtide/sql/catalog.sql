@@ -1,0 +1,99 @@
+-- relation --
+-- What stands under a table's name, whatever kind it is.
+SELECT c.oid::bigint AS oid, c.relkind::text AS kind, c.relpersistence::text AS persistence,
+       c.relrowsecurity AS rls, c.relforcerowsecurity AS rls_forced, c.relispartition AS leaf,
+       c.relreplident::text AS replica_identity, c.relhassubclass AS has_children,
+       pg_has_role(c.relowner, 'USAGE') AS owned, pg_get_userbyid(c.relowner) AS owner,
+       EXISTS (SELECT FROM pg_publication_tables p
+                WHERE p.schemaname = %(schema)s AND p.tablename = %(name)s) AS published,
+       EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = c.oid) AS inherits
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE n.nspname = %(schema)s AND c.relname = %(name)s
+
+-- columns --
+-- The columns of a table. A type is comparable where its default equality is PostgreSQL's own.
+SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull AS not_null,
+       a.attgenerated <> '' AS generated, pg_get_expr(d.adbin, d.adrelid) AS "default",
+       EXISTS (SELECT FROM pg_opclass o JOIN pg_am m ON m.oid = o.opcmethod
+                WHERE m.amname IN ('btree', 'hash') AND o.opcdefault AND o.opcnamespace = 'pg_catalog'::regnamespace
+                  AND (o.opcintype = b.base
+                       OR EXISTS (SELECT FROM pg_cast k WHERE k.castsource = b.base
+                                     AND k.casttarget = o.opcintype AND k.castmethod = 'b' AND k.castcontext = 'i'
+                                     AND b.bare)
+                       OR (o.opcintype = 'anyarray'::regtype AND b.category = 'A')
+                       OR (o.opcintype = 'anyenum'::regtype AND b.category = 'E')
+                       OR (o.opcintype = 'anyrange'::regtype AND b.kind = 'r'))) AS comparable,
+       CASE WHEN a.attcollation <> 0 AND a.attcollation <> t.typcollation
+            THEN (SELECT quote_ident(cn.nspname) || '.' || quote_ident(co.collname)
+                    FROM pg_collation co JOIN pg_namespace cn ON cn.oid = co.collnamespace
+                   WHERE co.oid = a.attcollation) END AS collation,
+       coalesce((SELECT json_agg(json_build_object('privilege', x.privilege_type,
+                                 'grantee', CASE x.grantee WHEN 0 THEN '' ELSE pg_get_userbyid(x.grantee) END,
+                                 'grantable', x.is_grantable)
+                                 ORDER BY x.grantee, x.privilege_type)
+                   FROM aclexplode(a.attacl) x), '[]') AS grants
+  FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+  CROSS JOIN LATERAL (SELECT coalesce(nullif(t.typbasetype, 0), t.oid) AS base, t.typcategory AS category,
+                             t.typtype AS kind, t.typnamespace = 'pg_catalog'::regnamespace AS bare) b
+  LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+ WHERE a.attrelid = %(oid)s AND a.attnum > 0 AND NOT a.attisdropped
+ ORDER BY a.attnum
+
+-- key --
+-- The columns of the primary key, or else of the narrowest unique index over NOT NULL columns only.
+SELECT array_agg(a.attname::text ORDER BY k.n) AS columns
+  FROM pg_index i
+  CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, n)
+  JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+ WHERE i.indrelid = %(oid)s AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+   AND k.n <= i.indnkeyatts
+ GROUP BY i.indexrelid, i.indisprimary, i.indnkeyatts
+HAVING bool_and(a.attnotnull)
+ ORDER BY i.indisprimary DESC, i.indnkeyatts, i.indexrelid
+ LIMIT 1
+
+-- triggers --
+-- The triggers of a table; bit 1 of tgtype is ROW, bit 2 BEFORE, bit 64 INSTEAD.
+SELECT tgname AS name, (tgtype & 3) = 3 AND (tgtype & 64) = 0 AS before_row, pg_get_triggerdef(oid) AS definition
+  FROM pg_trigger WHERE tgrelid = %(oid)s AND NOT tgisinternal ORDER BY tgname COLLATE "C"
+
+-- indexes --
+-- The indexes of a table.
+SELECT c.relname AS name FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+ WHERE i.indrelid = %(oid)s ORDER BY c.relname COLLATE "C"
+
+-- size --
+-- Blocks of the table's main fork, and where they are.
+SELECT (pg_relation_size(%(oid)s::oid) / current_setting('block_size')::int)::bigint AS blocks,
+       pg_relation_filenode(%(oid)s::oid)::bigint AS filenode
+
+-- row_estimate --
+-- How many rows the server believes the table has; -1 where it was never analysed.
+SELECT reltuples::bigint FROM pg_class WHERE oid = %(oid)s
+
+-- fingerprint --
+-- What changes when anything could have let a writer past the sync triggers: traps 33-36, experiment 7.
+SELECT json_build_object(
+  'filenode', pg_relation_filenode(%(oid)s::oid),
+  'triggers', (SELECT json_agg(json_build_object('name', t.tgname, 'xmin', t.xmin::text, 'function', p.proname,
+                                                 'function_xmin', p.xmin::text) ORDER BY t.tgname COLLATE "C")
+                 FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+                WHERE t.tgrelid = %(oid)s AND NOT t.tgisinternal AND (t.tgtype & 3) = 3),
+  'functions', (SELECT json_agg(json_build_object('name', p.proname, 'xmin', p.xmin::text) ORDER BY p.proname COLLATE "C")
+                  FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+                 WHERE n.nspname = 'pgtide' AND starts_with(p.proname, %(prefix)s)),
+  'columns', (SELECT json_agg(json_build_object('name', a.attname, 'xmin', a.xmin::text) ORDER BY a.attname COLLATE "C")
+                FROM pg_attribute a WHERE a.attrelid = %(oid)s AND NOT a.attisdropped
+                 AND a.attname = ANY (%(columns)s)),
+  'rules', (SELECT json_agg(r.xmin::text ORDER BY r.rulename) FROM pg_rewrite r WHERE r.ev_class = %(oid)s)
+)::text
+
+-- valid_indexes --
+-- The indexes of a table that the planner may use.
+SELECT c.relname AS name FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+ WHERE i.indrelid = %(oid)s AND i.indisvalid AND i.indisready
+
+-- sync_triggers --
+-- The BEFORE ROW triggers of a table: bit 4 of tgtype is INSERT, bit 16 UPDATE. They fire in the order of their names.
+SELECT tgname AS name, tgenabled = 'A' AS always, (tgtype & 4) <> 0 AS on_insert, (tgtype & 16) <> 0 AS on_update
+  FROM pg_trigger WHERE tgrelid = %(oid)s AND NOT tgisinternal AND (tgtype & 3) = 3 AND tgenabled <> 'D'

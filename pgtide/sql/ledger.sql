@@ -1,0 +1,273 @@
+-- there --
+-- Whether a ledger was ever installed here.
+SELECT to_regclass('pgtide.upgrade') IS NOT NULL
+
+-- applied --
+-- Which numbered upgrades the ledger has.
+SELECT number FROM pgtide.upgrade ORDER BY number
+
+-- record_upgrade --
+-- Note an applied upgrade.
+INSERT INTO pgtide.upgrade (number) VALUES (%(number)s)
+
+-- migrations --
+-- Every migration, in the order of ids.
+SELECT m.*, m.spec::text AS spec_text FROM pgtide.migration m ORDER BY m.id
+
+-- migration --
+-- One migration.
+SELECT m.*, m.spec::text AS spec_text FROM pgtide.migration m WHERE m.id = %(id)s
+
+-- unfinished_on_table --
+-- The migration that has begun on a table and is neither undone nor completed.
+SELECT id, state FROM pgtide.migration
+ WHERE table_oid = %(oid)s AND state NOT IN ('planned', 'rolled_back') AND id <> %(id)s
+
+-- same_version --
+-- Another migration of the same version.
+SELECT id FROM pgtide.migration WHERE version = %(version)s AND id <> %(id)s
+
+-- register --
+-- Write a migration down, or write it anew where nothing of it is on the table.
+INSERT INTO pgtide.migration (id, version, description, table_schema, table_name, table_oid, spec, checksum, plan,
+                              contract_release)
+VALUES (%(id)s, %(version)s, %(description)s, %(schema)s, %(table)s, %(oid)s, %(spec)s::jsonb, %(checksum)s, %(plan)s,
+        %(contract_release)s)
+ON CONFLICT (id) DO UPDATE
+   SET version = excluded.version, description = excluded.description, table_schema = excluded.table_schema,
+       table_name = excluded.table_name, table_oid = excluded.table_oid, spec = excluded.spec,
+       checksum = excluded.checksum, plan = excluded.plan, contract_release = excluded.contract_release,
+       attempt = migration.attempt + (migration.state = 'rolled_back')::int, state = 'planned',
+       fingerprint = NULL, rows_total = 0, last_error = NULL, waiting_for = NULL, sweep_due = false, log_id = NULL,
+       updated_at = clock_timestamp()
+ WHERE migration.state IN ('planned', 'rolled_back')
+
+-- raise_token --
+-- Take over a migration: whoever holds an older token may not write any more.
+UPDATE pgtide.migration SET token = token + 1, updated_at = clock_timestamp() WHERE id = %(id)s
+RETURNING token, attempt
+
+-- raise_slice_tokens --
+-- Copy the new token into the slices: a batch that carries the old one finds no row. Waits for a batch in flight.
+UPDATE pgtide.slice SET token = %(token)s WHERE migration_id = %(id)s AND state = 'open'
+
+-- begin_run --
+-- Write down who works from now on.
+INSERT INTO pgtide.run (migration_id, token, actor, host, pid, flow_run_id)
+VALUES (%(id)s, %(token)s, %(actor)s, %(host)s, %(pid)s, %(flow_run_id)s) RETURNING id
+
+-- live_runs --
+-- Runs of a migration that have not ended, with the age of their heartbeat by the database's clock.
+SELECT r.id, r.actor, r.host, r.pid, r.started_at,
+       extract(epoch FROM clock_timestamp() - r.heartbeat_at)::float8 AS silent_seconds, r.migration_id
+  FROM pgtide.run r JOIN pgtide.migration m ON m.id = r.migration_id
+ WHERE m.table_oid = %(oid)s AND r.ended_at IS NULL ORDER BY r.id DESC
+
+-- backends_of --
+-- The server processes of a run.
+SELECT pid, started FROM pgtide.backend
+ WHERE run_id = %(run)s AND (%(purpose)s::text IS NULL OR purpose = %(purpose)s)
+
+-- record_backend --
+-- Write down a server process of a run.
+INSERT INTO pgtide.backend (run_id, pid, started, purpose) VALUES (%(run)s, %(pid)s, %(started)s, %(purpose)s)
+ON CONFLICT DO NOTHING
+
+-- beat --
+-- Say that the run lives, while it is the newest; read what the operator wants.
+UPDATE pgtide.run r SET heartbeat_at = clock_timestamp()
+  FROM pgtide.migration m LEFT JOIN pgtide.control c ON c.migration_id = m.id
+ WHERE r.id = %(run)s AND m.id = r.migration_id AND m.token = r.token AND r.ended_at IS NULL
+RETURNING coalesce(c.hold, false) AS hold, c.reason, c.by
+
+-- end_run --
+-- Close a run.
+UPDATE pgtide.run SET ended_at = clock_timestamp(), outcome = %(outcome)s WHERE id = %(run)s AND ended_at IS NULL
+
+-- advance --
+-- Move a migration to its next state, if it is still where the caller saw it and the caller is the newest run.
+UPDATE pgtide.migration
+   SET state = %(to)s, resume_to = %(resume_to)s, last_error = %(error)s, waiting_for = %(waiting_for)s,
+       sweep_due = CASE WHEN %(sweep_due)s::boolean IS NULL THEN sweep_due ELSE %(sweep_due)s END,
+       updated_at = clock_timestamp()
+ WHERE id = %(id)s AND state = %(seen)s AND token = %(token)s
+RETURNING state
+
+-- fence --
+-- Lock the migration's row for this transaction, if the caller is still the newest run.
+SELECT token FROM pgtide.migration WHERE id = %(id)s AND token = %(token)s FOR NO KEY UPDATE
+
+-- set_fingerprint --
+-- Keep what must not change until verification.
+UPDATE pgtide.migration SET fingerprint = %(fingerprint)s WHERE id = %(id)s AND token = %(token)s
+
+-- pay_sweep --
+-- The sweep that a withdrawn verification asked for has been begun.
+UPDATE pgtide.migration SET sweep_due = false WHERE id = %(id)s AND token = %(token)s
+
+-- set_rows_total --
+-- Fix the denominator of progress.
+UPDATE pgtide.migration SET rows_total = %(rows)s WHERE id = %(id)s
+
+-- set_log --
+-- Remember the migration's row in migration_log.
+UPDATE pgtide.migration SET log_id = %(log)s WHERE id = %(id)s
+
+-- begin_phase --
+-- Note the start of a phase; its first start stays.
+INSERT INTO pgtide.phase (migration_id, attempt, phase, state) VALUES (%(id)s, %(attempt)s, %(phase)s, 'running')
+ON CONFLICT (migration_id, attempt, phase) DO UPDATE SET state = 'running', ended_at = NULL
+
+-- end_phase --
+-- Note how a phase ended.
+UPDATE pgtide.phase SET state = %(state)s, ended_at = clock_timestamp(), rows = coalesce(%(rows)s::bigint, rows)
+ WHERE migration_id = %(id)s AND attempt = %(attempt)s AND phase = %(phase)s
+
+-- phases --
+-- The phases of a migration's present attempt.
+SELECT p.phase, p.state, p.started_at, p.ended_at, p.rows,
+       extract(epoch FROM coalesce(p.ended_at, clock_timestamp()) - p.started_at)::float8 AS seconds
+  FROM pgtide.phase p JOIN pgtide.migration m ON m.id = p.migration_id AND m.attempt = p.attempt
+ WHERE p.migration_id = %(id)s ORDER BY p.started_at
+
+-- begin_step --
+-- Note that a step is about to act, with the statements that would undo it.
+INSERT INTO pgtide.step (migration_id, attempt, name, phase, ordinal, state, sql, undo_sql, transactional, attempts)
+VALUES (%(id)s, %(attempt)s, %(name)s, %(phase)s, %(ordinal)s, 'running', %(sql)s, %(undo)s, %(transactional)s, 1)
+ON CONFLICT (migration_id, attempt, name) DO UPDATE
+   SET state = 'running', attempts = step.attempts + 1, started_at = clock_timestamp(), ended_at = NULL
+
+-- end_step --
+-- Note that a step's effect is in the catalog.
+UPDATE pgtide.step SET state = 'done', ended_at = clock_timestamp(), lock_tries = %(tries)s, seconds = %(seconds)s
+ WHERE migration_id = %(id)s AND attempt = %(attempt)s AND name = %(name)s
+
+-- undo_step --
+-- Note that a step was taken back.
+UPDATE pgtide.step SET state = 'undone', ended_at = clock_timestamp()
+ WHERE migration_id = %(id)s AND attempt = %(attempt)s AND name = %(name)s
+
+-- steps --
+-- The steps of a migration's present attempt, the last first: the order of undoing.
+SELECT s.name, s.phase, s.state, s.undo_sql, s.transactional, s.attempts, s.lock_tries, s.seconds
+  FROM pgtide.step s JOIN pgtide.migration m ON m.id = s.migration_id AND m.attempt = s.attempt
+ WHERE s.migration_id = %(id)s ORDER BY s.ordinal DESC
+
+-- cut_slice --
+-- Write a slice down.
+INSERT INTO pgtide.slice (migration_id, attempt, kind, round, ordinal, filenode, first_block, end_block, passes, cursor,
+                          token)
+VALUES (%(id)s, %(attempt)s, %(kind)s, %(round)s, %(ordinal)s, %(filenode)s, %(first)s, %(end)s, %(passes)s, %(first)s,
+        %(token)s)
+ON CONFLICT DO NOTHING
+
+-- slices --
+-- The slices of one kind and round that still count, in their order.
+SELECT id, kind, round, ordinal, filenode, first_block, end_block, passes, pass, cursor, rows, batches, state
+  FROM pgtide.slice
+ WHERE migration_id = %(id)s AND attempt = %(attempt)s AND kind = %(kind)s AND state <> 'void'
+   AND (%(round)s::int IS NULL OR round = %(round)s)
+ ORDER BY round, ordinal
+
+-- slice --
+-- One slice as it stands.
+SELECT id, kind, round, ordinal, filenode, first_block, end_block, passes, pass, cursor, rows, batches, state
+  FROM pgtide.slice WHERE id = %(slice)s
+
+-- move_cursor --
+-- The checkpoint and the fence of a batch: no row means that a newer run has taken over.
+UPDATE pgtide.slice
+   SET pass = %(pass)s, cursor = %(cursor)s, state = %(state)s, batches = batches + 1,
+       started_at = coalesce(started_at, clock_timestamp()),
+       ended_at = CASE WHEN %(state)s = 'done' THEN clock_timestamp() END
+ WHERE id = %(slice)s AND token = %(token)s AND pass = %(seen_pass)s AND cursor = %(seen_cursor)s AND state = 'open'
+
+-- count_rows --
+-- The batch's rows; no row means that the table was rewritten, and block numbers mean nothing any more.
+UPDATE pgtide.slice SET rows = rows + %(rows)s
+ WHERE id = %(slice)s AND filenode = pg_relation_filenode(%(oid)s::oid)
+
+-- void_slices --
+-- The table was rewritten: its slices say nothing any more, but for the rows they count.
+UPDATE pgtide.slice SET state = 'void', ended_at = clock_timestamp()
+ WHERE migration_id = %(id)s AND attempt = %(attempt)s AND state = 'open'
+
+-- void_kind --
+-- Start the rounds of one kind over.
+UPDATE pgtide.slice SET state = 'void', ended_at = coalesce(ended_at, clock_timestamp())
+ WHERE migration_id = %(id)s AND attempt = %(attempt)s AND kind = %(kind)s AND state <> 'void'
+
+-- last_round --
+-- The highest round of a kind, voided ones included; -1 where there is none.
+SELECT coalesce(max(round), -1) FROM pgtide.slice
+ WHERE migration_id = %(id)s AND attempt = %(attempt)s AND kind = %(kind)s
+
+-- progress --
+-- Rows done, and how far the walk has come: each slice counts its passes.
+SELECT coalesce(sum(rows) FILTER (WHERE kind <> 'archive'), 0)::bigint AS rows,
+       coalesce(sum(batches) FILTER (WHERE kind <> 'archive'), 0)::bigint AS batches,
+       min(started_at) FILTER (WHERE kind = 'walk') AS started_at,
+       coalesce(avg(CASE WHEN state = 'done' THEN 1.0
+                         ELSE (pass + (cursor - first_block)::float8 / greatest(1, end_block - first_block)) / passes END)
+                FILTER (WHERE kind = 'walk' AND state <> 'void'), 0)::float8 AS walked,
+       coalesce(bool_or(kind = 'sweep' AND state <> 'void'), false) AS sweeping
+  FROM pgtide.slice WHERE migration_id = %(id)s AND attempt = %(attempt)s
+
+-- record_verification --
+-- Keep a verdict, bound to the declaration and to the fingerprint.
+INSERT INTO pgtide.verification (migration_id, run_id, level, rows, mismatches, passed, problems, checksum, fingerprint,
+                                 seconds)
+SELECT %(id)s, %(run)s, %(level)s, %(rows)s, %(mismatches)s, %(passed)s, %(problems)s::jsonb, checksum, %(fingerprint)s,
+       %(seconds)s
+  FROM pgtide.migration WHERE id = %(id)s
+
+-- last_verification --
+-- The newest verdict on a migration.
+SELECT level, rows, mismatches, passed, problems::text AS problems, at, seconds FROM pgtide.verification
+ WHERE migration_id = %(id)s ORDER BY id DESC LIMIT 1
+
+-- set_hold --
+-- Hold a migration, or let it go.
+INSERT INTO pgtide.control (migration_id, hold, reason, by) VALUES (%(id)s, %(hold)s, %(reason)s, %(by)s)
+ON CONFLICT (migration_id) DO UPDATE
+   SET hold = excluded.hold, reason = excluded.reason, by = excluded.by, at = clock_timestamp()
+
+-- control --
+-- What the operator wants.
+SELECT hold, reason, by FROM pgtide.control WHERE migration_id = %(id)s
+
+-- record_event --
+-- Add a line to the audit.
+INSERT INTO pgtide.event (migration_id, run_id, actor, kind, detail)
+VALUES (%(id)s, %(run)s, %(actor)s, %(kind)s, %(detail)s::jsonb)
+
+-- events --
+-- The audit, oldest first.
+SELECT at, migration_id, actor, kind, detail FROM pgtide.event
+ WHERE %(id)s::text IS NULL OR migration_id = %(id)s ORDER BY id
+
+-- conflicts_there --
+-- Whether a migration's counter of contradictions exists.
+SELECT to_regclass(%(sequence)s) IS NOT NULL
+
+-- conflicts --
+-- How many writes contradicted themselves.
+SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {sequence}
+
+-- log_start --
+-- Begin the strategy's log row of a migration.
+SELECT {log}.log_migration_start(%(version)s, %(description)s)
+
+-- log_complete --
+-- Complete the strategy's log row.
+SELECT {log}.log_migration_complete(%(log_id)s, %(rows)s)
+
+-- log_status --
+-- Keep the strategy's log row true.
+UPDATE {log}.migration_log
+   SET status = %(status)s::text, error_message = %(error)s,
+       rollback_available = coalesce(%(available)s::boolean, rollback_available),
+       completed_at = CASE WHEN %(status)s::text = 'RUNNING' THEN NULL ELSE clock_timestamp() END,
+       duration_ms = CASE WHEN %(status)s::text = 'RUNNING' THEN NULL
+                          ELSE extract(epoch FROM clock_timestamp() - started_at) * 1000 END
+ WHERE id = %(log_id)s

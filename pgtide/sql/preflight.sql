@@ -1,0 +1,16 @@
+-- target --
+-- Which server and database this is, and what this role may do in it.
+SELECT current_database() AS database, current_user AS role, pg_is_in_recovery() AS replica,
+       has_database_privilege(current_database(), 'CREATE') AS may_create,
+       has_database_privilege(current_database(), 'TEMP') AS may_make_temporary,
+       (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user) AS sees_all_rows,
+       coalesce(has_schema_privilege(to_regnamespace('pgtide')::oid, 'CREATE'), true) AS may_write_ledger
+
+-- similar --
+-- Tables of that name in other schemas, or nearly so in this one.
+SELECT format('%%s.%%s', n.nspname, c.relname) AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relkind IN ('r', 'p') AND lower(c.relname) = lower(%(name)s) ORDER BY 1 LIMIT 5
+
+-- log_schema --
+-- Whether the schema for migration_log exists, or will.
+SELECT %(schema)s = 'pgtide' OR to_regnamespace(%(quoted)s) IS NOT NULL
