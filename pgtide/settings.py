@@ -1,6 +1,7 @@
 """The one place that reads the environment: a frozen value, read once and passed on."""
 
 import getpass
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -115,3 +116,8 @@ def _user() -> str:
     except (KeyError, OSError):
         # A container's user often has no name.
         return "unknown"
+
+
+def load() -> Settings:
+    """Read settings from this process's environment."""
+    return from_environment(os.environ)
