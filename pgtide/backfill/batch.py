@@ -76,9 +76,9 @@ def run_batch(run: Run, work: Work, piece: Slice, batch: Batch) -> Outcome:
             _pause(run, piece, attempt, error)
             now = _reread(run, piece)
             if now is not None and _place(now) != _place(piece):
-                return _resolved(run, piece, batch, now, run.clock.monotonic() - begun)
+                return _resolved(run, piece, batch, now, seconds=run.clock.monotonic() - begun)
         else:
-            return _committed(run, piece, batch, rows, run.clock.monotonic() - begun)
+            return _committed(run, piece, batch, rows=rows, seconds=run.clock.monotonic() - begun)
     raise Failed(
         f"A batch of {run.plan.table} did not get through in {tries} tries.",
         state="It was rolled back each time; the batches before it are committed.",
@@ -126,10 +126,10 @@ def _reread(run: Run, piece: Slice) -> Slice | None:
         return None
 
 
-def _resolved(run: Run, piece: Slice, batch: Batch, now: Slice, seconds: float) -> Outcome:
+def _resolved(run: Run, piece: Slice, batch: Batch, now: Slice, *, seconds: float) -> Outcome:
     """Return what became of a batch whose connection broke, when the ledger is not where it was."""
     if _place(now) == (batch.move.step, batch.move.cursor, batch.move.done):
-        return _committed(run, piece, batch, now.rows - piece.rows, seconds)
+        return _committed(run, piece, batch, rows=now.rows - piece.rows, seconds=seconds)
     return Outcome(rows=0, seconds=seconds, after=now)
 
 
@@ -148,7 +148,7 @@ def _began(piece: Slice, batch: Batch) -> BatchBegan:
     )
 
 
-def _committed(run: Run, piece: Slice, batch: Batch, rows: int, seconds: float) -> Outcome:
+def _committed(run: Run, piece: Slice, batch: Batch, *, rows: int, seconds: float) -> Outcome:
     run.emit(
         BatchCommitted(
             slice_id=piece.id,

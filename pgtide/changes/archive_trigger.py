@@ -20,11 +20,28 @@ ON_CONFLICT = (
 def capture(plan: Plan, archive: ArchiveSql, *, attempt: int) -> Step:
     """Return the step that installs the trigger.
 
-    Its owner writes the archive, the application need not be able to.
+    Its function runs with its owner's rights: no application has to be able to write the archive.
     """
-    name, table = f"~zz_pgtide_{plan.tag}_a", relation(plan.table)
+    name = f"~zz_pgtide_{plan.tag}_a"
     function = ident("pgtide", f"m_{plan.tag}_archive")
-    body = fill(
+    return Step(
+        name="rollback.capture",
+        phase=Phase.ROLLBACK,
+        statements=(
+            _function(function, _body(plan, archive, attempt)),
+            *_trigger(name, function, relation(plan.table)),
+        ),
+        present=fill(
+            "SELECT EXISTS (SELECT FROM pg_trigger"
+            " WHERE tgrelid = {oid} AND tgname = {name} AND tgenabled = 'A')",
+            oid=str(plan.table_oid),
+            name=literal(name),
+        ),
+    )
+
+
+def _body(plan: Plan, archive: ArchiveSql, attempt: int) -> str:
+    return fill(
         "\nBEGIN\n"
         '  INSERT INTO pgtide.archive (migration_id, attempt, key, "values")\n'
         "  SELECT {id}, {attempt}, {key}, {values} FROM (SELECT new.*) AS t WHERE {where}\n"
@@ -37,51 +54,41 @@ def capture(plan: Plan, archive: ArchiveSql, *, attempt: int) -> Step:
         where=archive.where,
         conflict=ON_CONFLICT,
     )
-    return Step(
-        name="rollback.capture",
-        phase=Phase.ROLLBACK,
-        statements=(
-            Statement(
-                sql=fill(
-                    "CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql "
-                    "SECURITY DEFINER"
-                    " SET search_path = pg_catalog, pg_temp AS {body}",
-                    function=function,
-                    body=literal(body),
-                ),
-                lock=Lock.NONE,
-                why="writes a row's values to pgtide.archive, and nothing else",
-                undo=fill("DROP FUNCTION IF EXISTS {function}()", function=function),
-            ),
-            Statement(
-                sql=fill(
-                    "CREATE OR REPLACE TRIGGER {name} AFTER INSERT OR UPDATE ON {table} FOR EACH "
-                    "ROW"
-                    " EXECUTE FUNCTION {function}()",
-                    name=ident(name),
-                    table=table,
-                    function=function,
-                ),
-                lock=Lock.SHARE_ROW_EXCLUSIVE,
-                why="no write can be missed while the archive is filled",
-                undo=fill(
-                    "DROP TRIGGER IF EXISTS {name} ON {table}", name=ident(name), table=table
-                ),
-            ),
-            Statement(
-                sql=fill(
-                    "ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}",
-                    table=table,
-                    name=ident(name),
-                ),
-                lock=Lock.SHARE_ROW_EXCLUSIVE,
-                why="also for sessions that replay replicated rows",
-            ),
+
+
+def _function(function: str, body: str) -> Statement:
+    return Statement(
+        sql=fill(
+            "CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql"
+            " SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS {body}",
+            function=function,
+            body=literal(body),
         ),
-        present=fill(
-            "SELECT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = {oid} AND tgname = {name} AND "
-            "tgenabled = 'A')",
-            oid=str(plan.table_oid),
-            name=literal(name),
+        lock=Lock.NONE,
+        why="writes a row's values to pgtide.archive, and nothing else",
+        undo=fill("DROP FUNCTION IF EXISTS {function}()", function=function),
+    )
+
+
+def _trigger(name: str, function: str, table: str) -> tuple[Statement, Statement]:
+    return (
+        Statement(
+            sql=fill(
+                "CREATE OR REPLACE TRIGGER {name} AFTER INSERT OR UPDATE ON {table}"
+                " FOR EACH ROW EXECUTE FUNCTION {function}()",
+                name=ident(name),
+                table=table,
+                function=function,
+            ),
+            lock=Lock.SHARE_ROW_EXCLUSIVE,
+            why="no write can be missed while the archive is filled",
+            undo=fill("DROP TRIGGER IF EXISTS {name} ON {table}", name=ident(name), table=table),
+        ),
+        Statement(
+            sql=fill(
+                "ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}", table=table, name=ident(name)
+            ),
+            lock=Lock.SHARE_ROW_EXCLUSIVE,
+            why="also for sessions that replay replicated rows",
         ),
     )

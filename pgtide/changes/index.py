@@ -93,21 +93,13 @@ class Index:
 def _step(scope: Scope, name: str, rest: str, *, unique: bool) -> Step:
     schema, table = scope.table.name.schema, relation(scope.table.name)
     drop = fill("DROP INDEX CONCURRENTLY IF EXISTS {index}", index=ident(schema, name))
-    # pg_index.indisvalid and the definition decide; IF NOT EXISTS would call an invalid carcass a
-    # success (trap 8).
-    there = fill(
-        "FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = "
-        "c.relnamespace"
-        " WHERE n.nspname = {schema} AND c.relname = {name}",
-        schema=literal(schema),
-        name=literal(name),
-    )
-    good = fill(
-        "i.indisvalid AND i.indrelid = {table}::regclass AND right(pg_get_indexdef(c.oid), "
-        "{length}) = {rest}",
-        table=literal(table),
-        length=str(len(rest)),
-        rest=literal(rest),
+    there, good = _there(schema, name), _good(table, rest)
+    create = fill(
+        "CREATE {unique}INDEX CONCURRENTLY {name} ON {table} {rest}",
+        unique="UNIQUE " if unique else "",
+        name=ident(name),
+        table=table,
+        rest=rest,
     )
     return Step(
         name=f"finalize.index.{name}",
@@ -115,13 +107,7 @@ def _step(scope: Scope, name: str, rest: str, *, unique: bool) -> Step:
         transactional=False,
         statements=(
             Statement(
-                sql=fill(
-                    "CREATE {unique}INDEX CONCURRENTLY {name} ON {table} {rest}",
-                    unique="UNIQUE " if unique else "",
-                    name=ident(name),
-                    table=table,
-                    rest=rest,
-                ),
+                sql=create,
                 lock=Lock.SHARE_UPDATE_EXCLUSIVE,
                 why="built after the backfill: an index on a written column ends HOT updates",
                 undo=drop,
@@ -130,4 +116,26 @@ def _step(scope: Scope, name: str, rest: str, *, unique: bool) -> Step:
         present=f"SELECT EXISTS (SELECT {there} AND {good})",
         broken=f"SELECT EXISTS (SELECT {there} AND NOT ({good}))",
         clear=drop,
+    )
+
+
+def _there(schema: str, name: str) -> str:
+    return fill(
+        "FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
+        " JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = {schema} AND c.relname = {name}",
+        schema=literal(schema),
+        name=literal(name),
+    )
+
+
+def _good(table: str, rest: str) -> str:
+    # pg_index.indisvalid and the definition decide; IF NOT EXISTS would call an invalid carcass a
+    # success (trap 8).
+    return fill(
+        "i.indisvalid AND i.indrelid = {table}::regclass"
+        " AND right(pg_get_indexdef(c.oid), {length}) = {rest}",
+        table=literal(table),
+        length=str(len(rest)),
+        rest=literal(rest),
     )

@@ -93,8 +93,8 @@ def triggers(scope: Scope, pieces: Sequence[Pair | Added]) -> tuple[Statement, .
     sources = dict.fromkeys(name for piece in pieces for name in piece.moved_sources())
     moves = [moved(name, comparable=_comparable(scope, name)) for name in sources]
     return (
-        _trigger(sync.insert_trigger, "INSERT", [out_of_step, *writes], sync, table),
-        _trigger(sync.update_trigger, "UPDATE", [*moves, out_of_step], sync, table),
+        _trigger(sync.insert_trigger, "INSERT", [out_of_step, *writes], scope=scope),
+        _trigger(sync.update_trigger, "UPDATE", [*moves, out_of_step], scope=scope),
         Statement(
             sql=fill(
                 "ALTER TABLE {table} ENABLE ALWAYS TRIGGER {insert}, ENABLE ALWAYS TRIGGER "
@@ -130,7 +130,8 @@ def present(scope: Scope, columns: Sequence[tuple[str, str]]) -> str:
     )
 
 
-def _trigger(name: str, operation: str, tests: list[str], sync: Sync, table: str) -> Statement:
+def _trigger(name: str, operation: str, tests: list[str], *, scope: Scope) -> Statement:
+    sync, table = names(scope.tag), relation(scope.table.name)
     when = " OR ".join(test for test in tests if test)
     return Statement(
         sql=fill(

@@ -30,12 +30,13 @@ class Entry:
 
 def note(session: Session, lease: Lease, kind: str, **detail: object) -> None:
     """Add a line in the name of a run."""
-    _write(session, lease.migration_id, lease.run_id, lease.actor, kind, detail)
+    who = {"id": lease.migration_id, "run": lease.run_id, "actor": lease.actor}
+    _write(session, who, kind, detail)
 
 
 def note_by(session: Session, migration_id: str, actor: str, kind: str, **detail: object) -> None:
     """Add a line in the name of a person, without a run."""
-    _write(session, migration_id, None, actor, kind, detail)
+    _write(session, {"id": migration_id, "run": None, "actor": actor}, kind, detail)
 
 
 def history(session: Session, migration_id: str | None = None) -> list[Entry]:
@@ -45,22 +46,10 @@ def history(session: Session, migration_id: str | None = None) -> list[Entry]:
     return [Entry(**row) for row in session.rows(_SQL["events"], {"id": migration_id})]
 
 
-def _write(  # noqa: PLR0917
-    session: Session,
-    migration_id: str,
-    run_id: int | None,
-    actor: str,
-    kind: str,
-    detail: Mapping[str, object],
+def _write(
+    session: Session, who: Mapping[str, object], kind: str, detail: Mapping[str, object]
 ) -> None:
+    text = json.dumps(detail, default=str, ensure_ascii=False)
     session.execute(
-        _SQL["record_event"],
-        {
-            "id": migration_id,
-            "run": run_id,
-            "actor": actor,
-            "kind": kind,
-            "detail": json.dumps(detail, default=str, ensure_ascii=False),
-        },
-        doing="writing the audit",
+        _SQL["record_event"], {**who, "kind": kind, "detail": text}, doing="writing the audit"
     )

@@ -50,7 +50,6 @@ TRANSITIONS: Final = MappingProxyType(
         },
         _S.EXPANDED: {
             _S.BACKFILLING: "every new write is in step; the old rows come next",
-            _S.PAUSED: "an operator holds it",
             _S.ROLLING_BACK: "the operator undoes it",
         },
         _S.BACKFILLING: {
@@ -62,7 +61,6 @@ TRANSITIONS: Final = MappingProxyType(
         _S.BACKFILLED: {
             _S.FINALIZING: "the rows are filled; indexes come next",
             _S.BACKFILLING: "verification was withdrawn: sweep again",
-            _S.PAUSED: "an operator holds it",
             _S.ROLLING_BACK: "the operator undoes it",
         },
         _S.FINALIZING: {
@@ -73,7 +71,6 @@ TRANSITIONS: Final = MappingProxyType(
         },
         _S.FINALIZED: {
             _S.VERIFYING: "all is built; read every row",
-            _S.PAUSED: "an operator holds it",
             _S.ROLLING_BACK: "the operator undoes it",
         },
         _S.VERIFYING: {
@@ -89,11 +86,8 @@ TRANSITIONS: Final = MappingProxyType(
         },
         _S.PAUSED: {
             _S.EXPANDING: "resumed",
-            _S.EXPANDED: "resumed between two phases",
             _S.BACKFILLING: "resumed from the last committed batch",
-            _S.BACKFILLED: "resumed between two phases",
             _S.FINALIZING: "resumed",
-            _S.FINALIZED: "resumed between two phases",
             _S.VERIFYING: "resumed",
             _S.ROLLING_BACK: "the operator undoes it",
         },

@@ -16,7 +16,7 @@ from pgtide.model.state import UNDOING, Phase
 from pgtide.phases.backfill import backfill
 from pgtide.phases.expand import expand
 from pgtide.phases.finalize import finalize
-from pgtide.phases.preflight import preflight
+from pgtide.phases.preflight import preflight, refuse_edited
 from pgtide.phases.verify import verify
 from pgtide.postgres.session import Session, connect
 from pgtide.settings import Settings
@@ -49,6 +49,8 @@ def opened(settings: Settings, caller: Caller, migration: Migration) -> Iterator
             state="Nothing was changed.",
             remedy="Try again.",
         )
+    # Somebody else may have begun it with another file between our check and our writing.
+    refuse_edited(record, migration)
     _refuse_undoing(record)
     with holding(settings, caller, record) as run:
         yield run

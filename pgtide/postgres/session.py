@@ -37,6 +37,10 @@ _BASE: Final[Mapping[str, str]] = {
     "jit": "off",
     # A killed client must not leave its statement running (finding 9).
     "client_connection_check_interval": "5s",
+    # The server must notice a vanished client too: its session holds the advisory lock.
+    "tcp_keepalives_idle": "15",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
 }
 
 
