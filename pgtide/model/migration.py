@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Protocol
 
+from semver import Version
+
 from pgtide.errors import InvalidMigration
 from pgtide.model.table import TableName
 
 ID: Final = re.compile(r"\d{8}_\d{6}_[a-z0-9_]+")
-# The grammar of semver.org, without build metadata, which has no order.
-VERSION: Final = re.compile(r"(\d+)\.(\d+)\.(\d+)(?:-([0-9A-Za-z.-]+))?")
 _NOTHING: Final = "Nothing was changed."
 
 
@@ -89,27 +89,16 @@ class Migration:
             ("version", self.version),
             ("contract_release", self.contract_release),
         ):
-            if not VERSION.fullmatch(value):
+            if not Version.is_valid(value):
                 found.append(f"{label} {value!r} is not a semantic version such as 2.1.0")
-        if not found and precedence(self.contract_release) <= precedence(self.version):
-            found.append(
-                f"contract_release {self.contract_release} must be later than version "
-                f"{self.version}"
-            )
+        if not found and Version.parse(self.contract_release) <= Version.parse(self.version):
+            later = f"must be later than version {self.version}"
+            found.append(f"contract_release {self.contract_release} {later}")
         if len(split_name(self.table)) != 2:  # noqa: PLR2004
             found.append(f"table {self.table!r} must be written schema.table")
         if not self.changes:
             found.append("it declares no change")
         return found
-
-
-def precedence(version: str) -> tuple[int, int, int, bool, str]:
-    """Return a key that orders semantic versions; a pre-release comes before its release."""
-    match = VERSION.fullmatch(version)
-    if match is None:
-        return (0, 0, 0, False, version)
-    major, minor, patch, pre = match.groups()
-    return (int(major), int(minor), int(patch), pre is None, pre or "")
 
 
 def split_name(text: str) -> tuple[str, ...]:
