@@ -1,1 +1,19 @@
-"""Prefect tasks: one thin door per use case of the engine, without database logic."""
+"""Prefect tasks: one thin task per use case; the work is the engine's."""
+
+from tasks.backfill import backfill, one_task_each
+from tasks.door import ending, outcome
+from tasks.expand import expand
+from tasks.finalize import finalize
+from tasks.preflight import preflight
+from tasks.verify import verify
+
+__all__ = [
+    "backfill",
+    "ending",
+    "expand",
+    "finalize",
+    "one_task_each",
+    "outcome",
+    "preflight",
+    "verify",
+]

@@ -1,0 +1,30 @@
+"""Which pages a migration's flow pins up: the plan, what verification found, the summary."""
+
+from flows.noticeboard import Noticeboard
+from pgtide.ledger import phases
+from pgtide.ledger.run import Run
+from pgtide.ledger.verifications import newest
+from pgtide.model.verification import Verification
+from pgtide.report.plan_text import plan_page
+from pgtide.report.summary_text import summary_page
+from pgtide.report.verification_table import mismatches, to_rows, totals
+
+
+def show_plan(board: Noticeboard, run: Run) -> None:
+    """Pin up the plan that is carried out."""
+    board.markdown("plan", plan_page(run.plan), "Every statement, its lock and its undo")
+
+
+def show_verification(board: Noticeboard, found: Verification) -> None:
+    """Pin up what verification found, and the first rows that are out of step."""
+    board.table("verification", to_rows(totals(found)), "What verification found")
+    if found.sample:
+        board.table("mismatches", to_rows(mismatches(found)), "The first rows out of step")
+
+
+def show_summary(board: Noticeboard, run: Run) -> None:
+    """Pin up where the migration stands now."""
+    record = run.record
+    verdict = newest(run.session, record.id)
+    page = summary_page(record, phases.read(run.session, record.id), verdict)
+    board.markdown("summary", page, f"{record.version}: {record.state}")

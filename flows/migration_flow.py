@@ -1,0 +1,53 @@
+"""Each migration is a Prefect flow, named after its file."""
+
+import inspect
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from prefect import Flow, State, flow
+from prefect.futures import PrefectFuture
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+
+from flows.forward import forward
+from pgtide.errors import PgtideError
+from pgtide.model.migration import Migration
+from pgtide.model.state import Phase
+
+Until = Literal["expand", "backfill", "finalize", "verify"]
+
+
+def migration_flow(migration: Migration) -> Flow[[Until], State[PgtideError] | None]:
+    """Return the flow of the migration that the calling file declares.
+
+    The file's stem is the migration's id; raises InvalidMigration where it cannot be one.
+    """
+    here = inspect.currentframe()
+    caller = here.f_back if here else None
+    return flow_of(migration, Path(caller.f_code.co_filename if caller else "").stem)
+
+
+def flow_of(migration: Migration, migration_id: str) -> Flow[[Until], State[PgtideError] | None]:
+    """Return the flow of a migration under an id."""
+    identified = replace(migration, id=migration_id)
+
+    # One worker: a run's session serves one thread at a time.
+    runner = cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner(max_workers=1))
+
+    @flow(
+        name=migration_id,
+        description=migration.description,
+        flow_run_name=f"{migration_id.split('_', 2)[-1]} to {{until}}",
+        task_runner=runner,
+        persist_result=False,
+    )
+    def migrate(until: Until = "verify") -> State[PgtideError] | None:
+        """Carry out what is left of the migration.
+
+        Args:
+            until: the last phase to carry out
+
+        """
+        return forward(identified, Phase(until))
+
+    return migrate

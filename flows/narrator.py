@@ -1,0 +1,102 @@
+"""The engine's events in plain words, for the log of a flow run."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from pgtide.events import (
+    BatchCommitted,
+    BatchRetried,
+    Event,
+    LockWaited,
+    PhaseBegan,
+    PhaseEnded,
+    RangeVerified,
+    RunBegan,
+    RunEnded,
+    SlicesCut,
+    StepEnded,
+    SweepEnded,
+)
+
+# A log line costs the server a row: batches and ranges are told of now and then.
+_PAUSE: Final = 5.0
+
+
+class Narrator:
+    """Tell what happens, a batch or range at most every few seconds."""
+
+    def __init__(self, say: Callable[[str], None], monotonic: Callable[[], float]) -> None:
+        self._say = say
+        self._monotonic = monotonic
+        self._rows = 0
+        self._told = monotonic()
+
+    def __call__(self, event: Event) -> None:
+        """Listen to an event."""
+        match event:
+            case BatchCommitted(rows=rows):
+                self._rows += rows
+                self._now_and_then(f"{self._rows:,} rows filled by this run")
+            case RangeVerified():
+                self._now_and_then(
+                    f"{event.rows:,} rows compared ({event.done:.0%}), "
+                    f"{event.mismatches:,} out of step"
+                )
+            case _:
+                sentence = told(event)
+                if sentence:
+                    self._say(sentence)
+
+    def _now_and_then(self, sentence: str) -> None:
+        now = self._monotonic()
+        if now - self._told >= _PAUSE:
+            self._told = now
+            self._say(sentence)
+
+
+def told(event: Event) -> str:
+    """Return an event as a sentence; empty where it is not worth one."""
+    say = _SENTENCES.get(type(event))
+    return say(event) if say else ""
+
+
+def _run(event: RunBegan) -> str:
+    if event.taken_over:
+        return f"Run {event.run_id} took {event.migration_id} over from {event.taken_over}"
+    return f"Run {event.run_id} holds {event.migration_id}"
+
+
+def _phase(event: PhaseEnded) -> str:
+    rows = "" if event.rows is None else f", {event.rows:,} rows"
+    return f"{event.phase} ended after {event.seconds:.1f} s{rows}"
+
+
+def _lock(event: LockWaited) -> str:
+    who = "; ".join(event.blockers) or "nobody who is still there"
+    return f"{event.step} waits for a lock, try {event.attempt} of {event.tries}, behind {who}"
+
+
+def _step(event: StepEnded) -> str:
+    if event.skipped:
+        return f"{event.step} was there already"
+    tries = "" if event.tries <= 1 else f" and {event.tries} tries"
+    return f"{event.step} done after {event.seconds:.1f} s{tries}"
+
+
+_SENTENCES: Final[Mapping[type[Event], Callable[[Any], str]]] = {
+    RunBegan: _run,
+    RunEnded: lambda event: f"The run let {event.migration_id} go: {event.outcome}",
+    PhaseBegan: lambda event: f"{event.phase} begins",
+    PhaseEnded: _phase,
+    StepEnded: _step,
+    LockWaited: _lock,
+    SlicesCut: lambda event: f"{_count(event.slices, 'slice')} to fill: {event.why}",
+    BatchRetried: lambda event: f"A batch is tried again ({event.attempt}): {event.reason}",
+    SweepEnded: lambda event: (
+        f"Round {event.round} of the sweep mended {_count(event.rows, 'row')}"
+    ),
+}
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"

@@ -1,0 +1,53 @@
+"""A plan as a page: each statement with its lock and its undo, and who may write what when."""
+
+from collections.abc import Iterator, Sequence
+
+from pgtide.model.plan import Plan
+from pgtide.model.state import Phase
+from pgtide.model.statement import Statement, Step
+from pgtide.report.markdown import code, table
+
+
+def plan_page(plan: Plan, *, warnings: Sequence[str] = ()) -> str:
+    """Return a plan as Markdown."""
+    return "\n\n".join(_parts(plan, warnings)) + "\n"
+
+
+def _parts(plan: Plan, warnings: Sequence[str]) -> Iterator[str]:
+    yield f"# {plan.migration_id}: version {plan.version} on {plan.table}"
+    yield from _bullets("Good to know", (*warnings, *plan.notes))
+    yield from _bullets("What releases may do, and when", plan.releases)
+    yield from _phase(Phase.EXPAND, plan.expand)
+    if plan.backfill is not None:
+        yield "## Backfill"
+        yield f"Updates of {plan.table} in small batches, of the rows that need it only:"
+        yield code(f"SET {plan.backfill.assignments}\nWHERE NOT {plan.backfill.in_step}")
+    yield from _phase(Phase.FINALIZE, plan.finalize)
+
+
+def _phase(phase: Phase, steps: Sequence[Step]) -> Iterator[str]:
+    if steps:
+        yield f"## {str(phase).capitalize()}"
+    for step in steps:
+        yield from _step(step)
+
+
+def _bullets(title: str, sentences: Sequence[str]) -> Iterator[str]:
+    if sentences:
+        yield f"## {title}"
+        yield "\n".join(f"* {sentence}" for sentence in sentences)
+
+
+def _step(step: Step) -> Iterator[str]:
+    together = "in one transaction" if step.transactional else "each statement by itself"
+    yield f"### {step.name}, {together}"
+    yield table(("why", "lock", "blocks", "rewrites"), [_row(one) for one in step.statements])
+    yield code(";\n".join(one.sql.strip().rstrip(";") for one in step.statements) + ";")
+    if step.undo:
+        yield "Undone by:"
+        yield code(";\n".join(sql.strip().rstrip(";") for sql in step.undo) + ";")
+
+
+def _row(statement: Statement) -> tuple[str, str, str, str]:
+    rewrites = "yes" if statement.rewrites else "no"
+    return (statement.why, statement.lock.value, statement.blocks, rewrites)

@@ -1,0 +1,129 @@
+"""A migration as a Prefect flow, on a real server: what it does and what people see of it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import pytest
+
+from flows.run import run_flow
+from pgtide.events import PhaseEnded
+from pgtide.ledger.run import Caller
+from pgtide.model.state import Phase, State
+from pgtide.postgres.embedded import Server
+from tests.acceptance.flow_records import Heard, email, out_of_step, runs, state_of
+from tests.prefect_server import PrefectApi, prefect_api, soon
+from tests.server import fresh_database
+from tests.users import create_users
+
+__all__ = ["prefect_api"]
+
+ROWS = 20_000
+TASKS = {
+    "preflight users",
+    "expand users",
+    "backfill users",
+    "backfill group 1 of 1",
+    "finalize users",
+    "verify users",
+}
+
+
+@dataclass
+class Journey:
+    """A migration that a flow has brought from nothing to `verified`."""
+
+    url: str
+    heard: Heard
+    flow_run_id: str
+
+
+@pytest.fixture(scope="module")
+def journey(server: Server, prefect_api: PrefectApi) -> Iterator[Journey]:
+    with fresh_database(server) as url:
+        create_users(url, rows=ROWS)
+        heard = Heard()
+        run_flow(email().flow, prefect_api.settings(url), Caller(actor="ann", emit=heard))
+        yield Journey(url, heard, runs(url)[-1]["flow_run_id"])
+
+
+def test_a_flow_brings_a_table_from_planned_to_verified(journey: Journey) -> None:
+    assert state_of(journey.url) is State.VERIFIED
+    assert out_of_step(journey.url) == 0
+
+
+def test_the_callers_listener_and_name_arrive_in_the_run(journey: Journey) -> None:
+    ended = [event.phase for event in journey.heard.events if isinstance(event, PhaseEnded)]
+    assert ended == ["expand", "backfill", "finalize", "verify"]
+    assert runs(journey.url)[0]["actor"] == "ann"
+
+
+def test_the_server_knows_the_run_and_each_of_its_tasks(
+    journey: Journey, prefect_api: PrefectApi
+) -> None:
+    flow_run = prefect_api.flow_run(journey.flow_run_id)
+    assert (flow_run["state_name"], flow_run["name"]) == (
+        "Completed",
+        "email_verification_v2 to verify",
+    )
+    found = soon(
+        lambda: {
+            one["name"]: one["state_name"] for one in prefect_api.task_runs(journey.flow_run_id)
+        },
+        lambda seen: len(seen) == len(TASKS) and set(seen.values()) == {"Completed"},
+    )
+    assert found == dict.fromkeys(TASKS, "Completed")
+
+
+def test_plan_progress_verification_and_summary_are_pinned_up(
+    journey: Journey, prefect_api: PrefectApi
+) -> None:
+    found = {one["key"]: one["data"] for one in prefect_api.artifacts(journey.flow_run_id)}
+    suffix = "20251231-120000-email-verification-v2"
+    assert set(found) == {
+        f"{kind}-{suffix}" for kind in ("plan", "progress", "verification", "summary")
+    }
+    assert "CREATE INDEX CONCURRENTLY" in found[f"plan-{suffix}"]
+    assert found[f"progress-{suffix}"] == 100
+    assert '"rows out of step", "found": "0"' in found[f"verification-{suffix}"]
+    assert "pgtide down" in found[f"summary-{suffix}"]
+
+
+def test_the_log_tells_the_story_in_words(journey: Journey, prefect_api: PrefectApi) -> None:
+    log = soon(lambda: prefect_api.logs(journey.flow_run_id), lambda seen: "verify begins" in seen)
+    assert "expand begins" in log
+    assert any(line.startswith("backfill ended after") and "rows" in line for line in log)
+    assert len(log) < 40
+
+
+def test_the_server_is_told_no_password(journey: Journey, prefect_api: PrefectApi) -> None:
+    password = urlsplit(journey.url).password
+    told = (
+        prefect_api.flow_run(journey.flow_run_id),
+        prefect_api.task_runs(journey.flow_run_id),
+        prefect_api.artifacts(journey.flow_run_id),
+        prefect_api.logs(journey.flow_run_id),
+    )
+    assert password
+    assert password not in str(told)
+
+
+def test_a_second_flow_finds_nothing_to_do_and_ends_well(
+    journey: Journey, prefect_api: PrefectApi
+) -> None:
+    heard = Heard()
+    run_flow(email().flow, prefect_api.settings(journey.url), Caller(actor="ann", emit=heard))
+    assert heard.batches == []
+    assert state_of(journey.url) is State.VERIFIED
+    newest = runs(journey.url)[-1]["flow_run_id"]
+    assert newest != journey.flow_run_id
+    assert prefect_api.flow_run(newest)["state_name"] == "Completed"
+
+
+def test_a_flow_stops_after_the_phase_it_was_asked_for(
+    database: str, prefect_api: PrefectApi
+) -> None:
+    create_users(database)
+    settings = prefect_api.settings(database)
+    run_flow(email().flow, settings, Caller(actor="ann"), until=Phase.EXPAND)
+    assert state_of(database) is State.EXPANDED

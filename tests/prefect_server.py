@@ -1,0 +1,92 @@
+"""The tests' Prefect server: one for the whole session, started by the first test that needs it."""
+
+import atexit
+import functools
+import json
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from http.client import HTTPConnection
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from flows.local_server import local_server
+from pgtide.settings import Settings
+from tests.driving import settings_for
+
+# Task runs travel as events, which the server records in its own time.
+PATIENCE = 30.0
+
+
+@functools.cache
+def prefect_api_url() -> str:
+    """Return the address of the session's server; it ends with the process."""
+    stack = ExitStack()
+    atexit.register(stack.close)
+    directory = stack.enter_context(TemporaryDirectory(prefix="pgtide-prefect-server-"))
+    return stack.enter_context(local_server(Path(directory)))
+
+
+@pytest.fixture(scope="session")
+def prefect_api() -> "PrefectApi":
+    """The session's server; import the fixture where it is needed, the server stays one."""
+    return PrefectApi(prefect_api_url())
+
+
+class PrefectApi:
+    """Ask a Prefect server what it knows."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def settings(self, database_url: str) -> Settings:
+        """Return settings for a database of the tests' and this server."""
+        return replace(settings_for(database_url), prefect_api_url=self.url)
+
+    def flow_run(self, flow_run_id: str) -> Any:
+        return self._ask("GET", f"/flow_runs/{flow_run_id}", None)
+
+    def task_runs(self, flow_run_id: str) -> Any:
+        return self._of("task_runs", flow_run_id)
+
+    def artifacts(self, flow_run_id: str) -> Any:
+        return self._of("artifacts", flow_run_id)
+
+    def logs(self, flow_run_id: str) -> list[str]:
+        found = self._ask(
+            "POST", "/logs/filter", {"logs": {"flow_run_id": {"any_": [flow_run_id]}}}
+        )
+        return [entry["message"] for entry in found]
+
+    def _of(self, kind: str, flow_run_id: str) -> Any:
+        return self._ask("POST", f"/{kind}/filter", {"flow_runs": {"id": {"any_": [flow_run_id]}}})
+
+    def _ask(self, method: str, path: str, body: Mapping[str, object] | None) -> Any:
+        address = urlsplit(self.url)
+        connection = HTTPConnection(address.netloc, timeout=30)
+        try:
+            connection.request(
+                method,
+                address.path + path,
+                json.dumps(body) if body is not None else None,
+                {"Content-Type": "application/json"},
+            )
+            answer = connection.getresponse()
+            text = answer.read().decode()
+        finally:
+            connection.close()
+        assert answer.status < 300, text
+        return json.loads(text)
+
+
+def soon(read: Callable[[], Any], holds: Callable[[Any], bool]) -> Any:
+    """Read until a condition holds, or until patience ends; return what was read last."""
+    deadline = time.monotonic() + PATIENCE
+    while not holds(value := read()) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return value
