@@ -121,3 +121,8 @@ def _user() -> str:
 def load() -> Settings:
     """Read settings from this process's environment."""
     return from_environment(os.environ)
+
+
+def decline_tracking() -> None:
+    """Ask the libraries of this process to tell their makers nothing, unless it says otherwise."""
+    os.environ.setdefault("DO_NOT_TRACK", "1")

@@ -10,9 +10,10 @@ from datetime import timedelta
 from typing import Final
 
 from pgtide.backfill.walk import Batch
-from pgtide.errors import ConnectionLost, Failed, PgtideError
+from pgtide.errors import ConnectionLost, Failed, Refused
 from pgtide.events import BatchBegan, BatchCommitted, BatchRetried
 from pgtide.ledger import slices
+from pgtide.ledger.heart import OUTAGE
 from pgtide.ledger.record import fenced
 from pgtide.ledger.run import Run
 from pgtide.ledger.slices import Slice
@@ -20,11 +21,13 @@ from pgtide.postgres.faults import Transient
 
 # A batch keeps the rows it has locked while it waits for another's: short, or the application waits
 # with it.
-_ROW_LOCK_WAIT: Final = timedelta(milliseconds=100)
+ROW_LOCK_WAIT: Final = timedelta(milliseconds=100)
 # Far above the target: reached only where something is wrong with the plan of the statement.
-_STATEMENT_LIMIT: Final = timedelta(seconds=20)
+STATEMENT_LIMIT: Final = timedelta(seconds=20)
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 5.0
+# Between two tries to connect to a server that restarts.
+_KNOCK: Final = 0.2
 
 
 class Rewritten(Exception):
@@ -75,7 +78,7 @@ def run_batch(run: Run, work: Work, piece: Slice, batch: Batch) -> Outcome:
         except ConnectionLost as error:
             _pause(run, piece, attempt, error)
             now = _reread(run, piece)
-            if now is not None and _place(now) != _place(piece):
+            if _place(now) != _place(piece):
                 return _resolved(run, piece, batch, now, seconds=run.clock.monotonic() - begun)
         else:
             return _committed(run, piece, batch, rows=rows, seconds=run.clock.monotonic() - begun)
@@ -88,7 +91,7 @@ def run_batch(run: Run, work: Work, piece: Slice, batch: Batch) -> Outcome:
 
 def _transaction(run: Run, work: Work, piece: Slice, batch: Batch) -> int:
     with run.session.transaction(
-        lock_timeout=_ROW_LOCK_WAIT, statement_timeout=_STATEMENT_LIMIT
+        lock_timeout=ROW_LOCK_WAIT, statement_timeout=STATEMENT_LIMIT
     ) as session:
         # No row moved: a newer run has raised the token.
         if not slices.move(session, run.lease, piece, batch.move):
@@ -116,14 +119,19 @@ def _pause(run: Run, piece: Slice, attempt: int, error: Failed) -> None:
     run.clock.sleep(ceiling * run.clock.chance())
 
 
-def _reread(run: Run, piece: Slice) -> Slice | None:
-    """Read a slice on a new connection; None where there is none to be had yet."""
-    try:
-        # Ends the old server process first: it could still commit (trap 63).
-        run.reconnect()
-        return slices.read_one(run.session, piece.id)
-    except PgtideError:
-        return None
+def _reread(run: Run, piece: Slice) -> Slice:
+    """Read a slice on a new connection, waiting for the server; raises what a run ends for."""
+    deadline = run.clock.monotonic() + OUTAGE.total_seconds()
+    while True:
+        run.check()
+        try:
+            # Ends the old server process first: it could still commit (trap 63).
+            run.reconnect()
+            return slices.read_one(run.session, piece.id)
+        except (ConnectionLost, Refused):
+            if run.clock.monotonic() > deadline:
+                raise
+        run.clock.sleep(_KNOCK)
 
 
 def _resolved(run: Run, piece: Slice, batch: Batch, now: Slice, *, seconds: float) -> Outcome:

@@ -32,7 +32,8 @@ def column_grants(table: TableName, old: Column, new: str) -> tuple[Statement, .
                 grantee=ident(grant.grantee) if grant.grantee else "PUBLIC",
                 option=" WITH GRANT OPTION" if grant.grantable else "",
             ),
-            lock=Lock.NONE,
+            # Newer servers look the table up under it, older ones under none.
+            lock=Lock.ACCESS_SHARE,
             why=f"who may use {old.name} may use {new}",
         )
         for grant in old.grants

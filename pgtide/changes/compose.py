@@ -15,7 +15,7 @@ from pgtide.model.plan import ArchiveSql, BackfillSql, Expected, Plan
 from pgtide.model.state import Phase
 from pgtide.model.statement import Lock, Statement, Step
 from pgtide.model.table import Table
-from pgtide.postgres.ddl import fill, ident, listed, literal, relation
+from pgtide.postgres.ddl import MAX_NAME_BYTES, fill, ident, listed, literal, relation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +54,7 @@ def draft(migration: Migration, changes: Sequence[Change], table: Table) -> Draf
         for column in change.columns(scope)
     )
     _refuse_twice(added)
+    _refuse_long(added)
     scopes = tuple(
         (change, Scope(table=table, tag=migration.tag, ordinal=i, added=added))
         for i, change in enumerate(changes)
@@ -102,6 +103,13 @@ def _refuse_twice(added: tuple[NewColumn, ...]) -> None:
             raise refused(f"two changes are about the same column: {', '.join(twice)}")
 
 
+def _refuse_long(added: tuple[NewColumn, ...]) -> None:
+    # PostgreSQL would cut the name and say nothing (trap 95).
+    long = [column.name for column in added if len(column.name.encode()) > MAX_NAME_BYTES]
+    if long:
+        raise refused(f"a column's name is longer than {MAX_NAME_BYTES} bytes: {', '.join(long)}")
+
+
 def _writes(piece: Pair | Added) -> bool:
     return isinstance(piece, Added) and piece.write is not None
 
@@ -140,16 +148,17 @@ def _expand(
 
 
 def _public(functions: Sequence[Statement]) -> tuple[Statement, ...]:
+    if not functions:
+        return ()
     # A database's default privileges may withhold EXECUTE; the triggers run with the writer's
     # rights.
-    return tuple(
+    names = [one.undo.removeprefix("DROP FUNCTION IF EXISTS ") for one in functions]
+    return (
         Statement(
-            sql=statement.undo.replace("DROP FUNCTION IF EXISTS", "GRANT EXECUTE ON FUNCTION", 1)
-            + " TO PUBLIC",
+            sql=fill("GRANT EXECUTE ON FUNCTION {names} TO PUBLIC", names=listed(names)),
             lock=Lock.NONE,
             why="the triggers run with the rights of whoever writes",
-        )
-        for statement in functions
+        ),
     )
 
 
@@ -184,7 +193,7 @@ def _analyze(table: Table) -> Step:
             Statement(
                 sql=fill("ANALYZE {table}", table=relation(table.name)),
                 lock=Lock.SHARE_UPDATE_EXCLUSIVE,
-                why="the planner knows nothing of the new columns yet (trap 51)",
+                why="tells the planner about the new columns",
             ),
         ),
         present="",

@@ -9,7 +9,6 @@ included (trap 36).
 """
 
 from collections.abc import Sequence
-from textwrap import indent
 
 from pgtide.changes.change import Scope
 from pgtide.changes.sync import Added, Pair, kept, moved
@@ -58,11 +57,12 @@ def function(scope: Scope, pieces: Sequence[Pair | Added]) -> Statement:
         _update_added(one, scope) for one in added
     ]
     body = (
-        "\nBEGIN\n  IF tg_op = 'INSERT' THEN\n"
-        + indent("\n".join(inserts), "    ")
-        + "\n  ELSE\n"
-        + indent("\n".join(updates), "    ")
-        + "\n  END IF;\n  RETURN new;\nEND\n"
+        # Not indented: a name may hold a line break.
+        "\nBEGIN\nIF tg_op = 'INSERT' THEN\n"
+        + "\n".join(inserts)
+        + "\nELSE\n"
+        + "\n".join(updates)
+        + "\nEND IF;\nRETURN new;\nEND\n"
     )
     name = ident("pgtide", names(scope.tag).function)
     return Statement(
@@ -159,11 +159,26 @@ def _insert_pair(pair: Pair) -> str:
 
 
 def _insert_added(added: Added) -> str:
-    value = added.write or added.fill
-    if value is None:
+    following = _follow(added, "")
+    if not following:
         return "NULL;"
+    return f"IF new.{ident(added.name)} IS NULL THEN\n{following}\nEND IF;"
+
+
+def _follow(added: Added, moved_sources: str) -> str:
+    """Return what gives an added column its value.
+
+    A live one where a source moved, and the backfill's where that is not enough.
+    """
     column = f"new.{ident(added.name)}"
-    return f"IF {column} IS NULL THEN\n  {column} := {value.on('new')};\nEND IF;"
+    blocks = []
+    if added.write:
+        write = f"{column} := {added.write.on('new')};"
+        blocks.append(f"IF {moved_sources} THEN\n  {write}\nEND IF;" if moved_sources else write)
+    if added.fill:
+        fresh = f"{column} := {added.fill.on('new')};"
+        blocks.append(f"IF NOT {added.in_step('new')} THEN\n  {fresh}\nEND IF;")
+    return "\n".join(blocks)
 
 
 def _update_pair(pair: Pair, scope: Scope) -> str:
@@ -187,23 +202,16 @@ def _update_pair(pair: Pair, scope: Scope) -> str:
 
 
 def _update_added(added: Added, scope: Scope) -> str:
-    column = f"new.{ident(added.name)}"
+    sources = [
+        moved(name, comparable=_comparable(scope, name))
+        for name in (added.write.arguments if added.write else ())
+    ]
+    following = _follow(added, " OR ".join(sources) or "false")
+    if not following:
+        return "NULL;"
+    # An application that wrote the column itself is left alone.
     untouched = kept(added.name, comparable=added.comparable)
-    blocks = []
-    if added.write:
-        sources = [
-            moved(name, comparable=_comparable(scope, name)) for name in added.write.arguments
-        ]
-        moved_sources = f"({' OR '.join(sources)})" if sources else "false"
-        blocks.append(
-            f"IF {moved_sources} AND {untouched} THEN\n  {column} := {added.write.on('new')};"
-        )
-    if added.fill:
-        blocks.append(
-            f"IF NOT {added.in_step('new')} AND {untouched} THEN\n  {column} := "
-            f"{added.fill.on('new')};"
-        )
-    return "\nELS".join(blocks) + "\nEND IF;" if blocks else "NULL;"
+    return f"IF {untouched} THEN\n{following}\nEND IF;"
 
 
 def _comparable(scope: Scope, name: str) -> bool:

@@ -6,9 +6,12 @@ And hears what the operator and newer runs want.
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from typing import Final, Self
 
-from pgtide.errors import ConnectionLost, Fenced, PgtideError, Waiting
+from pgtide.clock import Clock
+from pgtide.errors import ConnectionLost, Fenced, PgtideError, Refused, Waiting
+from pgtide.ledger import backends
 from pgtide.ledger.control import Hold
 from pgtide.ledger.lease import Lease
 from pgtide.ledger.record import fenced
@@ -18,19 +21,31 @@ from pgtide.settings import Settings
 from pgtide.sql import queries
 
 _SQL: Final = queries("ledger")
+# A restart, the recovery after a crash, a failover: until then a run waits for its server.
+OUTAGE: Final = timedelta(seconds=60)
 
 
 class Heart:
     """Beat while the run works; `check` raises what it has heard."""
 
     def __init__(
-        self, settings: Settings, lease: Lease, lock: Session, *, oid: int, heeds_hold: bool
+        self,
+        settings: Settings,
+        lease: Lease,
+        lock: Session,
+        *,
+        oid: int,
+        heeds_hold: bool,
+        clock: Clock,
     ) -> None:
         self._settings = settings
         self._lease = lease
         self._lock = lock
         self._oid = oid
         self._heeds_hold = heeds_hold
+        self._clock = clock
+        self._locked = True
+        self._beaten = clock.monotonic()
         self._heard: PgtideError | None = None
         self._quiet = threading.Event()
         self._watched: tuple[Session, threading.Event] | None = None
@@ -48,7 +63,7 @@ class Heart:
         self._thread.join()
 
     def check(self) -> None:
-        """Raise what the heart has heard: a hold, a takeover, or a lost connection."""
+        """Raise what the heart has heard: a hold, a takeover, or an outage that does not end."""
         if self._heard is not None:
             raise self._heard
 
@@ -73,28 +88,30 @@ class Heart:
 
     def _beat(self) -> None:
         try:
+            if not self._locked:
+                self._reopen()
             heard = self._lock.row(_SQL["beat"], {"run": self._lease.run_id})
-        except ConnectionLost as error:
-            self._heard = self._reopened(error)
+        except (ConnectionLost, Refused) as error:
+            self._locked = False
+            if self._clock.monotonic() - self._beaten > OUTAGE.total_seconds():
+                self._heard = error
         except PgtideError as error:
             self._heard = error
         else:
+            self._beaten = self._clock.monotonic()
             if heard is None:
                 self._heard = fenced(self._lease)
             elif heard["hold"] and self._heeds_hold:
                 self._heard = _waiting(self._lease, Hold(by=heard["by"], reason=heard["reason"]))
 
-    def _reopened(self, lost: ConnectionLost) -> PgtideError | None:
-        # The lock went with its session. Whoever took it meanwhile raised the token: the next beat
+    def _reopen(self) -> None:
+        # The lock went with its session. Whoever took it meanwhile raises the token, and the beat
         # tells.
-        with suppress(PgtideError):
-            lock = connect(self._settings.url, purpose=f"lock {self._lease.migration_id}")
-            if try_table_lock(lock, self._oid):
-                self._lock.close()
-                self._lock = lock
-                return None
-            lock.close()
-        return lost
+        if self._lock.lost:
+            self._lock.close()
+            self._lock = connect(self._settings.url, purpose=f"lock {self._lease.migration_id}")
+            backends.note(self._lock, self._lease.run_id, "lock")
+        self._locked = try_table_lock(self._lock, self._oid)
 
     def _cancel_watched(self) -> None:
         if self._watched is None:

@@ -9,7 +9,7 @@ from pgtide.ledger.lease import Lease
 from pgtide.ledger.schema import installed
 from pgtide.model.migration import Migration
 from pgtide.model.plan import Plan, read_plan
-from pgtide.model.state import State, allowed
+from pgtide.model.state import UNTOUCHED, State, allowed
 from pgtide.model.table import TableName
 from pgtide.postgres.session import Session
 from pgtide.sql import queries
@@ -84,6 +84,11 @@ def same_version(session: Session, migration: Migration) -> str | None:
 
 def register(session: Session, migration: Migration, plan: Plan) -> None:
     """Write a migration and its plan down; does nothing where it has begun already."""
+    known = find(session, migration.id)
+    if known is not None and known.state not in UNTOUCHED:
+        # Not even its row is locked: a run that sleeps in a transaction may hold it, and can only
+        # be taken over further on.
+        return
     session.execute(
         _SQL["register"],
         {

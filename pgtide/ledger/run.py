@@ -18,13 +18,13 @@ from typing import Final
 from pgtide.clock import SYSTEM_CLOCK, Clock
 from pgtide.errors import Busy, Fenced, Interrupted, PgtideError, Waiting
 from pgtide.events import Listener, RunBegan, RunEnded, silence
-from pgtide.ledger import audit
+from pgtide.ledger import audit, backends
 from pgtide.ledger.heart import Heart
 from pgtide.ledger.lease import Lease
-from pgtide.ledger.record import Record, find
+from pgtide.ledger.record import Record, fenced, find
 from pgtide.model.plan import Plan
-from pgtide.postgres.activity import terminate, this_backend, try_table_lock
-from pgtide.postgres.session import Backend, Session, connect
+from pgtide.postgres.activity import try_table_lock
+from pgtide.postgres.session import Session, connect
 from pgtide.settings import Settings
 from pgtide.sql import queries
 
@@ -108,17 +108,13 @@ class Run:
             yield
 
     def reconnect(self) -> None:
-        """Replace a lost session.
+        """Replace a lost session; raises Fenced where a newer run has taken over meanwhile.
 
         The old server process is ended first, so that it cannot commit any more.
         """
-        old = self.session
-        fresh = _open(self.settings, self.lease.run_id, "worker")
-        for backend in _recorded(fresh, self.lease.run_id, purpose="worker"):
-            if backend.pid != fresh.pid:
-                terminate(fresh, backend)
-        old.close()
-        self.session = fresh
+        self.session.close()
+        self.session = _open(self.settings, self.lease)
+        backends.end(self.session, self.lease.run_id, purpose="worker")
 
 
 @contextmanager
@@ -131,8 +127,15 @@ def holding(settings: Settings, caller: Caller, record: Record) -> Iterator[Run]
     try:
         _wait_for_lock(lock, settings, caller.clock, record)
         lease, taken_over = _take(lock, caller, record)
-        session = _open(settings, lease.run_id, "worker")
-        heart = Heart(settings, lease, lock, oid=record.table_oid, heeds_hold=caller.heeds_hold)
+        session = _open(settings, lease)
+        heart = Heart(
+            settings,
+            lease,
+            lock,
+            oid=record.table_oid,
+            heeds_hold=caller.heeds_hold,
+            clock=caller.clock,
+        )
     except BaseException:
         lock.close()
         raise
@@ -164,13 +167,23 @@ def holding(settings: Settings, caller: Caller, record: Record) -> Iterator[Run]
         caller.emit(RunEnded(migration_id=record.id, outcome=outcome))
 
 
-def _open(settings: Settings, run_id: int, purpose: str) -> Session:
-    session = connect(settings.url, purpose=f"{purpose} {run_id}")
+def _open(settings: Settings, lease: Lease) -> Session:
+    session = connect(settings.url, purpose=f"worker {lease.run_id}")
+    try:
+        _introduce(session, lease)
+    except BaseException:
+        session.close()
+        raise
+    return session
+
+
+def _introduce(session: Session, lease: Lease) -> None:
     # A crash loses a batch and its checkpoint together, or neither: waiting for the disk buys
     # nothing.
     session.configure({"synchronous_commit": "off"}, local=False)
-    _record_backend(session, run_id, purpose)
-    return session
+    if session.row(_SQL["beat"], {"run": lease.run_id}) is None:
+        raise fenced(lease)
+    backends.note(session, lease.run_id, "worker")
 
 
 def _wait_for_lock(lock: Session, settings: Settings, clock: Clock, record: Record) -> None:
@@ -180,7 +193,8 @@ def _wait_for_lock(lock: Session, settings: Settings, clock: Clock, record: Reco
         holders = lock.rows(_SQL["live_runs"], {"oid": record.table_oid})
         silent = [row for row in holders if row["silent_seconds"] > settings.lease.total_seconds()]
         if holders and len(silent) == len(holders) and not ended:
-            _end_backends(lock, [row["id"] for row in silent])
+            for row in silent:
+                backends.end(lock, row["id"])
             deadline, ended = clock.monotonic() + _GRACE.total_seconds(), True
         elif clock.monotonic() > deadline:
             raise _busy(record, holders[0] if holders else None)
@@ -189,7 +203,8 @@ def _wait_for_lock(lock: Session, settings: Settings, clock: Clock, record: Reco
 
 def _take(lock: Session, caller: Caller, record: Record) -> tuple[Lease, str | None]:
     dead = lock.rows(_SQL["live_runs"], {"oid": record.table_oid})
-    _end_backends(lock, [row["id"] for row in dead])
+    for row in dead:
+        backends.end(lock, row["id"])
     with lock.transaction(settings={"synchronous_commit": "on"}):
         taken = lock.rows(
             _SQL["raise_token"], {"id": record.id}, doing="taking the migration over"
@@ -217,7 +232,7 @@ def _take(lock: Session, caller: Caller, record: Record) -> tuple[Lease, str | N
         )
         name = _name(dead[0]) if dead else None
         audit.note(lock, lease, "run_began", taken_over=name)
-    _record_backend(lock, run_id, "lock")
+        backends.note(lock, run_id, "lock")
     return lease, name
 
 
@@ -239,25 +254,6 @@ def _outcome(error: BaseException) -> str:
             return error.code
         case _:
             return "failed"
-
-
-def _record_backend(session: Session, run_id: int, purpose: str) -> None:
-    backend = this_backend(session)
-    params = {"run": run_id, "pid": backend.pid, "started": backend.started, "purpose": purpose}
-    session.execute(_SQL["record_backend"], params)
-
-
-def _recorded(session: Session, run_id: int, *, purpose: str | None = None) -> list[Backend]:
-    return [
-        Backend(pid=row["pid"], started=row["started"])
-        for row in session.rows(_SQL["backends_of"], {"run": run_id, "purpose": purpose})
-    ]
-
-
-def _end_backends(session: Session, run_ids: list[int]) -> None:
-    for run_id in run_ids:
-        for backend in _recorded(session, run_id):
-            terminate(session, backend)
 
 
 def _name(row: dict[str, object]) -> str:

@@ -20,7 +20,7 @@ from pgtide.ledger.slices import Cut, Kind
 from pgtide.model.plan import BackfillSql
 from pgtide.model.state import Phase
 from pgtide.phases.conduct import conducted
-from pgtide.phases.fingerprint import take
+from pgtide.phases.fingerprint import same_but_for_file, take
 from pgtide.phases.step import perform
 from pgtide.postgres.activity import horizon_seconds
 from pgtide.postgres.catalog import count_rows, read_size, row_estimate
@@ -78,7 +78,8 @@ def _renew(run: Run) -> None:
         pay_sweep(session, run.lease)
 
     for step in run.plan.expand:
-        perform(run, step, ordinal=run.plan.steps.index(step), also=seal)
+        # All of it anew, whatever looks right: a trigger of the same name may do something else.
+        perform(run, step, ordinal=run.plan.steps.index(step), also=seal, anew=True)
 
 
 def _walk(run: Run, sql: BackfillSql, spread: Spread) -> None:
@@ -90,8 +91,7 @@ def _walk(run: Run, sql: BackfillSql, spread: Spread) -> None:
             while groups := _groups(run):
                 spread(partial(_fill, run, work), groups)
         except Rewritten:
-            audit.note(run.session, run.lease, "table_rewritten")
-            slices.void_open(run.session, run.lease)
+            _rewritten(run)
         else:
             return
     raise Failed(
@@ -100,6 +100,15 @@ def _walk(run: Run, sql: BackfillSql, spread: Spread) -> None:
         state="The rows written so far are kept.",
         remedy="Stop the rewriting, then run `pgtide up` to go on.",
     )
+
+
+def _rewritten(run: Run) -> None:
+    """Start the walk over on the table's new file, which lets no writer past the triggers."""
+    audit.note(run.session, run.lease, "table_rewritten")
+    slices.void_open(run.session, run.lease)
+    now = take(run, run.session)
+    if same_but_for_file(run.record.fingerprint or "{}", now):
+        set_fingerprint(run.session, run.lease, now)
 
 
 def _cut(run: Run) -> None:
@@ -113,7 +122,8 @@ def _cut(run: Run) -> None:
         return
     chosen = walk.choose(size.blocks, horizon_seconds=horizon_seconds(run.session))
     cuts = walk.cuts(size.blocks, chosen)
-    with run.session.transaction() as session:
+    # A crash may lose batches, never the slices that a worker still holds in its hands.
+    with run.session.transaction(settings={"synchronous_commit": "on"}) as session:
         if known:
             slices.void_open(session, run.lease)
         else:
@@ -161,7 +171,7 @@ def _sweep(run: Run, sql: BackfillSql) -> None:
         try:
             swept = drive(run, work, piece)
         except Rewritten:
-            slices.void_open(run.session, run.lease)
+            _rewritten(run)
         else:
             run.emit(SweepEnded(round=swept.round, rows=swept.rows))
 
@@ -170,7 +180,8 @@ def _cut_round(run: Run) -> slices.Slice:
     size = read_size(run.session, run.plan.table_oid)
     number = slices.last_round(run.session, run.lease, Kind.SWEEP) + 1
     whole = Cut(ordinal=0, first_block=0, end_block=None, passes=1)
-    slices.cut(run.session, run.lease, Kind.SWEEP, [whole], round_=number, filenode=size.filenode)
+    with run.session.transaction(settings={"synchronous_commit": "on"}) as session:
+        slices.cut(session, run.lease, Kind.SWEEP, [whole], round_=number, filenode=size.filenode)
     return slices.read(run.session, run.lease, Kind.SWEEP)[-1]
 
 

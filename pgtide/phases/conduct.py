@@ -7,7 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from pgtide.errors import ConnectionLost, Fenced, Interrupted, Mismatched, PgtideError, Waiting
+from pgtide.errors import (
+    ConnectionLost,
+    Fenced,
+    Interrupted,
+    Mismatched,
+    PgtideError,
+    Refused,
+    StatementFailed,
+    Waiting,
+)
 from pgtide.events import PhaseBegan, PhaseEnded
 from pgtide.ledger import audit, log, phases
 from pgtide.ledger.record import Record, advance
@@ -29,6 +38,9 @@ def conducted(run: Run, phase: Phase) -> Iterator[Outcome]:
     A failure is recorded with its reason, an interruption leaves it running.
     """
     run.check()
+    if run.session.lost:
+        # The phase is tried again after its connection went.
+        run.reconnect()
     begun = run.clock.monotonic()
     _begin(run, phase)
     outcome = Outcome()
@@ -42,7 +54,9 @@ def conducted(run: Run, phase: Phase) -> Iterator[Outcome]:
         _leave(run, phase, State.PAUSED, waiting)
         raise
     except Exception as error:
-        with suppress(ConnectionLost):
+        # Where the reason cannot be written down (no server, a full disk) it is still told; a
+        # takeover is the better reason.
+        with suppress(ConnectionLost, Refused, StatementFailed):
             _leave(run, phase, State.FAILED, error)
         raise
     _end(run, phase, outcome)

@@ -68,9 +68,10 @@ def _whole(run: Run) -> slices.Slice:
     if not there:
         size = read_size(run.session, run.plan.table_oid)
         whole = Cut(ordinal=0, first_block=0, end_block=None, passes=1)
-        slices.cut(
-            run.session, run.lease, Kind.ARCHIVE, [whole], round_=number + 1, filenode=size.filenode
-        )
+        with run.session.transaction(settings={"synchronous_commit": "on"}) as session:
+            slices.cut(
+                session, run.lease, Kind.ARCHIVE, [whole], round_=number + 1, filenode=size.filenode
+            )
     return slices.read(run.session, run.lease, Kind.ARCHIVE)[-1]
 
 
@@ -78,8 +79,13 @@ def _undo_apart(run: Run, step: RecordedStep) -> None:
     run.check()
     run.emit(StepBegan(step=_name(step)))
     begun = run.clock.monotonic()
-    with run.session.unhurried() as session, run.cancellable():
-        _statements(run, session, step)
+    try:
+        with run.session.unhurried() as session, run.cancellable():
+            _statements(run, session, step)
+    except Failed:
+        # Cancelled because this run must stop: then that is the reason to give.
+        run.check()
+        raise
     steps.undone(run.session, run.lease, step.name)
     run.emit(
         StepEnded(step=_name(step), tries=1, seconds=run.clock.monotonic() - begun, skipped=False)

@@ -21,13 +21,15 @@ _BUILDS: Final = 3
 After = Callable[[Session], None]
 
 
-def perform(run: Run, step: Step, *, ordinal: int, also: After | None = None) -> None:
+def perform(
+    run: Run, step: Step, *, ordinal: int, also: After | None = None, anew: bool = False
+) -> None:
     """Bring a step's effect about, unless it is there.
 
     `also` joins its transaction or comes right after it.
     """
     run.check()
-    if step.present and _present(run, step):
+    if step.present and not anew and _present(run, step):
         _note_present(run, step, ordinal, also)
         return
     run.emit(StepBegan(step=step.name))

@@ -71,7 +71,7 @@ def _examine(run: Run) -> Verification:
 
 def _compare(run: Run) -> tuple[int, int, tuple[Mismatch, ...]]:
     blocks = read_size(run.session, run.plan.table_oid).blocks
-    query, rows, mismatches = _counting(run.plan), 0, 0
+    query, rows, mismatches = counting(run.plan), 0, 0
     sample: list[Mismatch] = []
     for first in range(0, max(blocks, 1), _RANGE_BLOCKS):
         run.check()
@@ -91,7 +91,8 @@ def _compare(run: Run) -> tuple[int, int, tuple[Mismatch, ...]]:
 _WITHIN: Final = "t.ctid >= %(low)s::tid AND (%(high)s::tid IS NULL OR t.ctid < %(high)s::tid)"
 
 
-def _counting(plan: Plan) -> str:
+def counting(plan: Plan) -> str:
+    """Return the statement that counts a range's rows and those out of step."""
     tests = " AND ".join(comparison.in_step for comparison in plan.comparisons)
     head = fill(
         "SELECT count(*) AS rows, count(*) FILTER (WHERE NOT ({tests})) AS mismatches FROM ONLY "

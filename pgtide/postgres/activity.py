@@ -10,6 +10,8 @@ from pgtide.sql import queries
 _SQL: Final = queries("activity")
 # First half of the advisory lock's key: "pgti" in ASCII; the second is the table's oid (trap 69).
 NAMESPACE: Final = 0x70677469
+# GRANT SET ON PARAMETER came with 15.
+_GRANTABLE: Final = 150000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +62,9 @@ def horizon_seconds(session: Session) -> float:
 
 def may_set_deadlock_timeout(session: Session) -> bool:
     """Tell whether this role may make autovacuum yield sooner."""
-    return bool(session.value(_SQL["may_set_deadlock_timeout"]))
+    # Before 15 no such privilege can be granted, nor asked about.
+    query = "may_set_deadlock_timeout" if session.version >= _GRANTABLE else "is_superuser"
+    return bool(session.value(_SQL[query]))
 
 
 def cancel_autovacuum(session: Session, found: list[Blocker]) -> bool:
@@ -81,9 +85,10 @@ def this_backend(session: Session) -> Backend:
     return Backend(pid=found["pid"], started=found["started"])
 
 
-def terminate(session: Session, backend: Backend) -> None:
-    """End a recorded backend, if it is still the same one."""
+def terminate(session: Session, backend: Backend) -> bool:
+    """End a recorded backend, if it is still the same one; False where it outlives five seconds."""
     session.rows(_SQL["terminate_backend"], {"pid": backend.pid, "started": backend.started})
+    return not is_there(session, backend)
 
 
 def is_there(session: Session, backend: Backend) -> bool:

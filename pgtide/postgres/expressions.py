@@ -78,6 +78,7 @@ def _type(session: Session, kind: str) -> TypeFacts:
 def _expression(session: Session, table: Table, expression: Expression) -> tuple[Source, ...]:
     _trial_table(session, table, expression.instead)
     sources = _sources(session, expression)
+    _refuse_generated(table, expression, sources)
     _function(session, expression, sources)
     if expression.volatility is Volatility.IMMUTABLE:
         prefix = (
@@ -97,15 +98,21 @@ def _sources(session: Session, expression: Expression) -> tuple[Source, ...]:
     prefix = "CREATE TEMP VIEW pgtide_view AS SELECT ("
     with _explained(expression.label, expression.text, prefix):
         session.single(f"{prefix}{expression.text}\n) AS probe FROM pg_temp.pgtide_trial")
-    found = session.rows(_SQL["view_sources"])
-    generated = [row["name"] for row in found if row["generated"]]
-    if generated:
+    return tuple(
+        Source(name=row["name"], type=row["type"]) for row in session.rows(_SQL["view_sources"])
+    )
+
+
+def _refuse_generated(table: Table, expression: Expression, sources: tuple[Source, ...]) -> None:
+    # The trial table does not know: LIKE copies a generated column as an ordinary one.
+    own = {column.name for column in table.columns if column.generated}
+    used = own.intersection(source.name for source in sources) - {n for n, _ in expression.instead}
+    if used:
         raise _mistake(
             expression.label,
-            f"it uses the generated column {', '.join(generated)}, which a BEFORE trigger sees "
-            "as NULL",
+            f"it uses the generated column {', '.join(sorted(used))}, which a BEFORE trigger "
+            "sees as NULL",
         )
-    return tuple(Source(name=row["name"], type=row["type"]) for row in found)
 
 
 def _function(session: Session, expression: Expression, sources: tuple[Source, ...]) -> None:
@@ -187,12 +194,17 @@ def _explained(label: str, text: str, prefix: str) -> Iterator[None]:
             raise translate(error, f"trying the {label}") from error
         message = error.diag.message_primary or str(error)
         place = int(error.diag.statement_position or 0) - len(prefix) - 1
-        shown = (
-            f"\n    {text}\n    {' ' * place}^"
-            if prefix and 0 <= place <= len(text)
-            else f": {text}"
-        )
+        shown = _pointed(text, place) if prefix and 0 <= place <= len(text) else f": {text}"
         raise _mistake(label, f"{message}{shown}\n") from error
+
+
+def _pointed(text: str, place: int) -> str:
+    """Return the text with a caret below the place, in its own line."""
+    end = text.find("\n", place)
+    above, below = (text, "") if end < 0 else (text[:end], text[end:])
+    indented = "\n".join(f"    {line}" for line in above.split("\n"))
+    rest = below.replace("\n", "\n    ")
+    return f"\n{indented}\n    {' ' * (place - text.rfind(chr(10), 0, place) - 1)}^{rest}"
 
 
 def _mistake(label: str, what: str) -> InvalidMigration:

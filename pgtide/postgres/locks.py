@@ -23,6 +23,7 @@ _DEADLOCK: Final = "20ms"
 # Longer than the server's default deadlock_timeout of 1 s: only where autovacuum can be moved in no
 # other way.
 _LONG_RUNG: Final = timedelta(milliseconds=1200)
+_MOST_DOUBLINGS: Final = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +44,9 @@ class LockPolicy:
 
         Full jitter over a doubling, bounded range.
         """
-        ceiling = min(self.longest_pause, self.first_pause * 2.0 ** (attempt - 1))
+        # Bounded before it is multiplied: a hundredth doubling is longer than any duration.
+        doublings = min(attempt - 1, _MOST_DOUBLINGS)
+        ceiling = min(self.longest_pause, self.first_pause * float(2**doublings))
         return ceiling.total_seconds() * chance
 
 

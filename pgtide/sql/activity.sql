@@ -1,6 +1,10 @@
 -- blockers --
--- Who holds a lock on a table, other than this session; prepared transactions have no pid.
-SELECT l.pid, a.usename AS "user", a.application_name AS application, a.backend_type, l.mode,
+-- Who holds a lock on a table, other than this session; prepared transactions have no pid. A role without
+-- pg_read_all_stats does not see what kind of process it is: one without a user that holds the lock of VACUUM is one.
+SELECT l.pid, a.usename AS "user", a.application_name AS application, l.mode,
+       coalesce(a.backend_type, CASE WHEN a.pid IS NOT NULL AND a.usesysid IS NULL
+                                      AND l.mode IN ('ShareUpdateExclusiveLock', 'AccessExclusiveLock')
+                                     THEN 'autovacuum worker' END) AS backend_type,
        extract(epoch FROM clock_timestamp() - a.xact_start)::float8 AS seconds,
        left(a.query, 80) AS query
   FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
@@ -11,18 +15,21 @@ SELECT l.pid, a.usename AS "user", a.application_name AS application, a.backend_
  ORDER BY a.xact_start NULLS FIRST
 
 -- may_set_deadlock_timeout --
--- Whether this role may set deadlock_timeout: superusers always, others by GRANT SET from 15 on.
-SELECT CASE WHEN current_setting('is_superuser')::boolean THEN true
-            WHEN current_setting('server_version_num')::int < 150000 THEN false
-            ELSE has_parameter_privilege('deadlock_timeout', 'SET') END
+-- Whether this role may set deadlock_timeout: superusers, and others by GRANT SET. From 15 on.
+SELECT has_parameter_privilege('deadlock_timeout', 'SET')
+
+-- is_superuser --
+-- Whether this role may do anything.
+SELECT current_setting('is_superuser')::boolean
 
 -- cancel_backend --
 -- Cancel what a backend runs; false where it is gone or we may not.
 SELECT pg_cancel_backend(%(pid)s)
 
 -- terminate_backend --
--- End a backend that is still the one recorded, never a reused pid.
-SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+-- End a backend that is still the one recorded, never a reused pid, and wait until it is gone: the signal alone
+-- does not keep it from committing.
+SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
  WHERE pid = %(pid)s AND backend_start = %(started)s
 
 -- this_backend --

@@ -11,7 +11,7 @@ SELECT 'pg_temp.pgtide_trial'::regclass::oid::bigint
 
 -- view_sources --
 -- The columns that a view over the trial table uses: bound by the server, not found in text.
-SELECT DISTINCT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type, a.attgenerated <> '' AS generated
+SELECT DISTINCT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type
   FROM pg_rewrite r
   JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass
                   AND d.refobjsubid > 0

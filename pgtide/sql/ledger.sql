@@ -114,9 +114,11 @@ UPDATE pgtide.migration SET rows_total = %(rows)s WHERE id = %(id)s
 UPDATE pgtide.migration SET log_id = %(log)s WHERE id = %(id)s
 
 -- begin_phase --
--- Note the start of a phase; its first start stays.
+-- Note the start of a phase; its first start stays, but that of verification, which reads everything anew.
 INSERT INTO pgtide.phase (migration_id, attempt, phase, state) VALUES (%(id)s, %(attempt)s, %(phase)s, 'running')
-ON CONFLICT (migration_id, attempt, phase) DO UPDATE SET state = 'running', ended_at = NULL
+ON CONFLICT (migration_id, attempt, phase) DO UPDATE
+   SET state = 'running', ended_at = NULL,
+       started_at = CASE WHEN excluded.phase = 'verify' THEN clock_timestamp() ELSE phase.started_at END
 
 -- end_phase --
 -- Note how a phase ended.

@@ -1,0 +1,96 @@
+"""The audit, with each line in words."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final
+
+from pgtide.ledger import audit
+from pgtide.postgres.session import Session
+
+_Detail = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryLine:
+    """A line of the audit: `kind` and `detail` as recorded, `text` the same in words."""
+
+    at: datetime
+    migration_id: str | None
+    actor: str
+    kind: str
+    text: str
+    detail: _Detail
+
+
+def lines(session: Session, migration_id: str | None = None) -> list[HistoryLine]:
+    """Return the audit of one migration, or of all, oldest first."""
+    return [
+        HistoryLine(
+            at=entry.at,
+            migration_id=entry.migration_id,
+            actor=entry.actor,
+            kind=entry.kind,
+            text=words(entry.kind, entry.detail),
+            detail=entry.detail,
+        )
+        for entry in audit.history(session, migration_id)
+    ]
+
+
+def words(kind: str, detail: _Detail) -> str:
+    """Say what a line of the audit says."""
+    say = _WORDS.get(kind)
+    if say is not None:
+        return say(detail)
+    rest = ", ".join(f"{name} {value}" for name, value in detail.items() if value is not None)
+    return f"{kind.replace('_', ' ')}{': ' if rest else ''}{rest}"
+
+
+def _began(detail: _Detail) -> str:
+    before = detail.get("taken_over")
+    return f"a run began, taking over from {before}" if before else "a run began"
+
+
+def _ended(detail: _Detail) -> str:
+    rows = detail.get("rows")
+    return f"{detail['phase']} done" + (f", {rows:,} rows" if rows is not None else "")
+
+
+def _waited(detail: _Detail) -> str:
+    who = "; ".join(detail["blockers"]) or "a session that has ended meanwhile"
+    return f"{detail['step']} waited for a lock, try {detail['attempt']}; in the way: {who}"
+
+
+def _cut(detail: _Detail) -> str:
+    count = detail["slices"]
+    return f"the table was cut into {count:,} slice{'' if count == 1 else 's'}: {detail['why']}"
+
+
+def _verified(detail: _Detail) -> str:
+    if detail["passed"]:
+        return f"verified: {detail['rows']:,} rows, none out of step"
+    return (
+        f"verification found {detail['mismatches']:,} of {detail['rows']:,} rows out of step"
+        if detail["mismatches"]
+        else "verification found the schema other than declared"
+    )
+
+
+_WORDS: Final[Mapping[str, Callable[[_Detail], str]]] = MappingProxyType(
+    {
+        "run_began": _began,
+        "phase_began": lambda detail: f"{detail['phase']} began",
+        "phase_ended": _ended,
+        "phase_failed": lambda detail: f"{detail['phase']} failed: {detail['why']}",
+        "phase_paused": lambda detail: f"{detail['phase']} paused: {detail['why']}",
+        "lock_waited": _waited,
+        "slices_cut": _cut,
+        "table_rewritten": lambda _: "the table was rewritten by somebody: cut anew",
+        "verified": _verified,
+        "taken_back": lambda detail: f"taken back: {', '.join(detail['steps'])}",
+        "held": lambda detail: f"held: {detail['reason']}",
+        "released": lambda detail: f"hold of {detail['held_by']} released ({detail['reason']})",
+    }
+)

@@ -1,0 +1,246 @@
+"""A plan as rows: each statement with its lock, what that blocks, its limits and its undo.
+
+The text and the JSON of `pgtide plan` are made of these; docs/plan-json.md describes the fields.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Final
+
+from pgtide.backfill.batch import ROW_LOCK_WAIT, STATEMENT_LIMIT
+from pgtide.backfill.statements import filling
+from pgtide.backfill.walk import Walk, choose, cuts
+from pgtide.model.plan import BackfillSql, Plan
+from pgtide.model.state import UNTOUCHED, Phase, State
+from pgtide.model.statement import Lock, Statement, Step
+from pgtide.postgres.locks import LockPolicy
+from pgtide.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """How long a statement may wait and run; None is no limit. Milliseconds.
+
+    `lock_tries` counts the tries, each of which waits `lock_wait_ms`; the pauses between them keep
+    nobody waiting and add up to `pauses_ms` at most.
+    """
+
+    lock_wait_ms: int | None
+    lock_tries: int | None
+    pauses_ms: int | None
+    statement_ms: int | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanStatement:
+    """One statement of a plan, and whether it is done."""
+
+    phase: str
+    step: str
+    state: str
+    transactional: bool
+    sql: str
+    why: str
+    lock: str
+    blocks: str
+    limit: Limit
+    rewrites: bool
+    undo: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackfillPlan:
+    """How the rows would be walked if the backfill began now."""
+
+    blocks: int
+    slices: int
+    slice_blocks: int
+    passes: int
+    batch_ms: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanDocument:
+    """All that `pgtide plan` shows of one migration."""
+
+    id: str
+    version: str
+    description: str
+    table: str
+    state: str
+    begun: bool
+    statements: tuple[PlanStatement, ...]
+    backfill: BackfillPlan | None
+    releases: tuple[str, ...]
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progressed:
+    """How far a migration has come: its state, and its steps' states by their names."""
+
+    state: State = State.PLANNED
+    standing: State = State.PLANNED
+    steps: Mapping[str, str] = field(default_factory=dict)
+
+
+# What every session has that says nothing else: pgtide.postgres.session.
+_READ_LOCK_WAIT: Final = timedelta(seconds=5)
+_READ_LIMIT: Final = timedelta(seconds=60)
+_WALKED: Final = MappingProxyType({State.BACKFILLING: "running"})
+_UNWALKED: Final = UNTOUCHED | {State.EXPANDING, State.EXPANDED}
+
+
+def statements(
+    plan: Plan, settings: Settings, progressed: Progressed, *, verify_sql: str | None
+) -> tuple[PlanStatement, ...]:
+    """Return every statement of a plan, in the order of execution."""
+    expand = (row for step in plan.expand for row in _step(step, settings, progressed))
+    finalize = (row for step in plan.finalize for row in _step(step, settings, progressed))
+    backfill = [_filling(plan, plan.backfill, progressed)] if plan.backfill else []
+    verify = [_verifying(verify_sql, progressed)] if verify_sql else []
+    return (*expand, *backfill, *finalize, *verify)
+
+
+def walk(settings: Settings, *, blocks: int, horizon_seconds: float) -> BackfillPlan:
+    """Return how a table of so many blocks would be walked now."""
+    chosen: Walk = choose(blocks, horizon_seconds=horizon_seconds)
+    return BackfillPlan(
+        blocks=blocks,
+        slices=len(cuts(blocks, chosen)),
+        slice_blocks=chosen.slice_blocks,
+        passes=chosen.passes,
+        batch_ms=_ms(settings.batch_target),
+        why=chosen.why,
+    )
+
+
+def _step(step: Step, settings: Settings, progressed: Progressed) -> Iterator[PlanStatement]:
+    limit = _short(settings) if step.transactional else _unlimited()
+    # Whatever is taken back is to be done again from the start.
+    known = {} if progressed.state in UNTOUCHED else progressed.steps
+    for one in step.statements:
+        yield _row(step, one, limit, known.get(step.name, "pending"))
+
+
+def _row(step: Step, one: Statement, limit: Limit, state: str) -> PlanStatement:
+    return PlanStatement(
+        phase=step.phase,
+        step=step.name,
+        state=state,
+        transactional=step.transactional,
+        sql=one.sql.strip(),
+        why=one.why,
+        lock=one.lock,
+        blocks=one.blocks,
+        limit=limit,
+        rewrites=one.rewrites,
+        undo=one.undo or None,
+    )
+
+
+def _filling(plan: Plan, backfill: BackfillSql, progressed: Progressed) -> PlanStatement:
+    standing = progressed.standing
+    state = "pending" if standing in _UNWALKED else _WALKED.get(standing, "done")
+    return PlanStatement(
+        phase=Phase.BACKFILL,
+        step="backfill.rows",
+        state=state,
+        transactional=True,
+        sql=_numbered(filling(plan, backfill).shared),
+        why=(
+            "a batch: the rows of blocks $1 to $2 that the pass takes ($3 its mask, $4 its share) "
+            "and that are not in step; the checkpoint commits with it"
+        ),
+        lock=Lock.ROW_EXCLUSIVE,
+        blocks="writes to the same rows, for one batch",
+        limit=_batch(),
+        rewrites=False,
+        undo=None,
+    )
+
+
+def _verifying(sql: str, progressed: Progressed) -> PlanStatement:
+    states = {State.VERIFIED: "done", State.VERIFYING: "running"}
+    return PlanStatement(
+        phase=Phase.VERIFY,
+        step="verify.rows",
+        state=states.get(progressed.standing, "pending"),
+        transactional=False,
+        sql=_numbered(sql),
+        why="reads blocks $1 to $2 and counts the rows that are out of step; writes nothing",
+        lock=Lock.ACCESS_SHARE,
+        blocks="nothing but DDL",
+        limit=_reading(),
+        rewrites=False,
+        undo=None,
+    )
+
+
+_PLACES: Final = MappingProxyType({"low": "$1", "high": "$2", "mask": "$3", "share": "$4"})
+
+
+def _numbered(sql: str) -> str:
+    """Write the driver's parameters as PostgreSQL's PREPARE has them."""
+    named = re.sub(r"%\((\w+)\)s", lambda found: _PLACES[found.group(1)], sql)
+    return named.replace("%%", "%")
+
+
+def _ms(time: timedelta) -> int:
+    return round(time.total_seconds() * 1000)
+
+
+def _short(settings: Settings) -> Limit:
+    policy = LockPolicy(wait=settings.lock_wait, tries=settings.lock_tries)
+    wait, hold = _ms(policy.wait), _ms(policy.hold)
+    pauses = sum(policy.pause(attempt, 1.0) for attempt in range(1, policy.tries))
+    return Limit(
+        lock_wait_ms=wait,
+        lock_tries=policy.tries,
+        pauses_ms=round(pauses * 1000),
+        statement_ms=hold,
+        text=(
+            f"{wait} ms for its lock, at most {policy.tries} tries with pauses; then at most "
+            f"{hold // 1000} s"
+        ),
+    )
+
+
+def _batch() -> Limit:
+    wait, limit = _ms(ROW_LOCK_WAIT), _ms(STATEMENT_LIMIT)
+    return Limit(
+        lock_wait_ms=wait,
+        lock_tries=None,
+        pauses_ms=None,
+        statement_ms=limit,
+        text=f"{wait} ms for a row, then it tries again; then at most {limit // 1000} s a batch",
+    )
+
+
+def _unlimited() -> Limit:
+    return Limit(
+        lock_wait_ms=None,
+        lock_tries=None,
+        pauses_ms=None,
+        statement_ms=None,
+        text="none: it keeps no reader or writer waiting, and a stop or a hold cancels it",
+    )
+
+
+def _reading() -> Limit:
+    return Limit(
+        lock_wait_ms=_ms(_READ_LOCK_WAIT),
+        lock_tries=None,
+        pauses_ms=None,
+        statement_ms=_ms(_READ_LIMIT),
+        text=(
+            f"{_ms(_READ_LOCK_WAIT) // 1000} s for its lock; then at most "
+            f"{_ms(_READ_LIMIT) // 1000} s a range"
+        ),
+    )

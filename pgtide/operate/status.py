@@ -1,0 +1,250 @@
+"""Where a migration stands: its state, phases, progress, what it waits for, and what comes next."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from pgtide.ledger import phases
+from pgtide.ledger.control import Hold, held
+from pgtide.ledger.record import Record, every
+from pgtide.ledger.verifications import newest
+from pgtide.model.route import FORWARD
+from pgtide.model.state import RUNNING, UNDOING, UNTOUCHED, Phase, State
+from pgtide.operate.advice import Standing, advice
+from pgtide.operate.declared import Declaration
+from pgtide.operate.progress import Walked, eta, percent, rows_per_second
+from pgtide.operate.undo import undoable
+from pgtide.postgres.ddl import ident
+from pgtide.postgres.session import Session
+from pgtide.settings import Settings
+from pgtide.sql import queries
+
+_SQL: Final = queries("status")
+_LEDGER: Final = queries("ledger")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseStatus:
+    """A phase of the present attempt: pending, running, done, failed or paused; times are UTC."""
+
+    phase: str
+    state: str
+    started_at: datetime | None
+    ended_at: datetime | None
+    seconds: float | None
+    rows: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """The run that has not ended; it is not alive where its heart has stopped."""
+
+    actor: str
+    host: str
+    pid: int
+    since: datetime
+    alive: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerificationStatus:
+    """The last verification of the present attempt."""
+
+    level: str
+    passed: bool
+    rows: int
+    mismatches: int
+    problems: tuple[str, ...]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MigrationStatus:
+    """All that is known of a migration; docs/status-json.md says what each field means."""
+
+    id: str
+    version: str | None
+    description: str | None
+    table: str | None
+    state: str
+    phases: tuple[PhaseStatus, ...]
+    rows_done: int
+    rows_total: int | None
+    percent: float | None
+    rows_per_second: float | None
+    eta_low: datetime | None
+    eta_high: datetime | None
+    waiting_for: str | None
+    last_error: str | None
+    rollback_available: bool
+    # Until contract exists a migration may be undone for as long as one likes.
+    rollback_until: datetime | None
+    verification: VerificationStatus | None
+    conflicts: int | None
+    worker: Worker | None
+    next: str
+
+
+def statuses(
+    session: Session, settings: Settings, files: list[Declaration]
+) -> list[MigrationStatus]:
+    """Return the status of every migration in the ledger or in the files, in the order of ids."""
+    known = {record.id: status_of(session, settings, record) for record in every(session)}
+    fresh = {one.id: not_begun(one) for one in files if one.id not in known}
+    return [status for _, status in sorted({**known, **fresh}.items())]
+
+
+def not_begun(file: Declaration) -> MigrationStatus:
+    """Return the status of a migration that is only a file yet."""
+    return MigrationStatus(
+        id=file.id,
+        version=file.version,
+        description=file.description,
+        table=None,
+        state=State.PLANNED,
+        phases=_phases([]),
+        rows_done=0,
+        rows_total=None,
+        percent=0.0,
+        rows_per_second=None,
+        eta_low=None,
+        eta_high=None,
+        waiting_for=None,
+        last_error=None,
+        rollback_available=False,
+        rollback_until=None,
+        verification=None,
+        conflicts=None,
+        worker=None,
+        next=advice(Standing(name=file.version or file.id, state=State.PLANNED)),
+    )
+
+
+def status_of(session: Session, settings: Settings, record: Record) -> MigrationStatus:
+    """Return the status of a migration that the ledger knows, as of now."""
+    where = {"id": record.id}
+    worker = _worker(session, record, settings.lease)
+    hold = held(session, record.id)
+    walked = _walked(session, record)
+    at_work = record.state is State.BACKFILLING and worker is not None and worker.alive
+    ends = eta(walked, session.value(_SQL["now"])) if at_work else None
+    return MigrationStatus(
+        id=record.id,
+        version=record.version,
+        description=record.description,
+        table=str(record.table),
+        state=record.state,
+        phases=_phases(phases.read(session, record.id)),
+        rows_done=walked.rows,
+        rows_total=record.rows_total or None,
+        percent=percent(record.standing, walked, sweep_due=record.sweep_due),
+        rows_per_second=rows_per_second(walked),
+        eta_low=ends.low if ends else None,
+        eta_high=ends.high if ends else None,
+        waiting_for=_waiting_for(session, record, worker, hold),
+        last_error=record.last_error,
+        rollback_available=undoable(record.state),
+        rollback_until=None,
+        verification=_verification(session, record, session.value(_SQL["attempt_began"], where)),
+        conflicts=_conflicts(session, record),
+        worker=worker,
+        next=advice(
+            Standing(
+                name=record.version,
+                state=record.state,
+                standing=record.standing,
+                sweep_due=record.sweep_due,
+                held=hold is not None,
+                alive=worker is not None and worker.alive,
+            )
+        ),
+    )
+
+
+def _phases(recorded: list[phases.PhaseRecord]) -> tuple[PhaseStatus, ...]:
+    known = {one.phase: one for one in recorded}
+    shown = [*FORWARD, *([Phase.ROLLBACK] if Phase.ROLLBACK in known else [])]
+    return tuple(_phase(phase, known.get(phase)) for phase in shown)
+
+
+def _phase(phase: Phase, known: phases.PhaseRecord | None) -> PhaseStatus:
+    return PhaseStatus(
+        phase=phase,
+        state=known.state if known else "pending",
+        started_at=known.started_at if known else None,
+        ended_at=known.ended_at if known else None,
+        seconds=round(known.seconds, 3) if known else None,
+        rows=known.rows if known else None,
+    )
+
+
+def _worker(session: Session, record: Record, lease: timedelta) -> Worker | None:
+    row = session.row(_SQL["worker"], {"id": record.id})
+    return (
+        Worker(
+            actor=row["actor"],
+            host=row["host"],
+            pid=row["pid"],
+            since=row["started_at"],
+            alive=row["silent_seconds"] <= lease.total_seconds(),
+        )
+        if row
+        else None
+    )
+
+
+def _walked(session: Session, record: Record) -> Walked:
+    if record.state in UNTOUCHED:
+        return Walked(share=0.0, rows=0, seconds=0.0)
+    where = {"id": record.id, "attempt": record.attempt}
+    row = session.row(_LEDGER["progress"], where) or {}
+    seconds = float(session.value(_SQL["worked_seconds"], where))
+    return Walked(share=float(row["walked"]), rows=int(row["rows"]), seconds=seconds)
+
+
+def _waiting_for(
+    session: Session, record: Record, worker: Worker | None, hold: Hold | None
+) -> str | None:
+    # An undo goes on under a hold, which keeps everybody else away.
+    if hold is not None and record.state not in UNDOING:
+        return str(hold)
+    if worker is not None and worker.alive and record.state in RUNNING.values():
+        return _blocked_by(session, record)
+    return record.waiting_for
+
+
+def _blocked_by(session: Session, record: Record) -> str | None:
+    # Between two tries at a lock nobody blocks it, yet it still waits: the audit's last line tells.
+    event = session.row(_SQL["newest_event"], {"id": record.id}) or {"kind": ""}
+    who = event["detail"].get("blockers") if event["kind"] == "lock_waited" else None
+    who = who or [_blocker(row) for row in session.rows(_SQL["blocked_by"], {"id": record.id})]
+    return f"a lock on {record.table}; in the way: {'; '.join(who)}" if who else None
+
+
+def _blocker(row: dict[str, Any]) -> str:
+    user, seconds = row["user"] or "system", row["seconds"] or 0.0
+    return f"pid {row['pid']} ({user}, {row['application']}, {seconds:.0f} s: {row['query']})"
+
+
+def _verification(
+    session: Session, record: Record, began: datetime | None
+) -> VerificationStatus | None:
+    last = newest(session, record.id)
+    if last is None or began is None or last.at < began:
+        return None
+    return VerificationStatus(
+        level=last.verdict.level,
+        passed=last.verdict.passed,
+        rows=last.verdict.rows,
+        mismatches=last.verdict.mismatches,
+        problems=last.verdict.problems,
+        at=last.at,
+    )
+
+
+def _conflicts(session: Session, record: Record) -> int | None:
+    sync = record.plan.sync
+    if sync is None:
+        return None
+    found = session.value(_SQL["conflicts"], {"sequence": ident("pgtide", sync.conflicts)})
+    return None if found is None else int(found)

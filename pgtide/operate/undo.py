@@ -1,0 +1,33 @@
+"""What an undo would take away, said before it is done; and what it has kept."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from pgtide.model.plan import Plan
+from pgtide.model.state import State, allowed
+from pgtide.postgres.session import Session
+from pgtide.sql import queries
+
+_SQL: Final = queries("status")
+
+
+def undoable(state: State) -> bool:
+    """Tell whether `down` has something to undo."""
+    return state is State.ROLLING_BACK or allowed(state, State.ROLLING_BACK)
+
+
+def losses(plan: Plan) -> Iterator[str]:
+    """Say what goes, what stays, and who must be gone before."""
+    columns = [name for name, _ in plan.expected.columns]
+    if columns:
+        yield f"- {plan.table} loses {', '.join(columns)}; the old columns keep every write."
+    if plan.archive is not None:
+        yield "- Values that the old shape lacks are kept in pgtide.archive."
+    shared = [name for name in columns if not name.startswith("_pgtide_")]
+    if shared:
+        yield f"- A release that uses {', '.join(shared)} fails from then on: it must be gone."
+
+
+def archived(session: Session, migration_id: str) -> int:
+    """Return how many rows of the present attempt have values in the archive."""
+    return int(session.value(_SQL["archived"], {"id": migration_id}))
