@@ -1,0 +1,135 @@
+"""`pgtide plan`: every statement before it runs; changes nothing."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import typer
+
+from cli.console import out, say
+from cli.display.plan_text import plan_text
+from cli.document import plain, show
+from cli.flow import loaded, loaded_one
+from cli.options import AnyId, Json, settings_of
+from pgtide.errors import Refused
+from pgtide.ledger import steps
+from pgtide.ledger.record import Record, find
+from pgtide.model.migration import Migration
+from pgtide.model.plan import Plan
+from pgtide.model.state import UNTOUCHED, State
+from pgtide.operate.plan import PlanDocument, Progressed, statements, walk
+from pgtide.phases.preflight import preflight, warnings
+from pgtide.phases.target import target_table
+from pgtide.phases.verify import counting
+from pgtide.postgres.activity import horizon_seconds
+from pgtide.postgres.catalog import read_size
+from pgtide.postgres.session import Session, connect
+from pgtide.settings import Settings
+
+if TYPE_CHECKING:
+    from flows.loader import Loaded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Impossible:
+    """A migration that preflight refuses, with its reason."""
+
+    id: str
+    version: str
+    refused: Refused
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(plan)
+
+
+def plan(ctx: typer.Context, migration: AnyId = None, *, as_json: Json = False) -> None:
+    """Show each statement with its lock, what it blocks, limits and undo; changes nothing."""
+    settings = settings_of(ctx)
+    folder = loaded(settings)
+    with connect(settings.url, purpose="plan") as session:
+        if migration:
+            one = loaded_one(folder, migration)
+            found: list[PlanDocument | Impossible] = [_document(session, settings, one.migration)]
+        else:
+            found = [_tried(session, settings, one) for one in folder]
+    if as_json:
+        show([_json(one) for one in found])
+        return
+    if not found:
+        say("There is no migration yet. `pgtide create TEXT --table T` writes the first one.")
+    for each in found:
+        if isinstance(each, PlanDocument):
+            out().print(plan_text(each))
+        else:
+            error = each.refused
+            say(f"{each.id} is refused: {error.what}", f"  {error.state} {error.remedy}", "")
+
+
+def _tried(session: Session, settings: Settings, one: "Loaded") -> PlanDocument | Impossible:
+    try:
+        return _document(session, settings, one.migration)
+    except Refused as error:
+        return Impossible(id=one.id, version=one.migration.version, refused=error)
+
+
+def _document(session: Session, settings: Settings, migration: Migration) -> PlanDocument:
+    settled = preflight(session, settings, migration)
+    record = find(session, migration.id)
+    begun = record is not None and record.state not in UNTOUCHED
+    table = target_table(session, settled.table)
+    blocks = read_size(session, settled.table_oid).blocks
+    age = horizon_seconds(session)
+    return PlanDocument(
+        id=migration.id,
+        version=migration.version,
+        description=migration.description,
+        table=str(settled.table),
+        state=record.state if record else State.PLANNED,
+        begun=begun,
+        statements=statements(
+            settled,
+            settings,
+            _progressed(session, record),
+            verify_sql=_verify_sql(settled),
+        ),
+        backfill=walk(settings, blocks=blocks, horizon_seconds=age) if settled.backfill else None,
+        releases=settled.releases,
+        notes=settled.notes,
+        warnings=warnings(session, settled, table),
+    )
+
+
+def _verify_sql(settled: Plan) -> str | None:
+    return counting(settled) if settled.comparisons else None
+
+
+def _progressed(session: Session, record: Record | None) -> Progressed:
+    if record is None:
+        return Progressed()
+    return Progressed(
+        state=record.state,
+        standing=record.standing,
+        steps={one.name: one.state for one in steps.recorded(session, record.id)},
+    )
+
+
+def _json(one: PlanDocument | Impossible) -> object:
+    if isinstance(one, PlanDocument):
+        return {**_fields(one), "refused": None}
+    error = one.refused
+    return {
+        "id": one.id,
+        "version": one.version,
+        "refused": {
+            "code": error.code,
+            "message": error.what,
+            "state": error.state,
+            "remedy": error.remedy,
+        },
+    }
+
+
+def _fields(one: PlanDocument) -> dict[str, object]:
+    found = plain(one)
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,47 @@
+"""`pgtide resume`: end a hold, then go on as `up`."""
+
+import typer
+
+from cli.console import note
+from cli.flow import loaded, loaded_one
+from cli.ledger import record_of
+from cli.options import By, Json, OneId, settings_of
+from cli.up import go_on, pending
+from pgtide.errors import InvalidMigration, PgtideError, Refused
+from pgtide.model.state import Phase
+from pgtide.operate.hold import release
+from pgtide.postgres.session import connect
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(resume)
+
+
+def resume(ctx: typer.Context, migration: OneId, *, by: By = None, as_json: Json = False) -> None:
+    """End the hold on a migration and go on with it, as `up` does."""
+    settings = settings_of(ctx, by=by)
+    with connect(settings.url, purpose="resume") as session:
+        record = record_of(session, settings, migration)
+        hold = release(session, record, by=settings.actor)
+    said = f"The hold of {hold.by} is released." if hold else "There was no hold."
+    note(said)
+    try:
+        one = loaded_one(loaded(settings), record.id)
+    except (Refused, InvalidMigration) as error:
+        raise _released_only(error, said, record.id) from error
+    go_on(
+        ctx,
+        settings,
+        pending(settings, [one], Phase.VERIFY),
+        until=Phase.VERIFY,
+        as_json=as_json,
+    )
+
+
+def _released_only(error: PgtideError, said: str, migration_id: str) -> Refused:
+    return Refused(
+        error.what,
+        state=f"{said} Nothing else was changed.",
+        remedy=f"{error.remedy} Then run `pgtide up {migration_id}` to go on.",
+    )

@@ -1,0 +1,119 @@
+"""`pgtide up`: go on with what is pending, through each migration's flow."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.console import say
+from cli.display.words import plural, span
+from cli.document import plain, show
+from cli.flow import loaded, loaded_one, run
+from cli.options import AnyId, By, Json, settings_of
+from pgtide.clock import SYSTEM_CLOCK
+from pgtide.errors import PgtideError
+from pgtide.ledger.record import every
+from pgtide.model.route import FORWARD, next_phase
+from pgtide.model.state import Phase, State
+from pgtide.operate.status import MigrationStatus, status_of
+from pgtide.postgres.session import connect
+from pgtide.settings import Settings
+
+if TYPE_CHECKING:
+    from flows.loader import Loaded
+
+Until = Annotated[
+    Phase, typer.Option(metavar="PHASE", help=f"The last phase: {', '.join(FORWARD)}.")
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """A migration that this command has worked on."""
+
+    status: MigrationStatus
+    seconds: float
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(up)
+
+
+def up(
+    ctx: typer.Context,
+    migration: AnyId = None,
+    *,
+    until: Until = Phase.VERIFY,
+    by: By = None,
+    as_json: Json = False,
+) -> None:
+    """Go on with what is pending, in the order of ids; stop at the first that fails or waits."""
+    if until not in FORWARD:
+        raise typer.BadParameter(f"one of {', '.join(FORWARD)}", param_hint="--until")
+    settings = settings_of(ctx, by=by)
+    folder = loaded(settings)
+    work = [loaded_one(folder, migration)] if migration else folder
+    go_on(ctx, settings, pending(settings, work, until), until=until, as_json=as_json)
+
+
+def pending(settings: Settings, work: Sequence["Loaded"], until: Phase) -> list["Loaded"]:
+    """Return the migrations that have something left to do on the way to a phase."""
+    with connect(settings.url, purpose="up") as session:
+        records = {record.id: record for record in every(session)}
+    return [
+        one
+        for one in work
+        if (record := records.get(one.id)) is None
+        or record.state in {State.ROLLING_BACK, State.ROLLBACK_FAILED}
+        or next_phase(
+            record.state, resume_to=record.resume_to, sweep_due=record.sweep_due, until=until
+        )
+    ]
+
+
+def go_on(
+    ctx: typer.Context,
+    settings: Settings,
+    work: Sequence["Loaded"],
+    *,
+    until: Phase,
+    as_json: bool,
+) -> None:
+    """Carry out migrations one after the other, and say how each ended."""
+    done: list[Done] = []
+    for one in work:
+        begun = SYSTEM_CLOCK.monotonic()
+        try:
+            run(settings, one, until=until)
+        except PgtideError:
+            ctx.meta["pgtide.document"] = {"migrations": plain([each.status for each in done])}
+            raise
+        ended = Done(status=_status(settings, one.id), seconds=SYSTEM_CLOCK.monotonic() - begun)
+        done.append(ended)
+        if not as_json:
+            say(*_summary(ended))
+    if as_json:
+        show({"migrations": [each.status for each in done]})
+    elif not work:
+        say(f"Nothing to do: every migration has been through {until}.")
+
+
+def _status(settings: Settings, migration_id: str) -> MigrationStatus:
+    with connect(settings.url, purpose="up") as session:
+        return next(
+            status_of(session, settings, record)
+            for record in every(session)
+            if record.id == migration_id
+        )
+
+
+def _summary(done: Done) -> list[str]:
+    one = done.status
+    rows = f", {plural(one.rows_done, 'row')} written" if one.rows_done else ""
+    lines = [f"{one.id} is {one.state} in {span(done.seconds)}{rows}."]
+    if one.verification and one.verification.passed and one.state == State.VERIFIED:
+        seen = one.verification
+        lines.append(f"Verification, level {seen.level}: {seen.rows:,} rows, none out of step.")
+    return [*lines, one.next]
