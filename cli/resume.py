@@ -33,7 +33,7 @@ def resume(ctx: typer.Context, migration: OneId, *, by: By = None, as_json: Json
     go_on(
         ctx,
         settings,
-        pending(settings, [one], Phase.VERIFY),
+        pending(settings, [one], Phase.VERIFY, start_over=False),
         until=Phase.VERIFY,
         as_json=as_json,
     )

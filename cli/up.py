@@ -55,16 +55,25 @@ def up(
     settings = settings_of(ctx, by=by)
     folder = loaded(settings)
     work = [loaded_one(folder, migration)] if migration else folder
-    go_on(ctx, settings, pending(settings, work, until), until=until, as_json=as_json)
+    todo = pending(settings, work, until, start_over=migration is not None)
+    go_on(ctx, settings, todo, until=until, as_json=as_json)
 
 
-def pending(settings: Settings, work: Sequence["Loaded"], until: Phase) -> list["Loaded"]:
-    """Return the migrations that have something left to do on the way to a phase."""
+def pending(
+    settings: Settings, work: Sequence["Loaded"], until: Phase, *, start_over: bool
+) -> list["Loaded"]:
+    """Return the migrations that have something left to do on the way to a phase.
+
+    One that was undone starts over only where it was named: the next deploy must not repeat what
+    a person took back (trap 79).
+    """
     with connect(settings.url, purpose="up") as session:
         records = {record.id: record for record in every(session)}
+    undone = [i for i, record in records.items() if record.state is State.ROLLED_BACK]
     return [
         one
         for one in work
+        if (start_over or one.id not in undone)
         if (record := records.get(one.id)) is None
         or record.state in {State.ROLLING_BACK, State.ROLLBACK_FAILED}
         or next_phase(
@@ -97,7 +106,10 @@ def go_on(
     if as_json:
         show({"migrations": [each.status for each in done]})
     elif not work:
-        say(f"Nothing to do: every migration has been through {until}.")
+        say(
+            f"Nothing to do: every migration has been through {until}, or was undone. "
+            "`pgtide up ID` starts an undone one over."
+        )
 
 
 def _status(settings: Settings, migration_id: str) -> MigrationStatus:

@@ -29,8 +29,8 @@ CREATE INDEX users_created ON public.users (created_at);
 _ROWS = """
 INSERT INTO public.users (id, email, email_verified, verification_token, name, created_at)
 SELECT i * 3, 'user' || i || '@example.org',
-       CASE i % 5 WHEN 0 THEN {nothing} WHEN 1 THEN true ELSE i % 2 = 0 END,
-       CASE WHEN i % 3 = 0 THEN md5(i::text) END, repeat('x', i % 60),
+       CASE i %% 5 WHEN 0 THEN {nothing} WHEN 1 THEN true ELSE i %% 2 = 0 END,
+       CASE WHEN i %% 3 = 0 THEN md5(i::text) END, repeat('x', i %% 60),
        timestamp '2024-01-01' + i * interval '1 minute'
   FROM generate_series(1, %(rows)s) AS i
 """

@@ -1,0 +1,58 @@
+"""The documented keys of plan and status are those of the real output."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pgtide.ledger.run import Caller, holding
+from tests.architecture.sources import ROOT
+from tests.command import EMAIL, EMAIL_FILE, Workplace
+from tests.driving import migrate, settings_for
+from tests.users import create_users, email_migration
+
+
+def documented(name: str) -> dict[str, set[str]]:
+    """Return the keys of each section of a page."""
+    text = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    sections = re.split(r"^## (.+)$", text, flags=re.MULTILINE)[1:]
+    return {
+        title: set(re.findall(r"^\| `(\w+)` \|", body, flags=re.MULTILINE))
+        for title, body in zip(sections[::2], sections[1::2], strict=True)
+    }
+
+
+@pytest.fixture
+def place(tmp_path: Path, database: str) -> Workplace:
+    """Give the strategy's table with its migration."""
+    create_users(database, rows=2_000)
+    found = Workplace(folder=tmp_path, url=database)
+    (found.migrations / EMAIL_FILE).write_text(EMAIL, encoding="utf-8")
+    return found
+
+
+def test_the_plan_has_the_documented_keys(place: Workplace) -> None:
+    (plan,) = place.json("plan")
+    real: dict[str, Any] = {
+        "A migration": plan,
+        "A statement": plan["statements"][0],
+        "A limit": plan["statements"][0]["limit"],
+        "A backfill": plan["backfill"],
+    }
+    assert documented("plan-json.md") == {title: set(value) for title, value in real.items()}
+
+
+def test_the_status_has_the_documented_keys(place: Workplace, database: str) -> None:
+    only_a_file = place.status()
+    record = migrate(database, email_migration())
+    with holding(settings_for(database), Caller(actor="ann"), record):
+        status = place.status()
+    real: dict[str, Any] = {
+        "A migration": status,
+        "A phase": status["phases"][0],
+        "A verification": status["verification"],
+        "A worker": status["worker"],
+    }
+    assert documented("status-json.md") == {title: set(value) for title, value in real.items()}
+    assert set(only_a_file) == set(status)

@@ -1,0 +1,68 @@
+"""`create` and `plan`: a file that runs as it is, and a plan that changes nothing."""
+
+from pathlib import Path
+
+from pgtide.model.state import Phase
+from tests.catalog_snapshot import changes, snapshot
+from tests.command import EMAIL, EMAIL_FILE, Workplace
+from tests.driving import migrate, plan_of
+from tests.users import MIGRATION_ID, create_users, email_migration
+
+
+def test_plan_changes_nothing_and_knows_what_is_done(tmp_path: Path, database: str) -> None:
+    create_users(database, rows=2_000)
+    place = Workplace(folder=tmp_path, url=database)
+    (place.migrations / EMAIL_FILE).write_text(EMAIL, encoding="utf-8")
+    before = snapshot(database)
+    (planned,) = place.json("plan", "2.1.0")
+    text = place.run("plan")
+    assert changes(before, snapshot(database)) == []
+
+    assert not planned["begun"]
+    steps = [step.name for step in plan_of(database, email_migration()).steps]
+    assert [*dict.fromkeys(row["step"] for row in planned["statements"])] == [
+        steps[0],
+        "backfill.rows",
+        *steps[1:],
+        "verify.rows",
+    ]
+    assert {row["state"] for row in planned["statements"]} == {"pending"}
+    assert text.returncode == 0
+    assert "ACCESS EXCLUSIVE" in text.stdout
+    assert "may go out from `expanded`" in text.stdout
+    assert max(len(line) for line in text.stdout.splitlines()) <= 100
+
+    migrate(database, email_migration(), until=Phase.BACKFILL)
+    (begun,) = place.json("plan", MIGRATION_ID)
+    states = {row["phase"]: row["state"] for row in begun["statements"]}
+    assert begun["begun"]
+    assert states == {
+        "expand": "done",
+        "backfill": "done",
+        "finalize": "pending",
+        "verify": "pending",
+    }
+
+
+def test_a_created_file_can_be_planned_as_it_is(tmp_path: Path, database: str) -> None:
+    create_users(database, rows=100)
+    place = Workplace(folder=tmp_path, url=database)
+    first = place.json("create", 'Añadir "teléfono" \\ móvil', "--table", "users")
+    assert first["version"] == "1.0.0"
+    assert first["id"].endswith("_anadir_telefono_movil")
+    second = place.json("create", "Another one", "--table", "public.users")
+    assert second["version"] == "1.1.0"
+    found = place.json("plan")
+    assert [one["refused"] for one in found] == [None, None]
+    assert [one["version"] for one in place.json("status")] == ["1.0.0", "1.1.0"]
+
+
+def test_a_migration_that_cannot_begin_is_refused_with_its_reason(
+    tmp_path: Path, database: str
+) -> None:
+    place = Workplace(folder=tmp_path, url=database)
+    made = place.json("create", "Add a note", "--table", "nowhere")
+    (listed,) = place.json("plan")
+    assert "no table public.nowhere" in listed["refused"]["message"]
+    error = place.json("plan", made["id"], code=2)["error"]
+    assert error["message"] == listed["refused"]["message"]

@@ -1,0 +1,31 @@
+"""A password never gets through, in whatever form it comes."""
+
+import pytest
+
+from cli.redact import redacted
+
+SECRET = "s3cr%2Fet"
+URL = f"postgresql://ann:{SECRET}@db:5432/app"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        URL,
+        f"could not connect to {URL}: no route",
+        f"password authentication failed: {SECRET}",
+        "decoded it is s3cr/et",
+        "postgresql://db/app?password=s3cr/et&user=ann",
+        "host=db password='s3cr/et' user=ann",
+        "postgresql://other:s3cr/et@db/app",
+    ],
+)
+def test_a_password_is_masked(text: str) -> None:
+    found = redacted(text, URL)
+    assert "s3cr" not in found
+    assert "***" in found
+
+
+def test_what_is_no_password_stays() -> None:
+    text = "postgresql://ann@db:5432/app took 12:30 and user@host wrote password rules"
+    assert redacted(text, URL) == text

@@ -1,0 +1,176 @@
+"""The demo's judgement, on made-up runs: each promise can be broken, each lost write is seen."""
+
+from dataclasses import replace
+
+import pytest
+
+from demo.accounting import Account, Standing, settle
+from demo.crash import Checkpoint, Crash
+from demo.damage import Damage
+from demo.database import Sizes
+from demo.disk_probe import Still, without_stills
+from demo.growth import Yardsticks
+from demo.journal import Entry
+from demo.noise import Noise
+from demo.promises import promises
+from demo.releases import Kind
+from demo.result import Check, PhaseTime, Repair, Result, Traffic, Undone
+from demo.shape import without_key
+from demo.timeline import Timeline
+
+GOOD = Result(
+    rows=100,
+    setup_seconds=1.0,
+    story_seconds=1.0,
+    disk_bytes=1,
+    noise=Noise(longest=0.01, longest_own=0.01, statements=10, seconds=1.0),
+    phases=(PhaseTime(phase="expand", seconds=0.1, rows=None),),
+    traffic=Traffic(
+        statements=10,
+        per_second=1.0,
+        failed=0,
+        errors=(),
+        median=0.001,
+        longest=0.2,
+        longest_during="down",
+        longest_own=0.2,
+    ),
+    crash=Crash(
+        at=Checkpoint(rows=40, batches=4, walked=0.4),
+        end=Checkpoint(rows=100, batches=10, walked=1.0),
+        in_step=41,
+        redone=0,
+    ),
+    growth=Yardsticks(
+        before=Sizes(table=90, indexes=10),
+        at_once=Sizes(table=190, indexes=20),
+        minimal=Sizes(table=100, indexes=10),
+    ),
+    migrated=Sizes(table=110, indexes=10),
+    first=Check(level="L2", rows=100, mismatches=0),
+    repair=Repair(
+        damage=Damage(id=7, was="a", became="b"),
+        exit_code=4,
+        mismatches=1,
+        named=(7,),
+        mended=True,
+        check=Check(level="L2", rows=100, mismatches=0),
+    ),
+    undone=Undone(
+        dump_identical=True,
+        remnants=(),
+        account=Account(acknowledged=5, found=5, rows=5, missing=()),
+        changed_unasked=0,
+        archived=3,
+        not_archived=0,
+    ),
+)
+
+
+def broken(result: Result) -> list[str]:
+    return [one.name for one in promises(result) if not one.kept]
+
+
+def test_a_good_run_breaks_no_promise() -> None:
+    assert broken(GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("result", "name"),
+    [
+        (replace(GOOD, traffic=replace(GOOD.traffic, failed=1)), "failed statements"),
+        (
+            replace(GOOD, traffic=replace(GOOD.traffic, longest=0.27, longest_own=0.27)),
+            "longest wait",
+        ),
+        (replace(GOOD, crash=replace(GOOD.crash, redone=1)), "rows done twice"),
+        (replace(GOOD, migrated=Sizes(table=121, indexes=10)), "size"),
+        (replace(GOOD, first=replace(GOOD.first, mismatches=1)), "verification"),
+        (replace(GOOD, first=replace(GOOD.first, rows=99)), "verification"),
+        (replace(GOOD, repair=replace(GOOD.repair, mismatches=2)), "spoilt row"),
+        (replace(GOOD, repair=replace(GOOD.repair, named=(8,))), "spoilt row"),
+        (replace(GOOD, repair=replace(GOOD.repair, mended=False)), "spoilt row"),
+        (replace(GOOD, undone=replace(GOOD.undone, dump_identical=False)), "shape after down"),
+        (replace(GOOD, undone=replace(GOOD.undone, remnants=("trigger x",))), "shape after down"),
+        (
+            replace(
+                GOOD,
+                undone=replace(GOOD.undone, account=replace(GOOD.undone.account, found=4)),
+            ),
+            "writes",
+        ),
+        (replace(GOOD, undone=replace(GOOD.undone, changed_unasked=1)), "other rows"),
+        (replace(GOOD, undone=replace(GOOD.undone, not_archived=1)), "archive"),
+        (replace(GOOD, undone=replace(GOOD.undone, archived=0)), "archive"),
+    ],
+)
+def test_each_promise_can_be_broken(result: Result, name: str) -> None:
+    assert broken(result) == [name]
+
+
+def test_a_wait_that_the_disk_explains_breaks_no_promise_but_is_shown() -> None:
+    stalled = replace(GOOD, traffic=replace(GOOD.traffic, longest=1.3, longest_own=0.02))
+    said = next(one.measured for one in promises(stalled) if one.name == "longest wait")
+    assert broken(stalled) == []
+    assert said.startswith("1,300 ms")
+    assert "20 ms" in said
+
+
+def test_only_the_time_in_which_the_disk_stood_still_is_left_out() -> None:
+    stills = [Still(begun=1.0, ended=2.0), Still(begun=5.0, ended=6.0)]
+    assert without_stills(1.5, 3.0, stills) == pytest.approx(1.0)
+    assert without_stills(3.0, 4.0, stills) == pytest.approx(1.0)
+
+
+def write(revision: int, token: str, *, flag: bool | None = True, id: int = 1) -> Entry:
+    return Entry(
+        begun=0.0,
+        seconds=0.1,
+        kind=Kind.CHANGE,
+        id=id,
+        revision=revision,
+        flag=flag,
+        token=token,
+        error=None,
+    )
+
+
+def test_writes_that_are_all_there_are_found() -> None:
+    login = replace(write(3, ""), kind=Kind.LOGIN, token=None, flag=None)
+    account = settle(
+        [write(2, "b"), write(1, "a"), login], {1: Standing(revision=3, flag=True, token="b")}
+    )
+    assert (account.acknowledged, account.found, account.missing) == (3, 3, ())
+
+
+@pytest.mark.parametrize(
+    ("writes", "standing"),
+    [
+        ([write(1, "a")], None),
+        ([write(2, "a")], Standing(revision=1, flag=True, token="a")),
+        ([write(1, "a")], Standing(revision=1, flag=True, token="other")),
+        ([write(1, "a")], Standing(revision=1, flag=None, token="a")),
+        ([write(1, "a"), write(2, "b")], Standing(revision=2, flag=True, token="a")),
+    ],
+)
+def test_a_lost_write_is_missed(writes: list[Entry], standing: Standing | None) -> None:
+    account = settle(writes, {1: standing} if standing else {})
+    assert account.found == account.acknowledged - 1
+    assert len(account.missing) == 1
+
+
+def test_two_writes_with_one_revision_are_both_in_doubt() -> None:
+    standings = {1: Standing(revision=1, flag=True, token="a")}
+    assert settle([write(1, "a"), write(1, "a")], standings).found == 0
+
+
+def test_the_random_key_of_a_dump_is_left_out() -> None:
+    assert without_key("\\restrict abc\nCREATE\n\\unrestrict abc\n") == "CREATE\n"
+
+
+def test_a_moment_belongs_to_the_scene_that_had_begun() -> None:
+    timeline = Timeline()
+    first = timeline.begin("first")
+    second = timeline.begin("second")
+    assert timeline.at(first - 1) == "first"
+    assert timeline.at(second + 1) == "second"

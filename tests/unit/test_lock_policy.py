@@ -1,0 +1,51 @@
+"""Strong locks are asked for in short tries, with pauses that grow, and for a bounded time."""
+
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pgtide.postgres.activity import Blocker
+from pgtide.postgres.locks import LockPolicy
+
+POLICY = LockPolicy()
+
+
+@given(st.integers(min_value=1, max_value=1000), st.floats(min_value=0, max_value=1))
+def test_a_pause_is_never_longer_than_the_longest(attempt: int, chance: float) -> None:
+    assert 0 <= POLICY.pause(attempt, chance) <= POLICY.longest_pause.total_seconds()
+
+
+def test_pauses_double_until_they_are_as_long_as_they_may_be() -> None:
+    pauses = [POLICY.pause(attempt, 1.0) for attempt in range(1, 9)]
+    assert pauses == [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
+
+
+def test_chance_spreads_a_pause_over_its_whole_range() -> None:
+    assert [POLICY.pause(3, chance) for chance in (0.0, 0.5, 1.0)] == [0.0, 0.5, 1.0]
+
+
+def test_all_tries_take_about_two_minutes() -> None:
+    pauses = sum(POLICY.pause(attempt, 0.5) for attempt in range(1, POLICY.tries))
+    assert 100 <= pauses + POLICY.tries * POLICY.wait.total_seconds() <= 150
+
+
+def test_one_try_keeps_the_application_waiting_for_a_moment_only() -> None:
+    assert timedelta(milliseconds=50) <= POLICY.wait <= timedelta(milliseconds=200)
+
+
+def blocker(kind: str, query: str) -> Blocker:
+    return Blocker(pid=7, user="ann", application="psql", kind=kind, seconds=62.4, query=query)
+
+
+def test_a_blocker_is_named_with_all_that_a_person_needs() -> None:
+    assert str(blocker("client backend", "SELECT 1")) == "pid 7 (ann, psql, 62 s: SELECT 1)"
+
+
+def test_an_autovacuum_that_prevents_wraparound_is_told_from_an_ordinary_one() -> None:
+    worker = blocker("autovacuum worker", "autovacuum: VACUUM public.t")
+    last_resort = blocker("autovacuum worker", "autovacuum: VACUUM t (to prevent wraparound)")
+    assert worker.autovacuum
+    assert not worker.preventing_wraparound
+    assert last_resort.preventing_wraparound
+    assert not blocker("client backend", "-- to prevent wraparound").autovacuum

@@ -1,0 +1,67 @@
+"""The table of states: nothing else is allowed, all of it is reached, and the ledger agrees."""
+
+import re
+from itertools import pairwise, product
+
+import pytest
+
+from pgtide.model.state import DONE, RUNNING, TRANSITIONS, UNTOUCHED, Phase, State, allowed
+from pgtide.sql import script
+
+EDGES = {(seen, to) for seen, targets in TRANSITIONS.items() for to in targets}
+# The way forward, the ways out of it, and the ways back: written a second time, by hand.
+FORWARD = (
+    "planned", "expanding", "expanded", "backfilling", "backfilled", "finalizing", "finalized",
+    "verifying", "verified",
+)  # fmt: skip
+WORK = ("expanding", "backfilling", "finalizing", "verifying")
+BY_HAND = {
+    *pairwise(FORWARD),
+    *((state, "rolling_back") for state in FORWARD[1:]),
+    # Only work is held or fails; between two phases a hold is no state.
+    *((work, out) for work in WORK for out in ("paused", "failed")),
+    *((out, work) for work in WORK for out in ("paused", "failed")),
+    ("paused", "rolling_back"),
+    ("failed", "rolling_back"),
+    ("verifying", "backfilled"),
+    ("backfilled", "backfilling"),
+    ("verified", "verifying"),
+    ("rolling_back", "rolled_back"),
+    ("rolling_back", "rollback_failed"),
+    ("rollback_failed", "rolling_back"),
+    ("rolled_back", "planned"),
+}
+
+
+@pytest.mark.parametrize(("seen", "to"), list(product(State, State)))
+def test_a_migration_may_go_where_the_table_says_and_nowhere_else(seen: State, to: State) -> None:
+    assert allowed(seen, to) == ((str(seen), str(to)) in BY_HAND)
+
+
+def test_every_edge_has_a_sentence() -> None:
+    sentences = [TRANSITIONS[seen][to] for seen, to in EDGES]
+    assert [s for s in sentences if len(s) < 5 or s != s.strip() or s.endswith(".")] == []
+
+
+def test_every_state_can_be_reached_and_left() -> None:
+    reached = {State.PLANNED}
+    while fresh := {to for seen, to in EDGES if seen in reached} - reached:
+        reached |= fresh
+    assert reached == set(State)
+    assert set(TRANSITIONS) == set(State)
+    assert all(TRANSITIONS[state] for state in State)
+
+
+def test_every_state_with_traces_on_the_table_can_be_undone() -> None:
+    undoable = {state for state in State if allowed(state, State.ROLLING_BACK)}
+    assert undoable == set(State) - UNTOUCHED - {State.ROLLING_BACK}
+
+
+def test_every_phase_runs_in_a_state_and_ends_in_the_one_after() -> None:
+    assert set(RUNNING) == set(DONE) == set(Phase) - {Phase.PREFLIGHT}
+    assert [phase for phase in RUNNING if not allowed(RUNNING[phase], DONE[phase])] == []
+
+
+def test_the_ledger_knows_the_same_states() -> None:
+    [listed] = re.findall(r"state_known CHECK \(state IN \(([^)]*)\)", script("ledger_001"))
+    assert set(re.findall(r"'(\w+)'", listed)) == {str(state) for state in State}
