@@ -13,7 +13,7 @@ from pgtide.backfill.walk import Batch
 from pgtide.errors import ConnectionLost, Failed, Refused
 from pgtide.events import BatchBegan, BatchCommitted, BatchRetried
 from pgtide.ledger import slices
-from pgtide.ledger.heart import OUTAGE
+from pgtide.ledger.heart import OUTAGE, away
 from pgtide.ledger.record import fenced
 from pgtide.ledger.run import Run
 from pgtide.ledger.slices import Slice
@@ -128,9 +128,9 @@ def _reread(run: Run, piece: Slice) -> Slice:
             # Ends the old server process first: it could still commit (trap 63).
             run.reconnect()
             return slices.read_one(run.session, piece.id)
-        except (ConnectionLost, Refused):
+        except (ConnectionLost, Refused) as error:
             if run.clock.monotonic() > deadline:
-                raise
+                raise away(error) from error
         run.clock.sleep(_KNOCK)
 
 

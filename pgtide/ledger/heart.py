@@ -94,7 +94,7 @@ class Heart:
         except (ConnectionLost, Refused) as error:
             self._locked = False
             if self._clock.monotonic() - self._beaten > OUTAGE.total_seconds():
-                self._heard = error
+                self._heard = away(error)
         except PgtideError as error:
             self._heard = error
         else:
@@ -120,6 +120,15 @@ class Heart:
         if stop.is_set() or self._heard is not None:
             with suppress(Exception):
                 session.cancel()
+
+
+def away(last: PgtideError) -> ConnectionLost:
+    """Return the error of a run that has waited for its server in vain."""
+    return ConnectionLost(
+        f"The database was away for more than {OUTAGE.total_seconds():.0f} s: {last.what}",
+        state="Everything committed before is kept.",
+        remedy="Run `pgtide up` to go on once it is back.",
+    )
 
 
 def _waiting(lease: Lease, hold: Hold) -> Waiting:

@@ -1,7 +1,6 @@
 """A migration's row in the ledger, and its moves from state to state."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 from pgtide.errors import Fenced, Refused
@@ -39,7 +38,6 @@ class Record:
     token: int
     attempt: int
     log_id: int | None
-    updated_at: datetime
 
     @property
     def plan(self) -> Plan:
@@ -197,5 +195,4 @@ def _record(row: dict[str, Any]) -> Record:
         token=row["token"],
         attempt=row["attempt"],
         log_id=row["log_id"],
-        updated_at=row["updated_at"],
     )

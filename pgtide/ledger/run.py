@@ -70,7 +70,7 @@ class Run:
         self.emit = caller.emit
         self.clock = caller.clock
         self._stop = caller.stop
-        self._heart = heart
+        self.heart = heart
 
     def check(self) -> None:
         """Raise where the run must end: interrupted, held by an operator, or taken over."""
@@ -80,7 +80,7 @@ class Run:
                 state="The last batch is checkpointed.",
                 remedy="Run `pgtide up` to go on from there.",
             )
-        self._heart.check()
+        self.heart.check()
 
     def ask_to_stop(self) -> None:
         """Make every later check raise Interrupted."""
@@ -104,7 +104,7 @@ class Run:
 
         For long ones that leave no row locked.
         """
-        with self._heart.watching(self.session, self._stop):
+        with self.heart.watching(self.session, self._stop):
             yield
 
     def reconnect(self) -> None:
@@ -123,38 +123,18 @@ def holding(settings: Settings, caller: Caller, record: Record) -> Iterator[Run]
 
     A run that died is taken over: its server processes are ended, and the token is raised.
     """
-    lock = connect(settings.url, purpose=f"lock {record.id}")
-    try:
-        _wait_for_lock(lock, settings, caller.clock, record)
-        lease, taken_over = _take(lock, caller, record)
-        session = _open(settings, lease)
-        heart = Heart(
-            settings,
-            lease,
-            lock,
-            oid=record.table_oid,
-            heeds_hold=caller.heeds_hold,
-            clock=caller.clock,
-        )
-    except BaseException:
-        lock.close()
-        raise
-    run = Run(
-        settings=settings,
-        caller=caller,
-        plan=record.plan,
-        lease=lease,
-        session=session,
-        heart=heart,
-    )
+    run, taken_over = _begun(settings, caller, record)
     caller.emit(
         RunBegan(
-            migration_id=record.id, run_id=lease.run_id, token=lease.token, taken_over=taken_over
+            migration_id=record.id,
+            run_id=run.lease.run_id,
+            token=run.lease.token,
+            taken_over=taken_over,
         )
     )
     outcome = "ended"
     try:
-        with heart:
+        with run.heart:
             yield run
     except BaseException as error:
         run.ask_to_stop()
@@ -163,8 +143,36 @@ def holding(settings: Settings, caller: Caller, record: Record) -> Iterator[Run]
     finally:
         _end(settings, run, outcome)
         run.session.close()
-        heart.close()
+        run.heart.close()
         caller.emit(RunEnded(migration_id=record.id, outcome=outcome))
+
+
+def _begun(settings: Settings, caller: Caller, record: Record) -> tuple[Run, str | None]:
+    """Return a run that holds the table, and the name of the run that it found dead."""
+    lock = connect(settings.url, purpose=f"lock {record.id}")
+    try:
+        _wait_for_lock(lock, settings, caller.clock, record)
+        lease, taken_over = _take(lock, caller, record)
+        heart = Heart(
+            settings,
+            lease,
+            lock,
+            oid=record.table_oid,
+            heeds_hold=caller.heeds_hold,
+            clock=caller.clock,
+        )
+        run = Run(
+            settings=settings,
+            caller=caller,
+            plan=record.plan,
+            lease=lease,
+            session=_open(settings, lease),
+            heart=heart,
+        )
+    except BaseException:
+        lock.close()
+        raise
+    return run, taken_over
 
 
 def _open(settings: Settings, lease: Lease) -> Session:

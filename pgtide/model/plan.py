@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
-from pgtide.model.state import Phase
 from pgtide.model.statement import Step
 from pgtide.model.table import TableName
 
@@ -94,10 +93,6 @@ class Plan:
     def steps(self) -> tuple[Step, ...]:
         """Return every step in the order of execution."""
         return (*self.expand, *self.finalize)
-
-    def steps_of(self, phase: Phase) -> tuple[Step, ...]:
-        """Return the steps of one phase."""
-        return tuple(step for step in self.steps if step.phase is phase)
 
     def to_json(self) -> str:
         """Write the plan as JSON, the form in which the ledger keeps it."""
