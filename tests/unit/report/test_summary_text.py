@@ -30,7 +30,6 @@ RECORD = Record(
     token=1,
     attempt=1,
     log_id=None,
-    updated_at=AT,
 )
 PHASES = [
     PhaseRecord(
