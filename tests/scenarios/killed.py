@@ -1,0 +1,152 @@
+"""A process that drives the engine and ends itself with a signal at an event, as a machine would.
+
+Reads its order from standard input, says every event on standard output, and each batch, before it
+begins, on a connection of its own to another database: that record outlives whatever is killed.
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from functools import partial
+from types import FrameType
+from typing import Literal
+
+import psycopg
+
+from pgtide.backfill import walk
+from pgtide.errors import PgtideError
+from pgtide.events import BatchBegan, Event
+from pgtide.ledger.record import find
+from pgtide.ledger.run import Caller
+from pgtide.phases.backward import undo
+from pgtide.phases.forward import forward, opened
+from pgtide.postgres.session import connect
+from pgtide.settings import Settings
+from tests.users import MIGRATION_ID, email_migration
+
+BEGAN = """
+CREATE TABLE IF NOT EXISTS began
+    (id bigserial, run text, slice_id bigint, kind text, pass int, cursor bigint)
+"""
+_INSERT = "INSERT INTO began (run, slice_id, kind, pass, cursor) VALUES (%s, %s, %s, %s, %s)"
+
+
+Action = Literal["up", "down"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What the process is to do; `at` None lets it come to its end."""
+
+    url: str
+    action: Action = "up"
+    actor: str = "tester"
+    at: str | None = None
+    nth: int = 1
+    signal: int = signal.SIGKILL
+    witness: str | None = None
+    run: str = ""
+    batch_ms: float = 50.0
+    heartbeat_ms: float = 1000.0
+    lease_ms: float = 10_000.0
+    lock_tries: int = 30
+    # Small, so that a table of ten thousand rows has several slices and passes.
+    slice_blocks: int = 60
+    passes: int = 4
+    pause_ms: float = 0.0
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+
+def label(event: Event) -> str:
+    """Return an event's name, with what makes it one of its kind; batches are only counted."""
+    parts = (getattr(event, name, None) for name in ("step", "ordinal", "phase"))
+    name = type(event).__name__
+    if name.startswith("Batch"):
+        return name
+    return ":".join((name, *(str(part) for part in parts if part is not None)))
+
+
+class Listener:
+    """Say every event; send the signal to this process at the one that the order names."""
+
+    def __init__(self, order: Order) -> None:
+        self._order = order
+        self._seen: Counter[str] = Counter()
+        self._pause = threading.Event()
+        self._witness = (
+            psycopg.connect(order.witness, autocommit=True) if order.witness is not None else None
+        )
+
+    def __call__(self, event: Event) -> None:
+        name = label(event)
+        self._seen[name] += 1
+        if isinstance(event, BatchBegan) and self._witness is not None:
+            place = (event.slice_id, event.kind, event.step, event.cursor)
+            self._witness.execute(_INSERT, (self._order.run, *place))
+        print(name, flush=True)
+        if name == self._order.at and self._seen[name] == self._order.nth:
+            os.kill(os.getpid(), self._order.signal)
+        if isinstance(event, BatchBegan):
+            self._pause.wait(self._order.pause_ms / 1000)
+
+    def close(self) -> None:
+        if self._witness is not None:
+            self._witness.close()
+
+
+def main() -> int:
+    order = Order(**json.loads(sys.stdin.read()))
+    walk._SLICE_BLOCKS, walk._PASSES = order.slice_blocks, order.passes  # type: ignore[misc]
+    listener, stop = Listener(order), threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, partial(_stop, stop))
+    try:
+        _act(order, Caller(actor=order.actor, emit=listener, stop=stop))
+    except PgtideError as error:
+        print(json.dumps({"error": type(error).__name__, "message": str(error)}), flush=True)
+        return error.exit_code
+    finally:
+        listener.close()
+    return 0
+
+
+def _stop(stop: threading.Event, number: int, frame: FrameType | None) -> None:
+    del number, frame
+    stop.set()
+
+
+def _act(order: Order, caller: Caller) -> None:
+    settings = Settings(
+        database_url=order.url,
+        actor=order.actor,
+        batch_target=timedelta(milliseconds=order.batch_ms),
+        heartbeat=timedelta(milliseconds=order.heartbeat_ms),
+        lease=timedelta(milliseconds=order.lease_ms),
+        lock_tries=order.lock_tries,
+    )
+    actions: dict[str, Callable[[Settings, Caller], None]] = {"up": _up, "down": _down}
+    actions[order.action](settings, caller)
+
+
+def _up(settings: Settings, caller: Caller) -> None:
+    with opened(settings, caller, email_migration()) as run:
+        forward(run)
+
+
+def _down(settings: Settings, caller: Caller) -> None:
+    with connect(settings.url, purpose="reading the ledger") as session:
+        record = find(session, MIGRATION_ID)
+    assert record is not None
+    undo(settings, caller, record)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

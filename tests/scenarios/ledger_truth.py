@@ -1,0 +1,135 @@
+"""Compare what the ledger claims with what the data show, at any moment, whoever died before."""
+
+from dataclasses import dataclass
+
+import psycopg
+
+from pgtide.ledger.record import Record, find
+from pgtide.ledger.steps import recorded
+from pgtide.model.state import UNDOING, State
+from pgtide.postgres.session import Session, connect
+from tests.users import MIGRATION_ID
+
+Place = tuple[int, int]
+_DONE: Place = (1_000_000, 0)
+
+# Rows that were out of step when the columns were added: all that the backfill has to fill.
+_ALL_OUT = "email_verified IS NOT NULL OR verification_token IS NOT NULL"
+_FILLED = frozenset(
+    {State.BACKFILLED, State.FINALIZING, State.FINALIZED, State.VERIFYING, State.VERIFIED}
+)
+_EXPANDED = _FILLED | {State.EXPANDED, State.BACKFILLING}
+_BUILT = frozenset({State.FINALIZED, State.VERIFYING, State.VERIFIED})
+_SLICES = """
+SELECT id, state, pass, cursor, passes, first_block, end_block
+  FROM pgtide.slice WHERE kind = 'walk' AND state <> 'void'
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """A batch that a process had begun, as the witness has it."""
+
+    run: str
+    slice_id: int
+    place: Place
+
+
+def places(url: str) -> dict[int, Place]:
+    """Return how far each slice is by the ledger: its pass and its cursor."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        there = connection.execute("SELECT to_regclass('pgtide.slice') IS NOT NULL").fetchone()
+        if there is None or not there[0]:
+            return {}
+        found = connection.execute("SELECT id, pass, cursor, state <> 'open' FROM pgtide.slice")
+        return {row[0]: _DONE if row[3] else (row[1], row[2]) for row in found}
+
+
+def begun(witness: str, run: str) -> list[Begun]:
+    """Return the batches that a process began."""
+    query = "SELECT slice_id, pass, cursor FROM began WHERE run = %s ORDER BY id"
+    with psycopg.connect(witness, autocommit=True) as connection:
+        return [
+            Begun(run=run, slice_id=row[0], place=(row[1], row[2]))
+            for row in connection.execute(query, (run,))
+        ]
+
+
+def repeated(known: dict[int, Place], later: list[Begun]) -> list[str]:
+    """Name the batches that were begun again although the ledger knew their commit."""
+    return [f"repeated: {one}" for one in later if one.place < known.get(one.slice_id, (0, 0))]
+
+
+def disagreements(url: str) -> list[str]:
+    """Name everything that the ledger claims and the data do not show."""
+    with connect(url, purpose="test") as session:
+        record = find(session, MIGRATION_ID)
+        if record is None:
+            return []
+        steps = _steps(session, record)
+        if record.standing not in _EXPANDED:
+            return steps
+        return [*steps, *_state(session, record), *_slices(session, record), *_sum(session, record)]
+
+
+def _steps(session: Session, record: Record) -> list[str]:
+    known = {step.name: step.state for step in recorded(session, record.id)}
+    found = []
+    for step in record.plan.steps:
+        there = bool(session.value(step.present)) if step.present else None
+        claimed = known.get(step.name) == "done"
+        if there is None or there == claimed:
+            continue
+        # A transactional step commits with its row; of another, or of its end, the ledger hears
+        # later.
+        if step.transactional or claimed != (record.state in UNDOING):
+            found.append(f"step {step.name}: {known.get(step.name)}, in the catalog: {there}")
+    return found
+
+
+def _state(session: Session, record: Record) -> list[str]:
+    found = []
+    for states, steps in ((_EXPANDED, record.plan.expand), (_BUILT, record.plan.finalize)):
+        if record.standing in states:
+            found += [
+                f"{record.standing} without {step.name}"
+                for step in steps
+                if step.present and not session.value(step.present)
+            ]
+    left = _out(session, record)
+    if record.standing in _FILLED and left:
+        found.append(f"{record.standing} with {left} rows out of step")
+    return found
+
+
+def _slices(session: Session, record: Record) -> list[str]:
+    found = []
+    for row in session.rows(_SLICES):
+        share = f"(pg_catalog.hashtid(t.ctid) & {row['passes'] - 1})"
+        last = row["state"] == "done" or row["pass"] == row["passes"] - 1
+        walked = "true" if last else f"{share} <= {row['pass']}"
+        block = "(t.ctid::text::point)[0]"
+        left = _out(
+            session,
+            record,
+            f"{block} >= {row['first_block']} AND {block} < {row['end_block']} AND ("
+            f"{share} < {row['pass']} OR ({block} < {row['cursor']} AND {walked}))",
+        )
+        if left:
+            found.append(f"slice {row['id']} at {row['pass']}/{row['cursor']}: {left} rows missing")
+    return found
+
+
+def _sum(session: Session, record: Record) -> list[str]:
+    counted = session.value(
+        "SELECT coalesce(sum(rows), 0) FROM pgtide.slice WHERE kind <> 'archive'"
+    )
+    total = session.value(f"SELECT count(*) FROM public.users WHERE {_ALL_OUT}")
+    filled = total - _out(session, record)
+    return [] if counted == filled else [f"the ledger counts {counted} rows, {filled} are filled"]
+
+
+def _out(session: Session, record: Record, where: str = "true") -> int:
+    assert record.plan.backfill is not None
+    test = f"NOT {record.plan.backfill.in_step} AND ({where})"
+    return int(session.value(f"SELECT count(*) FROM ONLY public.users AS t WHERE {test}"))

@@ -1,0 +1,139 @@
+"""A signal ends a run at its checkpoint; a full disk fails it; both go on later."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from pgtide.postgres.embedded import Server
+from tests.driving import record_of
+from tests.scenarios.backends import execute, transaction_open
+from tests.scenarios.child import carried_out, started
+from tests.scenarios.killed import Order
+from tests.scenarios.lab import name_of, witnessed
+from tests.scenarios.ledger_truth import begun, disagreements, places, repeated
+from tests.server import fresh_database, running_server
+from tests.table_state import table_state
+from tests.users import MIGRATION_ID, create_users
+
+_BUILD = "StatementBegan:finalize.index._pgtide_7890009b_3_idx_users_email_verified:0"
+_UNBUILD = "StatementBegan:undo.finalize.index._pgtide_7890009b_3_idx_users_email_verified:0"
+
+
+@pytest.fixture
+def table(database: str) -> str:
+    create_users(database, rows=10_000)
+    return database
+
+
+def open_runs(url: str) -> list[str]:
+    with psycopg.connect(url, autocommit=True) as connection:
+        found = connection.execute("SELECT outcome FROM pgtide.run WHERE ended_at IS NULL")
+        return [row[0] for row in found]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_backfill_at_its_checkpoint(
+    server: Server, table: str, number: signal.Signals
+) -> None:
+    with fresh_database(server, name_of(table)) as healthy, witnessed(server) as witness:
+        assert carried_out(Order(url=healthy)).code == 0
+        with started(Order(url=table, pause_ms=200)) as worker:
+            worker.wait_for("BatchCommitted", 5)
+            worker.signal(number)
+            ended = worker.finish()
+        assert (ended.code, ended.error) == (130, "Interrupted"), str(ended)
+        assert record_of(table, MIGRATION_ID).state == "backfilling"
+        assert open_runs(table) == []
+        assert disagreements(table) == []
+        known = places(table)
+        assert carried_out(Order(url=table, witness=witness, run="later")).code == 0
+        assert repeated(known, begun(witness, "later")) == []
+        assert table_state(healthy).differences(table_state(table)) == []
+
+
+def test_a_signal_ends_an_index_build_that_waits_for_an_old_transaction(table: str) -> None:
+    order = Order(url=table, heartbeat_ms=200, at=_BUILD, signal=signal.SIGSTOP)
+    with started(order) as worker:
+        worker.wait_until_stopped()
+        with transaction_open(table):
+            worker.signal(signal.SIGTERM)
+            worker.signal(signal.SIGCONT)
+            ended = worker.finish()
+    assert (ended.code, ended.error) == (130, "Interrupted"), str(ended)
+    assert record_of(table, MIGRATION_ID).state == "finalizing"
+    assert carried_out(Order(url=table)).code == 0
+    assert disagreements(table) == []
+
+
+def test_a_signal_ends_the_way_back_where_it_waits_for_a_reader(table: str) -> None:
+    assert carried_out(Order(url=table)).code == 0
+    order = Order(url=table, action="down", heartbeat_ms=200, at=_UNBUILD, signal=signal.SIGSTOP)
+    with started(order) as worker:
+        worker.wait_until_stopped()
+        with transaction_open(table):
+            worker.signal(signal.SIGTERM)
+            worker.signal(signal.SIGCONT)
+            ended = worker.finish()
+    assert (ended.code, ended.error) == (130, "Interrupted"), str(ended)
+    assert record_of(table, MIGRATION_ID).state == "rolling_back"
+    assert carried_out(Order(url=table, action="down")).code == 0
+    assert record_of(table, MIGRATION_ID).state == "rolled_back"
+
+
+@contextmanager
+def small_disk(owner: Path, size: str) -> Iterator[Path]:
+    """Mount a small disk that belongs to the owner of a file; skip where that is refused."""
+    place = owner.parent / "small-disk"
+    if os.geteuid() != 0:
+        pytest.skip("FULL DISK NOT TESTED: only root may mount a small disk")
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)]
+    if subprocess.run(command, check=False, capture_output=True).returncode:
+        place.rmdir()
+        pytest.skip("FULL DISK NOT TESTED: this machine does not let a small disk be mounted")
+    try:
+        os.chown(place, owner.stat().st_uid, owner.stat().st_gid)
+        yield place
+    finally:
+        # Lazily: the server may still hold files of it open.
+        subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def fill_up(disk: Path, *, leave: int) -> Path:
+    """Fill a disk but for so many bytes; return the file to remove."""
+    filler = disk / "filler"
+    free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
+    filler.write_bytes(b"\0" * (free - leave))
+    return filler
+
+
+def test_a_full_disk_fails_the_backfill_with_the_reason_and_it_goes_on_once_there_is_room() -> None:
+    with (
+        running_server() as server,
+        small_disk(server.data_dir, "16m") as disk,
+        fresh_database(server) as url,
+    ):
+        create_users(url, rows=10_000)
+        execute(url, f"CREATE TABLESPACE small LOCATION '{disk}'")
+        execute(url, "ALTER TABLE public.users SET TABLESPACE small")
+        filler = fill_up(disk, leave=64 * 1024)
+        ended = carried_out(Order(url=url))
+        assert ended.code == 1, str(ended)
+        assert "No space left on device" in ended.message
+        record = record_of(url, MIGRATION_ID)
+        assert (record.state, record.resume_to) == ("failed", "backfilling")
+        assert "No space left on device" in (record.last_error or "")
+        assert disagreements(url) == []
+        assert carried_out(replace(Order(url=url))).code == 1
+        filler.unlink()
+        assert carried_out(Order(url=url)).code == 0
+        assert disagreements(url) == []
+        execute(url, "ALTER TABLE public.users SET TABLESPACE pg_default")
+        execute(url, "DROP TABLESPACE small")

@@ -1,0 +1,182 @@
+"""The kill matrix: a process is killed at every point there is; the next one ends what it began.
+
+The points come from the plan and from one undisturbed run, so a new step or a new statement is
+killed without a line being added here, and one that is never killed fails the test.
+"""
+
+import random
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
+
+import pytest
+
+from pgtide.changes.archive_trigger import capture
+from pgtide.model.statement import Step
+from pgtide.postgres.embedded import Server
+from tests.scenarios.child import Ended, carried_out, started
+from tests.scenarios.killed import Order
+from tests.scenarios.lab import Course, Lab, laboratory
+from tests.scenarios.ledger_truth import begun, disagreements, places, repeated
+from tests.server import fresh_database
+from tests.table_state import schema_dump, table_state
+
+_BATCHES = 8
+_MOMENTS = 5
+# The process that goes on is killed as well, so often.
+_AGAIN = 0.15
+_WORKERS = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """Where a process is killed: at the n-th event of a label, or `seconds` after it began."""
+
+    label: str
+    nth: int = 1
+    seconds: float | None = None
+    again: int | None = None
+
+    def __str__(self) -> str:
+        when = "" if self.seconds is None else f" + {self.seconds:.3f} s"
+        return f"{self.label} #{self.nth}{when}"
+
+
+@pytest.fixture(scope="module")
+def lab(server: Server) -> Iterator[Lab]:
+    with laboratory(server) as made:
+        yield made
+
+
+@pytest.fixture
+def chance(request: pytest.FixtureRequest) -> random.Random:
+    seed = random.SystemRandom().randrange(2**32)
+    print(f"{request.node.name}: seed {seed}")
+    return random.Random(seed)
+
+
+def points(course: Course, chance: random.Random) -> list[Point]:
+    """Derive the points: every event of the run, some of its batches, some moments in between."""
+    seen: Counter[str] = Counter()
+    found = []
+    for label in course.labels:
+        seen[label] += 1
+        if not label.startswith("Batch"):
+            found.append(Point(label=label, nth=seen[label]))
+    batches = seen["BatchBegan"]
+    for label in ("BatchBegan", "BatchCommitted"):
+        some = sorted(chance.sample(range(1, batches + 1), min(_BATCHES // 2, batches)))
+        found += [Point(label=label, nth=nth) for nth in some]
+    found += [Point(label="RunBegan", seconds=chance.uniform(0, 0.4)) for _ in range(_MOMENTS)]
+    return [
+        replace(point, again=chance.randint(1, batches)) if chance.random() < _AGAIN else point
+        for point in found
+    ]
+
+
+def survived(lab: Lab, course: Course, point: Point) -> list[str]:
+    """Kill a process at a point, let others end its work; return everything that is wrong."""
+    with fresh_database(lab.server, course.template) as url:
+        order = Order(url=url, action=course.action, witness=lab.witness)
+        found = _killed(order, point)
+        found += disagreements(url)
+        if point.again is not None:
+            known = places(url)
+            order = replace(order, run=uuid.uuid4().hex)
+            carried_out(replace(order, at="BatchCommitted", nth=point.again))
+            found += repeated(known, begun(lab.witness, order.run)) + disagreements(url)
+        known = places(url)
+        order = replace(order, run=uuid.uuid4().hex)
+        ended = carried_out(order)
+        found += repeated(known, begun(lab.witness, order.run)) + disagreements(url)
+        found += [*_complaints(course, ended), *course.end.differences(table_state(url))]
+        if course is lab.down and schema_dump(url) != lab.shape:
+            found.append("the table's schema dump is not what it was before expand")
+        return [f"{point}: {problem}" for problem in found]
+
+
+def _killed(order: Order, point: Point) -> list[str]:
+    if point.seconds is None:
+        ended = carried_out(replace(order, at=point.label, nth=point.nth))
+        return [] if ended.code == -9 else [f"it was not killed: {ended}"]
+    with started(order) as child:
+        child.wait_for(point.label, point.nth)
+        time.sleep(point.seconds)
+    return []
+
+
+def _complaints(course: Course, ended: Ended) -> list[str]:
+    """Return what is wrong with the end of the last process.
+
+    `down` is refused where the process before had come to its end and was killed after it.
+    """
+    undone = course.action == "down" and "There is nothing to undo" in ended.message
+    return [] if ended.code == 0 or undone else [f"the next process failed: {ended}"]
+
+
+def matrix(lab: Lab, course: Course, chance: random.Random) -> None:
+    with ThreadPoolExecutor(_WORKERS) as workers:
+        problems = list(workers.map(partial(survived, lab, course), points(course, chance)))
+    assert list(chain.from_iterable(problems)) == []
+
+
+def expected(step: Step) -> set[str]:
+    """Return the labels of the points of one step of a plan, on the way forward."""
+    statements = {
+        f"{event}:{step.name}:{number}"
+        for event in ("StatementBegan", "StatementEnded")
+        for number in range(len(step.statements))
+    }
+    return {f"StepBegan:{step.name}", f"StepEnded:{step.name}", *statements}
+
+
+def expected_back(step: Step) -> set[str]:
+    """Return the labels of the points at which one step of a plan is taken back."""
+    statements = {
+        f"{event}:undo.{step.name}:{number}"
+        for event in ("StatementBegan", "StatementEnded")
+        for number in range(len(step.undo))
+    }
+    name = "undo.shape" if step.transactional else f"undo.{step.name}"
+    return {f"StepBegan:{name}", f"StepEnded:{name}", *statements}
+
+
+def _steps(labels: set[str]) -> set[str]:
+    return {label for label in labels if label.startswith(("Step", "Statement"))}
+
+
+def test_every_step_of_the_plan_and_of_the_way_back_is_a_point_of_the_matrix(
+    lab: Lab, chance: random.Random
+) -> None:
+    assert lab.plan.archive is not None
+    own = capture(lab.plan, lab.plan.archive, attempt=1)
+    forward = set().union(*(expected(step) for step in lab.plan.steps))
+    back = expected(own).union(*(expected_back(step) for step in (*lab.plan.steps, own)))
+    for course, wanted in ((lab.up, forward), (lab.down, back)):
+        covered = {point.label for point in points(course, chance)}
+        assert _steps(covered) == wanted
+    phases = {f"Phase{what}:{p}" for what in ("Began", "Ended") for p in _PHASES}
+    assert phases <= {point.label for point in points(lab.up, chance)}
+
+
+_PHASES = ("expand", "backfill", "finalize", "verify")
+
+
+@pytest.mark.timeout(900)
+def test_a_migration_killed_anywhere_on_its_way_is_ended_by_the_next_process(
+    lab: Lab, chance: random.Random
+) -> None:
+    matrix(lab, lab.up, chance)
+
+
+@pytest.mark.timeout(900)
+def test_a_migration_killed_anywhere_on_its_way_back_is_taken_back_by_the_next_process(
+    lab: Lab, chance: random.Random
+) -> None:
+    assert lab.down.end.old_rows == lab.old_rows
+    matrix(lab, lab.down, chance)
