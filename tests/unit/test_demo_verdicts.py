@@ -23,7 +23,7 @@ GOOD = Result(
     setup_seconds=1.0,
     story_seconds=1.0,
     disk_bytes=1,
-    noise=Noise(longest=0.01, longest_own=0.01, statements=10, seconds=1.0),
+    noise=Noise(longest=0.01, longest_own=0.01, longest_sync=0.0, statements=10, seconds=1.0),
     phases=(PhaseTime(phase="expand", seconds=0.1, rows=None),),
     traffic=Traffic(
         statements=10,
@@ -34,6 +34,7 @@ GOOD = Result(
         longest=0.2,
         longest_during="down",
         longest_own=0.2,
+        longest_sync=0.0,
     ),
     crash=Crash(
         at=Checkpoint(rows=40, batches=4, walked=0.4),
@@ -109,11 +110,14 @@ def test_each_promise_can_be_broken(result: Result, name: str) -> None:
 
 
 def test_a_wait_that_the_disk_explains_breaks_no_promise_but_is_shown() -> None:
-    stalled = replace(GOOD, traffic=replace(GOOD.traffic, longest=1.3, longest_own=0.02))
+    stalled = replace(
+        GOOD, traffic=replace(GOOD.traffic, longest=1.3, longest_own=0.02, longest_sync=1.28)
+    )
     said = next(one.measured for one in promises(stalled) if one.name == "longest wait")
     assert broken(stalled) == []
     assert said.startswith("1,300 ms")
-    assert "20 ms" in said
+    assert "up to 1,280 ms" in said
+    assert "20 ms (10 ms)" in said
 
 
 def test_only_the_time_in_which_the_disk_stood_still_is_left_out() -> None:

@@ -1,0 +1,60 @@
+"""How much a table grows: by one UPDATE of all rows, and at the least.
+
+Both are measured on copies of the demo's table, before anything else runs. The copies are unlogged,
+which changes no size, and dropped at once.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from demo import database
+from demo.database import Sizes
+from pgtide.postgres.session import Session, connect
+
+_COPY: Final = "public.users_at_once"
+_MINIMAL: Final = "public.users_minimal"
+
+# What the migration does to old rows, as one statement.
+_WIDEN: Final = (
+    "ALTER TABLE {table} ADD COLUMN email_verified_v2 boolean,"
+    " ADD COLUMN verification_token_v2 varchar(255), ADD COLUMN verified_at timestamp"
+)
+_UPDATE: Final = (
+    "UPDATE {table} SET email_verified_v2 = email_verified,"
+    " verification_token_v2 = verification_token,"
+    " verified_at = CASE WHEN email_verified THEN created_at END"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Yardsticks:
+    """The sizes of the table before, after one UPDATE of all rows, and of freshly written rows."""
+
+    before: Sizes
+    at_once: Sizes
+    minimal: Sizes
+
+
+def measure(url: str, *, look: Callable[[], None]) -> Yardsticks:
+    """Measure the demo's table against its two copies; `look` is called when both are there."""
+    with connect(url, purpose="demo") as session:
+        before = database.sizes(session, database.TABLE)
+        _copy(session, database.TABLE, _COPY)
+        session.execute(_UPDATE.format(table=_COPY))
+        at_once = database.sizes(session, _COPY)
+        _copy(session, _COPY, _MINIMAL)
+        minimal = database.sizes(session, _MINIMAL)
+        look()
+        session.execute(f"DROP TABLE {_COPY}, {_MINIMAL}")
+    return Yardsticks(before=before, at_once=at_once, minimal=minimal)
+
+
+def _copy(session: Session, source: str, target: str) -> None:
+    """Write a table's rows anew into a wider one, and index them afterwards."""
+    database.create(session, target, kind="UNLOGGED")
+    widen, fill = _WIDEN.format(table=target), f"INSERT INTO {target} SELECT * FROM {source}"  # noqa: S608  # our own names
+    # The source of the second copy is as wide as its target.
+    for statement in (fill, widen) if source == database.TABLE else (widen, fill):
+        session.execute(statement)
+    database.finish(session, target)

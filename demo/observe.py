@@ -1,0 +1,61 @@
+"""What is read of a run from outside: phases, verdicts, and what the applications saw."""
+
+from collections.abc import Iterable, Sequence
+from statistics import median
+from typing import Any
+
+from demo.commands import Commands
+from demo.disk_probe import Still, longest_still
+from demo.journal import Entry, longest
+from demo.noise import between, longest_own
+from demo.result import Check, PhaseTime, Traffic
+from demo.timeline import Timeline
+
+_FIRST_ERRORS = 3
+
+
+def read_status(commands: Commands, migration: str) -> dict[str, Any]:
+    """Return what `pgtide status --json` says of the migration."""
+    status: dict[str, Any] = commands.read("status", migration)[0]
+    return status
+
+
+def phase_times(status: dict[str, Any]) -> tuple[PhaseTime, ...]:
+    """Return the phases that have ended, in their order."""
+    return tuple(
+        PhaseTime(phase=one["phase"], seconds=one["seconds"], rows=one["rows"])
+        for one in status["phases"]
+        if one["state"] == "done"
+    )
+
+
+def verdict(status: dict[str, Any]) -> Check:
+    """Return the last verification."""
+    one = status["verification"]
+    return Check(level=one["level"], rows=one["rows"], mismatches=one["mismatches"])
+
+
+def traffic(
+    entries: Iterable[Entry],
+    timeline: Timeline,
+    stills: Sequence[Still],
+    *,
+    began: float,
+    ended: float,
+) -> Traffic:
+    """Sum up what the applications saw: failures of the whole run, waits of the given span."""
+    everything = list(entries)
+    errors = [entry.error for entry in everything if entry.error is not None]
+    seen = between(everything, began, ended)
+    worst = longest(seen)
+    return Traffic(
+        statements=len(everything),
+        per_second=len(seen) / (ended - began),
+        failed=len(errors),
+        errors=tuple(errors[:_FIRST_ERRORS]),
+        median=median(entry.seconds for entry in seen),
+        longest=worst.seconds if worst else 0.0,
+        longest_during=timeline.at(worst.begun) if worst else "",
+        longest_own=longest_own(seen, stills),
+        longest_sync=longest_still(stills, began, ended),
+    )

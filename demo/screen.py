@@ -1,0 +1,99 @@
+"""The closing screen: what this run measured, in plain words, and where to look."""
+
+from pathlib import Path
+
+from rich.console import Console, Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from demo.promises import Promise, promises
+from demo.result import Result
+from flows.local_server import LocalServer
+
+_MEGABYTE = 1_000_000
+
+
+def show(console: Console, result: Result) -> None:
+    """Print the screen."""
+    verdicts = promises(result)
+    broken = [one.name for one in verdicts if not one.kept]
+    color = "red" if broken else "green"
+    verdict = (
+        f"NOT KEPT: {', '.join(broken)}."
+        if broken
+        else "Killed, resumed, repaired and undone under load: every promise kept."
+    )
+    parts: list[RenderableType] = [
+        Text(verdict, style=f"bold {color}"),
+        Text(),
+        _table(result, verdicts),
+    ]
+    console.print()
+    console.print(
+        Panel(
+            Group(*parts),
+            title="what this run measured",
+            border_style=color,
+            padding=(1, 1),
+        )
+    )
+
+
+def where_to_look(place: Path) -> Text:
+    """Say what is left of a demo that took everything down."""
+    return Text(
+        f"\nWhere to look: {place}\n"
+        "   result.json               every figure of this screen\n"
+        "   users-before.sql, -after  the table's dumps\n"
+        "   A.jsonl, B.jsonl          each statement of each release\n"
+        "`pgtide demo --keep` (make demo KEEP=1) leaves both servers running, for\n"
+        "`pgtide history`, `pgtide status`, psql and Prefect's own screen.\n"
+    )
+
+
+def how_to_look_around(home: str, prefect: LocalServer) -> Text:
+    """Say how to look at servers that were left running, and how to stop them."""
+    return Text.assemble(
+        "\nEverything is still there. Look around:\n",
+        (f"   export PGTIDE_HOME={home}\n", "bold"),
+        ("   pgtide history      ", "bold"),
+        "who did what, line by line\n",
+        ("   pgtide status       ", "bold"),
+        "where the migration stands, its phases and times\n",
+        ("   pgtide up           ", "bold"),
+        "migrate it once more\n",
+        ("   pgtide postgres url ", "bold"),
+        "the database's address, for psql\n",
+        (f"   {prefect.ui_url}\n", "bold"),
+        "                       the flow runs in Prefect's own screen\n",
+        "Stop it all:\n",
+        (f"   pgtide postgres stop; kill {prefect.pid}\n", "bold"),
+    )
+
+
+def _table(result: Result, verdicts: tuple[Promise, ...]) -> Table:
+    table = Table.grid(padding=(0, 1))
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, style="bold")
+    table.add_column(overflow="fold")
+    for one in verdicts:
+        mark = Text("ok", style="green") if one.kept else Text("NO", style="bold red")
+        table.add_row(mark, one.name, Text(one.measured, style="" if one.kept else "red"))
+    table.add_row()
+    table.add_row("", "phases", _phases(result))
+    table.add_row("", "this run", _times(result))
+    return table
+
+
+def _phases(result: Result) -> str:
+    parts = [f"{one.phase} {one.seconds:.1f} s" for one in result.phases]
+    return ", ".join(parts) + "; the backfill from its first begin to its end, kill included"
+
+
+def _times(result: Result) -> str:
+    return (
+        f"{result.rows:,} rows; {result.setup_seconds:.0f} s to prepare, "
+        f"{result.story_seconds:.0f} s of story, "
+        f"at most {result.disk_bytes / _MEGABYTE:,.0f} MB of disk"
+    )

@@ -1,0 +1,139 @@
+"""`pgtide demo`, typed in an empty folder by somebody with an empty home.
+
+One run serves all tests here: it takes a minute or two. Its figures are read from the document that
+it writes beside its closing screen.
+"""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from demo.promises import LARGEST_GROWTH
+
+PATIENCE = 280
+PGTIDE = str(Path(sys.executable).with_name("pgtide"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Played:
+    """How the demo ended, what it said, and what it measured."""
+
+    code: int
+    said: str
+    result: dict[str, Any]
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
+    folder = tmp_path_factory.mktemp("demo")
+    home = tmp_path_factory.mktemp("home")
+    ended = subprocess.run(
+        [PGTIDE, "demo"],
+        cwd=folder,
+        env={"PATH": "/usr/bin:/bin", "HOME": str(home), "COLUMNS": "80"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    print(ended.stdout)
+    path = folder / ".pgtide" / "demo" / "result.json"
+    result = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return Played(code=ended.returncode, said=ended.stdout, result=result, folder=folder)
+
+
+def test_the_demo_keeps_every_promise_and_says_so(played: Played) -> None:
+    broken = {name: one for name, one in played.result["promises"].items() if not one["kept"]}
+    assert broken == {}
+    assert (played.code, played.result["kept"]) == (0, True)
+    assert "every promise kept" in played.said
+
+
+def test_no_application_statement_failed_and_its_waits_were_measured(played: Played) -> None:
+    traffic, quiet = played.result["traffic"], played.result["noise"]
+    assert traffic["failed"] == 0, traffic["errors"]
+    assert traffic["statements"] > 1000
+    assert quiet["statements"] > 500
+    # Whether it was too long is a promise; the disk's own stops are never more than the whole.
+    assert 0 < traffic["median"] < traffic["longest"]
+    assert traffic["longest_own"] <= traffic["longest"]
+
+
+def test_the_killed_worker_had_committed_rows_and_none_was_written_again(played: Played) -> None:
+    crash = played.result["crash"]
+    assert 0 < crash["at"]["rows"] < crash["end"]["rows"]
+    assert 0.35 < crash["at"]["walked"] < 1
+    # What the ledger claims, the table shows; what applications wrote meanwhile comes on top.
+    assert crash["in_step"] >= crash["at"]["rows"]
+    assert crash["redone"] == 0
+    # Every row was written by the first worker, the second, or an application: none by two.
+    assert crash["end"]["rows"] <= played.result["rows"] * 1.01
+
+
+def test_verification_is_clean_then_names_exactly_the_spoilt_row(played: Played) -> None:
+    repair = played.result["repair"]
+    assert played.result["first"]["mismatches"] == 0
+    assert played.result["first"]["rows"] >= 300_000
+    assert (repair["exit_code"], repair["mismatches"]) == (4, 1)
+    assert repair["named"] == [repair["damage"]["id"]]
+    assert repair["mended"]
+    assert repair["check"]["mismatches"] == 0
+
+
+def test_the_table_stays_small_where_one_update_doubles_it(played: Played) -> None:
+    growth, migrated = played.result["growth"], played.result["migrated"]
+    least = growth["minimal"]["table"]
+    assert migrated["table"] <= LARGEST_GROWTH * least
+    assert growth["at_once"]["table"] > 1.5 * least
+    # Rows of a real width: 150 to 220 bytes each before the migration.
+    assert 150 <= growth["before"]["table"] / played.result["rows"] <= 220
+
+
+def test_after_down_the_shape_is_what_it_was_and_every_write_is_there(played: Played) -> None:
+    undone = played.result["undone"]
+    place = played.folder / ".pgtide" / "demo"
+    assert (place / "users-after.sql").read_text() == (place / "users-before.sql").read_text()
+    assert "email_verified" in (place / "users-before.sql").read_text()
+    assert (undone["dump_identical"], undone["remnants"]) == (True, [])
+    assert undone["account"]["found"] == undone["account"]["acknowledged"] > 500
+    assert undone["changed_unasked"] == 0
+    assert undone["archived"] > 50_000
+    assert undone["not_archived"] == 0
+
+
+def test_both_releases_wrote_until_their_time(played: Played) -> None:
+    place = played.folder / ".pgtide" / "demo"
+    for name in ("A", "B"):
+        lines = (place / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+        writes = [one for one in map(json.loads, lines) if one["kind"] == "change"]
+        assert len(writes) > 50, name
+
+
+def test_it_takes_less_than_three_minutes_and_800_megabytes(played: Played) -> None:
+    assert played.result["story_seconds"] < 180
+    assert played.result["disk_bytes"] < 800_000_000
+
+
+def test_every_phase_is_shown_with_its_time(played: Played) -> None:
+    phases = {one["phase"]: one["seconds"] for one in played.result["phases"]}
+    assert set(phases) >= {"expand", "backfill", "finalize", "verify", "rollback"}
+    assert all(seconds > 0 for seconds in phases.values())
+
+
+def test_its_screen_fits_eighty_columns(played: Played) -> None:
+    assert [line for line in played.said.splitlines() if len(line) > 80] == []
+
+
+def test_nothing_is_left_running(played: Played) -> None:
+    listed = subprocess.run(
+        ["ps", "-eo", "args"], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    assert [line for line in listed if str(played.folder) in line] == []
