@@ -79,7 +79,12 @@ def _started(directory: Path, *, owned: bool) -> tuple[subprocess.Popen[bytes], 
     directory.mkdir(parents=True, exist_ok=True)
     for port in islice(free_ports(), _TRIES):
         process = spawn(directory, port, owned=owned)
-        if _answers(process, port):
+        try:
+            answers = _answers(process, port)
+        except BaseException:
+            _end(process)
+            raise
+        if answers:
             url = f"http://{_LOOPBACK}:{port}"
             return process, LocalServer(api_url=f"{url}/api", ui_url=url, pid=process.pid)
         _end(process)

@@ -136,7 +136,8 @@ class ReplaceColumn:
             if identity
             else call(f"{scope.prefix}down", down),
             comparable_old=old.comparable,
-            comparable_new=facts.comparable,
+            # The new column gets the old one's collation.
+            comparable_new=facts.comparable and (old.comparable or not facts.collatable),
         )
 
     def _functions(self, scope: Scope, answers: Answers, old: Column) -> tuple[Statement, ...]:

@@ -34,6 +34,12 @@ _BASE: Final[Mapping[str, str]] = {
     "default_transaction_isolation": "read committed",
     "default_transaction_read_only": "off",
     "client_min_messages": "warning",
+    # What the server writes is compared with what it wrote before, and kept in the archive.
+    "quote_all_identifiers": "off",
+    "DateStyle": "ISO, YMD",
+    "IntervalStyle": "postgres",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",
     "jit": "off",
     # A killed client must not leave its statement running (finding 9).
     "client_connection_check_interval": "5s",
@@ -42,6 +48,10 @@ _BASE: Final[Mapping[str, str]] = {
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
 }
+
+
+# Settings that older servers do not know, with the version that brought them.
+_LATER: Final = ((170000, {"transaction_timeout": "0"}),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,6 +221,9 @@ def connect(url: str, *, purpose: str) -> Session:
     session = Session(connection)
     try:
         session.configure(_BASE, local=False)
+        for version, settings in _LATER:
+            if session.version >= version:
+                session.configure(settings, local=False)
     except BaseException:
         session.close()
         raise

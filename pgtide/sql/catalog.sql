@@ -11,18 +11,21 @@ SELECT c.oid::bigint AS oid, c.relkind::text AS kind, c.relpersistence::text AS 
  WHERE n.nspname = %(schema)s AND c.relname = %(name)s
 
 -- columns --
--- The columns of a table. A type is comparable where its default equality is PostgreSQL's own.
+-- The columns of a table. A type is comparable where what is equal is also identical, as B-tree deduplication asks:
+-- not so numeric (1.0 and 1.00), interval (a month and 30 days), nor text under a nondeterministic collation.
 SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull AS not_null,
        a.attgenerated <> '' AS generated, pg_get_expr(d.adbin, d.adrelid) AS "default",
-       EXISTS (SELECT FROM pg_opclass o JOIN pg_am m ON m.oid = o.opcmethod
-                WHERE m.amname IN ('btree', 'hash') AND o.opcdefault AND o.opcnamespace = 'pg_catalog'::regnamespace
-                  AND (o.opcintype = b.base
-                       OR EXISTS (SELECT FROM pg_cast k WHERE k.castsource = b.base
-                                     AND k.casttarget = o.opcintype AND k.castmethod = 'b' AND k.castcontext = 'i'
-                                     AND b.bare)
-                       OR (o.opcintype = 'anyarray'::regtype AND b.category = 'A')
-                       OR (o.opcintype = 'anyenum'::regtype AND b.category = 'E')
-                       OR (o.opcintype = 'anyrange'::regtype AND b.kind = 'r'))) AS comparable,
+       (a.attcollation = 0 OR EXISTS (SELECT FROM pg_collation co WHERE co.oid = a.attcollation AND co.collisdeterministic))
+       AND EXISTS (SELECT FROM pg_opclass o JOIN pg_am m ON m.oid = o.opcmethod
+                     JOIN pg_amproc e ON e.amprocfamily = o.opcfamily AND e.amproclefttype = o.opcintype
+                                     AND e.amprocrighttype = o.opcintype AND e.amprocnum = 4
+                    WHERE m.amname = 'btree' AND o.opcdefault AND o.opcnamespace = 'pg_catalog'::regnamespace
+                      AND o.opcintype <> 'interval'::regtype
+                      AND (o.opcintype = u.unit
+                           OR EXISTS (SELECT FROM pg_cast k WHERE k.castsource = u.unit
+                                         AND k.casttarget = o.opcintype AND k.castmethod = 'b' AND k.castcontext = 'i'
+                                         AND u.namespace = 'pg_catalog'::regnamespace)
+                           OR (o.opcintype = 'anyenum'::regtype AND u.kind = 'e'))) AS comparable,
        CASE WHEN a.attcollation <> 0 AND a.attcollation <> t.typcollation
             THEN (SELECT quote_ident(cn.nspname) || '.' || quote_ident(co.collname)
                     FROM pg_collation co JOIN pg_namespace cn ON cn.oid = co.collnamespace
@@ -33,8 +36,11 @@ SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type, a.attnot
                                  ORDER BY x.grantee, x.privilege_type)
                    FROM aclexplode(a.attacl) x), '[]') AS grants
   FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
-  CROSS JOIN LATERAL (SELECT coalesce(nullif(t.typbasetype, 0), t.oid) AS base, t.typcategory AS category,
-                             t.typtype AS kind, t.typnamespace = 'pg_catalog'::regnamespace AS bare) b
+  JOIN pg_type b ON b.oid = coalesce(nullif(t.typbasetype, 0), t.oid)
+  CROSS JOIN LATERAL (SELECT coalesce((SELECT r.rngsubtype FROM pg_range r WHERE r.rngtypid = b.oid),
+                                      CASE WHEN b.typcategory = 'A' THEN nullif(b.typelem, 0) END, b.oid) AS oid) v
+  JOIN LATERAL (SELECT w.oid AS unit, w.typtype AS kind, w.typnamespace AS namespace
+                  FROM pg_type w WHERE w.oid = v.oid) u ON true
   LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
  WHERE a.attrelid = %(oid)s AND a.attnum > 0 AND NOT a.attisdropped
  ORDER BY a.attnum
