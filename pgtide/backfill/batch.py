@@ -17,6 +17,7 @@ from pgtide.ledger.heart import OUTAGE, away
 from pgtide.ledger.record import fenced
 from pgtide.ledger.run import Run
 from pgtide.ledger.slices import Slice
+from pgtide.postgres.ddl import search_path
 from pgtide.postgres.faults import Transient
 
 # A batch keeps the rows it has locked while it waits for another's: short, or the application waits
@@ -91,7 +92,10 @@ def run_batch(run: Run, work: Work, piece: Slice, batch: Batch) -> Outcome:
 
 def _transaction(run: Run, work: Work, piece: Slice, batch: Batch) -> int:
     with run.session.transaction(
-        lock_timeout=ROW_LOCK_WAIT, statement_timeout=STATEMENT_LIMIT
+        lock_timeout=ROW_LOCK_WAIT,
+        statement_timeout=STATEMENT_LIMIT,
+        # The application's own triggers fire too, and look for names.
+        settings={"search_path": search_path(run.plan.table)},
     ) as session:
         # No row moved: a newer run has raised the token.
         if not slices.move(session, run.lease, piece, batch.move):
@@ -99,7 +103,7 @@ def _transaction(run: Run, work: Work, piece: Slice, batch: Batch) -> int:
         rows = session.execute(work.text(batch), _params(piece, batch), doing="filling a batch")
         # While the batch's own lock on the table is held, nobody can rewrite it: now the check is
         # final.
-        if not slices.count(session, piece, rows=rows, oid=run.plan.table_oid):
+        if not slices.count(session, piece, rows=rows, table=run.plan.table):
             raise Rewritten
     return rows
 

@@ -3,10 +3,10 @@
 from typing import Final
 
 from pgtide.backfill.batch import Work
-from pgtide.changes.archive_trigger import ON_CONFLICT
+from pgtide.changes import archive_trigger
 from pgtide.ledger.lease import Lease
 from pgtide.model.plan import ArchiveSql, BackfillSql, Plan
-from pgtide.postgres.ddl import fill, literal, relation
+from pgtide.postgres.ddl import fill, relation
 
 # A range of tuple ids reads just its blocks, gaps in keys cost nothing (PostgreSQL 14 and later).
 _FROM: Final = "t.ctid >= %(low)s::tid"
@@ -30,16 +30,8 @@ def filling(plan: Plan, backfill: BackfillSql) -> Work:
 
 def archiving(plan: Plan, archive: ArchiveSql, lease: Lease) -> Work:
     """Return the statements that keep values which the old shape cannot hold."""
-    head = fill(
-        'INSERT INTO pgtide.archive (migration_id, attempt, key, "values")'
-        " SELECT {id}, {attempt}, {key}, {values} FROM ONLY {table} AS t",
-        id=literal(lease.migration_id),
-        attempt=str(lease.attempt),
-        key=archive.key,
-        values=archive.values,
-        table=relation(plan.table),
-    )
-    return _work(head, f" AND ({archive.where})", f" {ON_CONFLICT}")
+    head, tail = archive_trigger.walking(plan, archive, attempt=lease.attempt)
+    return _work(head, f" AND ({archive.where})", tail)
 
 
 def _work(head: str, test: str, tail: str) -> Work:

@@ -5,15 +5,24 @@ writes in the meantime must not be missed, and looking for it under the lock wou
 the table is big.
 """
 
+from dataclasses import replace
+from typing import Final
+
 from pgtide.model.plan import ArchiveSql, Plan
 from pgtide.model.state import Phase
 from pgtide.model.statement import Lock, Statement, Step
 from pgtide.postgres.ddl import fill, ident, literal, relation
 
-# The newest value wins: trigger and walk may both come by a row.
-ON_CONFLICT = (
-    "ON CONFLICT (migration_id, attempt, md5(key::text))"
-    ' DO UPDATE SET "values" = excluded."values", at = clock_timestamp()'
+_INTO: Final = 'INSERT INTO pgtide.archive (migration_id, attempt, key, "values")'
+_TAKEN: Final = "ON CONFLICT (migration_id, attempt, md5(key::text))"
+# A write is the newest word on its row.
+_REPLACE: Final = f'{_TAKEN} DO UPDATE SET "values" = excluded."values", at = clock_timestamp()'
+# The walk may have read a row before a write that has come by meanwhile.
+_LEAVE: Final = f"{_TAKEN} DO NOTHING"
+# Keys are written as the walk's session writes them, whatever the writer has set.
+_SETTINGS: Final = (
+    "SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO'"
+    " SET IntervalStyle = 'postgres' SET bytea_output = 'hex' SET extra_float_digits = 1"
 )
 
 
@@ -40,19 +49,39 @@ def capture(plan: Plan, archive: ArchiveSql, *, attempt: int) -> Step:
     )
 
 
-def _body(plan: Plan, archive: ArchiveSql, attempt: int) -> str:
+def walking(plan: Plan, archive: ArchiveSql, *, attempt: int) -> tuple[str, str]:
+    """Return head and tail of the statement that archives the rows of a table `t`.
+
+    A test goes between.
+    """
+    return f"{_kept(plan, archive, attempt)} FROM ONLY {relation(plan.table)} AS t", f" {_LEAVE}"
+
+
+def _kept(plan: Plan, archive: ArchiveSql, attempt: int) -> str:
     return fill(
-        "\nBEGIN\n"
-        '  INSERT INTO pgtide.archive (migration_id, attempt, key, "values")\n'
-        "  SELECT {id}, {attempt}, {key}, {values} FROM (SELECT new.*) AS t WHERE {where}\n"
-        "  {conflict};\n"
-        "  RETURN NULL;\nEND\n",
+        "{into} SELECT {id}, {attempt}, {key}, {values}",
+        into=_INTO,
         id=literal(plan.migration_id),
         attempt=str(attempt),
         key=archive.key,
         values=archive.values,
-        where=archive.where,
-        conflict=ON_CONFLICT,
+    )
+
+
+def _body(plan: Plan, archive: ArchiveSql, attempt: int) -> str:
+    """Return the function's body.
+
+    Empty values say that a row is gone or holds none any more: what the walk has read of it is old.
+    """
+    new = f"{_kept(plan, archive, attempt)} FROM (SELECT new.*) AS t"
+    if not plan.key:
+        # The whole row is its key: a twin may live on, so nothing is ever emptied.
+        return f"\nBEGIN\n{new} WHERE {archive.where}\n{_REPLACE};\nRETURN NULL;\nEND\n"
+    gone = replace(archive, values="'{}'::jsonb")
+    return (
+        f"\nBEGIN\nIF tg_op <> 'INSERT' THEN\n{_kept(plan, gone, attempt)}"
+        f" FROM (SELECT old.*) AS t\n{_REPLACE};\nEND IF;\n"
+        f"IF tg_op <> 'DELETE' THEN\n{new}\n{_REPLACE};\nEND IF;\nRETURN NULL;\nEND\n"
     )
 
 
@@ -60,8 +89,9 @@ def _function(function: str, body: str) -> Statement:
     return Statement(
         sql=fill(
             "CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql"
-            " SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS {body}",
+            " SECURITY DEFINER {settings} AS {body}",
             function=function,
+            settings=_SETTINGS,
             body=literal(body),
         ),
         lock=Lock.NONE,
@@ -74,7 +104,7 @@ def _trigger(name: str, function: str, table: str) -> tuple[Statement, Statement
     return (
         Statement(
             sql=fill(
-                "CREATE OR REPLACE TRIGGER {name} AFTER INSERT OR UPDATE ON {table}"
+                "CREATE OR REPLACE TRIGGER {name} AFTER INSERT OR UPDATE OR DELETE ON {table}"
                 " FOR EACH ROW EXECUTE FUNCTION {function}()",
                 name=ident(name),
                 table=table,

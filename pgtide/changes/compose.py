@@ -143,6 +143,7 @@ def _expand(
             present=sync_trigger.present(scope, columns)
             if pieces
             else _columns_there(scope.table, columns),
+            taken=_columns_taken(scope.table, columns),
         ),
     )
 
@@ -184,6 +185,15 @@ def _columns_there(table: Table, columns: tuple[tuple[str, str], ...]) -> str:
     )
 
 
+def _columns_taken(table: Table, columns: tuple[tuple[str, str], ...]) -> str:
+    return fill(
+        "SELECT 'the table has a column ' || string_agg(attname, ', ') FROM pg_attribute"
+        " WHERE attrelid = {oid} AND NOT attisdropped AND attname IN ({names})",
+        oid=str(table.oid),
+        names=listed([literal(name) for name, _ in columns]),
+    )
+
+
 def _analyze(table: Table) -> Step:
     return Step(
         name="finalize.analyze",
@@ -215,12 +225,14 @@ def _archive(table: Table, parts: Sequence[Contribution]) -> ArchiveSql | None:
     # Without a key, the whole row is the best name there is.
     names = [f"{literal(name)}, t.{ident(name)}" for name in table.key]
     key = f"jsonb_build_object({listed(names)})" if names else "to_jsonb(t)"
-    pairs = listed(
-        [f"{literal(name)}, CASE WHEN {where} THEN {text} END" for name, text, where in values]
-    )
+    # Not jsonb_strip_nulls: it would strip the nulls inside a value too.
+    pairs = [
+        f"CASE WHEN {where} THEN jsonb_build_object({literal(name)}, {text}) ELSE '{{}}' END"
+        for name, text, where in values
+    ]
     return ArchiveSql(
         key=key,
-        values=f"jsonb_strip_nulls(jsonb_build_object({pairs}))",
+        values=" || ".join(pairs),
         where=" OR ".join(f"({where})" for _, _, where in values),
     )
 

@@ -116,6 +116,7 @@ def _step(scope: Scope, name: str, rest: str, *, unique: bool) -> Step:
         present=f"SELECT EXISTS (SELECT {there} AND {good})",
         broken=f"SELECT EXISTS (SELECT {there} AND NOT ({good}))",
         clear=drop,
+        taken=_taken(schema, name),
     )
 
 
@@ -123,6 +124,17 @@ def _there(schema: str, name: str) -> str:
     return fill(
         "FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
         " JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = {schema} AND c.relname = {name}",
+        schema=literal(schema),
+        name=literal(name),
+    )
+
+
+def _taken(schema: str, name: str) -> str:
+    return fill(
+        "SELECT coalesce('an index of ' || i.indrelid::regclass, 'another relation') || ' is called '"
+        " || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " LEFT JOIN pg_index i ON i.indexrelid = c.oid"
         " WHERE n.nspname = {schema} AND c.relname = {name}",
         schema=literal(schema),
         name=literal(name),

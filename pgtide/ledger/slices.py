@@ -8,6 +8,8 @@ from enum import StrEnum
 from typing import Final
 
 from pgtide.ledger.lease import Lease
+from pgtide.model.table import TableName
+from pgtide.postgres.ddl import relation
 from pgtide.postgres.session import Session
 from pgtide.sql import queries
 
@@ -115,9 +117,13 @@ def move(session: Session, lease: Lease, seen: Slice, to: Move) -> bool:
     return session.execute(_SQL["move_cursor"], params, doing="checkpointing a batch") == 1
 
 
-def count(session: Session, seen: Slice, *, rows: int, oid: int) -> bool:
-    """Add a batch's rows, inside its transaction; False where the table was rewritten meanwhile."""
-    return session.execute(_SQL["count_rows"], {"slice": seen.id, "rows": rows, "oid": oid}) == 1
+def count(session: Session, seen: Slice, *, rows: int, table: TableName) -> bool:
+    """Add a batch's rows, inside its transaction.
+
+    False where the table was rewritten meanwhile, or its name given to another.
+    """
+    params = {"slice": seen.id, "rows": rows, "table": relation(table)}
+    return session.execute(_SQL["count_rows"], params) == 1
 
 
 def void_open(session: Session, lease: Lease) -> None:

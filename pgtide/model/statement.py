@@ -65,8 +65,9 @@ class Step:
     Safe to run again from any prefix.
 
     `present` is a query for one boolean: the step's whole effect is in the catalog. `broken` asks
-    whether a half-done one is in the way, and `clear` removes it. A transactional step commits with
-    its ledger row.
+    whether a half-done one is in the way, and `clear` removes it. `taken` says in words what has a
+    name that the step would give, null where nothing has: until the step has begun, it is
+    somebody else's. A transactional step commits with its ledger row.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Step:
     transactional: bool = True
     broken: str = ""
     clear: str = ""
+    taken: str = ""
 
     @property
     def undo(self) -> tuple[str, ...]:

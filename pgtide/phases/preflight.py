@@ -14,9 +14,10 @@ from pgtide.model.migration import Migration
 from pgtide.model.plan import Plan
 from pgtide.model.state import UNTOUCHED
 from pgtide.model.table import Table
-from pgtide.phases.target import refuse_target, refused, target_table
+from pgtide.phases.target import refuse_schema, refuse_target, refused, target_table
 from pgtide.postgres.activity import old_snapshots
-from pgtide.postgres.expressions import bind, search_path
+from pgtide.postgres.ddl import search_path
+from pgtide.postgres.expressions import bind
 from pgtide.postgres.pooler import refuse_pooler
 from pgtide.postgres.session import Session
 from pgtide.settings import Settings
@@ -40,6 +41,7 @@ def preflight(session: Session, settings: Settings, migration: Migration) -> Pla
     table = target_table(session, migration.table_name)
     _refuse_taken(session, migration, table)
     composed = plan_anew(session, migration, table)
+    _refuse_names(session, composed.plan)
     _refuse_impossible(session, table, composed)
     return composed.plan
 
@@ -123,10 +125,19 @@ def _refuse_taken(session: Session, migration: Migration, table: Table) -> None:
         )
 
 
+def _refuse_names(session: Session, plan: Plan) -> None:
+    if plan.expected.indexes:
+        refuse_schema(session, plan.table)
+    for step in plan.steps:
+        found = session.value(step.taken) if step.taken else None
+        if found:
+            raise refused(f"{step.name} cannot be made: {found}", "Choose another name.")
+
+
 def _refuse_impossible(session: Session, table: Table, composed: Composed) -> None:
     for one in composed.impossible:
         with session.transaction(
-            settings={"search_path": search_path(table), "statement_timeout": "0"}
+            settings={"search_path": search_path(table.name), "statement_timeout": "0"}
         ):
             rows = int(
                 session.value(one.query, doing="counting rows that could never be verified") or 0

@@ -10,6 +10,7 @@ from pgtide.changes.archive_trigger import capture
 from pgtide.errors import Failed
 from pgtide.events import StatementBegan, StatementEnded, StepBegan, StepEnded
 from pgtide.ledger import audit, log, slices, steps
+from pgtide.ledger.archive import forget_empty
 from pgtide.ledger.record import fence
 from pgtide.ledger.run import Run
 from pgtide.ledger.slices import Cut, Kind
@@ -37,6 +38,8 @@ def rollback(run: Run) -> None:
             if not step.transactional:
                 _undo_apart(run, step)
         _undo_together(run)
+        with run.session.unhurried() as session:
+            forget_empty(session, run.lease)
 
 
 def _to_undo(run: Run) -> list[RecordedStep]:
@@ -48,8 +51,12 @@ def _to_undo(run: Run) -> list[RecordedStep]:
 
 
 def _archive(run: Run, archive: ArchiveSql) -> int:
-    perform(run, capture(run.plan, archive, attempt=run.lease.attempt), ordinal=_OWN)
     work = statements.archiving(run.plan, archive, run.lease)
+    # A trigger whose function names a column that is gone would fail every write.
+    run.session.execute(
+        f"EXPLAIN {work.open_ended}", {"low": "(0,0)"}, doing="trying the archive's statement"
+    )
+    perform(run, capture(run.plan, archive, attempt=run.lease.attempt), ordinal=_OWN)
     for _ in range(_REWRITES):
         try:
             return drive(run, work, _whole(run)).rows

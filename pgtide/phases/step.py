@@ -9,6 +9,7 @@ from pgtide.ledger import audit, steps
 from pgtide.ledger.record import fence
 from pgtide.ledger.run import Run
 from pgtide.model.statement import Step
+from pgtide.postgres.ddl import search_path
 from pgtide.postgres.faults import Transient
 from pgtide.postgres.locks import LockPolicy, LockTry, patiently
 from pgtide.postgres.session import Session
@@ -29,6 +30,8 @@ def perform(
     `also` joins its transaction or comes right after it.
     """
     run.check()
+    if step.taken and not anew:
+        _refuse_taken(run, step)
     if step.present and not anew and _present(run, step):
         _note_present(run, step, ordinal, also)
         return
@@ -50,6 +53,18 @@ def perform(
         )
     seconds = run.clock.monotonic() - begun
     run.emit(StepEnded(step=step.name, tries=tries, seconds=seconds, skipped=False))
+
+
+def _refuse_taken(run: Run, step: Step) -> None:
+    """Raise Failed where a name is somebody else's: undo would take away what is not ours."""
+    known = {one.name for one in steps.recorded(run.session, run.lease.migration_id)}
+    found = None if step.name in known else run.session.value(step.taken)
+    if found:
+        raise Failed(
+            f"{step.name} cannot begin: {found}, and pgtide did not make it.",
+            state="The steps before it are kept.",
+            remedy="Rename or drop that, then run `pgtide up` to go on, or `pgtide down` to undo.",
+        )
 
 
 def policy(run: Run) -> LockPolicy:
@@ -90,6 +105,8 @@ def _together(run: Run, step: Step, ordinal: int, also: After | None) -> int:
 
     def work(session: Session) -> None:
         fence(session, run.lease)
+        # The expressions' own names, as preflight tried them.
+        session.configure({"search_path": search_path(run.plan.table)}, local=True)
         steps.begin(session, run.lease, step, ordinal=ordinal)
         statements(run, session, step)
         if also is not None:

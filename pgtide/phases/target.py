@@ -93,6 +93,17 @@ def target_table(session: Session, name: TableName) -> Table:
     return table
 
 
+def refuse_schema(session: Session, name: TableName) -> None:
+    """Raise Refused where this role may not create an index beside the table."""
+    found = session.row(_SQL["schema"], {"schema": name.schema}) or {}
+    if not found["may_create"]:
+        schema, role = ident(name.schema), ident(found["role"])
+        raise refused(
+            f"The role {found['role']} may not create an index in the schema {name.schema}",
+            f"GRANT CREATE ON SCHEMA {schema} TO {role}.",
+        )
+
+
 def refused(what: str, remedy: str) -> Refused:
     """Return a refusal."""
     return Refused(f"{what}.", state="Nothing was changed.", remedy=remedy)

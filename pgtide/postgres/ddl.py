@@ -37,6 +37,14 @@ def fill(template: LiteralString, /, **parts: str) -> str:
     return sql.SQL(template).format(**composed).as_string(None)
 
 
+def search_path(name: TableName) -> str:
+    """Return where a migration's expressions and the application's triggers look for names.
+
+    PostgreSQL's own, the table's schema, public.
+    """
+    return listed(["pg_catalog", ident(name.schema), "public", "pg_temp"])
+
+
 def listed(items: list[str] | tuple[str, ...]) -> str:
     """Join composed parts with commas."""
     return ", ".join(items)

@@ -24,7 +24,7 @@ from pgtide.model.expression import (
 )
 from pgtide.model.table import Table
 from pgtide.postgres.catalog import read_columns
-from pgtide.postgres.ddl import fill, ident, listed, literal, relation
+from pgtide.postgres.ddl import fill, ident, listed, literal, relation, search_path
 from pgtide.postgres.faults import translate
 from pgtide.postgres.session import Session
 from pgtide.sql import queries
@@ -49,18 +49,10 @@ def bind(session: Session, table: Table, questions: Questions) -> Answers:
     return answers
 
 
-def search_path(table: Table) -> str:
-    """Return where a migration's expressions look for names.
-
-    PostgreSQL's own, the table's schema, public.
-    """
-    return listed(["pg_catalog", ident(table.name.schema), "public", "pg_temp"])
-
-
 @contextmanager
 def _trial(session: Session, table: Table) -> Iterator[None]:
     with session.rolled_back():
-        session.configure({"search_path": search_path(table)}, local=True)
+        session.configure({"search_path": search_path(table.name)}, local=True)
         yield
 
 
@@ -70,6 +62,7 @@ def _type(session: Session, kind: str) -> TypeFacts:
         # The server has just read the text as one type's name and nothing else.
         prefix = "CREATE TEMP TABLE pgtide_trial (probe "
         session.single(f"{prefix}{kind}\n)")
+    _qualify(session)
     [column] = read_columns(session, session.value(_SQL["trial_oid"]))
     facts = session.row(_SQL["type_facts"]) or {}
     return TypeFacts(**facts, comparable=column.comparable)
@@ -98,9 +91,16 @@ def _sources(session: Session, expression: Expression) -> tuple[Source, ...]:
     prefix = "CREATE TEMP VIEW pgtide_view AS SELECT ("
     with _explained(expression.label, expression.text, prefix):
         session.single(f"{prefix}{expression.text}\n) AS probe FROM pg_temp.pgtide_trial")
-    return tuple(
-        Source(name=row["name"], type=row["type"]) for row in session.rows(_SQL["view_sources"])
-    )
+    before = session.value("SELECT current_setting('search_path')")
+    _qualify(session)
+    rows = session.rows(_SQL["view_sources"])
+    session.configure({"search_path": before}, local=True)
+    return tuple(Source(name=row["name"], type=row["type"]) for row in rows)
+
+
+def _qualify(session: Session) -> None:
+    """Let the server write names outside pg_catalog with their schema."""
+    session.configure({"search_path": "pg_catalog"}, local=True)
 
 
 def _refuse_generated(table: Table, expression: Expression, sources: tuple[Source, ...]) -> None:
@@ -160,8 +160,8 @@ def _index(session: Session, table: Table, index: IndexShape) -> str:
                     column=ident(column),
                 )
             )
-    # Names outside pg_catalog come qualified, as they will when finalize compares them.
-    session.configure({"search_path": "pg_catalog"}, local=True)
+    # As finalize will compare them.
+    _qualify(session)
     definition = str(session.value(_SQL["index_definition"]))
     return definition.split("pgtide_trial ", 1)[1]
 

@@ -36,7 +36,7 @@ _BASE: Final[Mapping[str, str]] = {
     "client_min_messages": "warning",
     # What the server writes is compared with what it wrote before, and kept in the archive.
     "quote_all_identifiers": "off",
-    "DateStyle": "ISO, YMD",
+    "DateStyle": "ISO",
     "IntervalStyle": "postgres",
     "bytea_output": "hex",
     "extra_float_digits": "1",
@@ -216,6 +216,9 @@ def connect(url: str, *, purpose: str) -> Session:
             keepalives_interval=5,
             keepalives_count=3,
         )
+    except psycopg.ProgrammingError:
+        # Its message quotes the address, and with it the password.
+        raise _unreadable() from None
     except psycopg.Error as error:
         raise _unreachable(error) from error
     session = Session(connection)
@@ -233,6 +236,17 @@ def connect(url: str, *, purpose: str) -> Session:
 def milliseconds(span: timedelta) -> str:
     """Write a duration as PostgreSQL's timeouts read it."""
     return f"{max(1, round(span.total_seconds() * 1000))}ms"
+
+
+def _unreadable() -> Refused:
+    return Refused(
+        "DATABASE_URL cannot be read as a PostgreSQL address.",
+        state="Nothing was changed.",
+        remedy=(
+            "Write it as postgresql://user:password@host:port/database, without a driver's name; "
+            "reserved characters of the password as %XX."
+        ),
+    )
 
 
 def _unreachable(error: psycopg.Error) -> Refused:

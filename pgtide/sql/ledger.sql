@@ -187,7 +187,7 @@ UPDATE pgtide.slice
 -- count_rows --
 -- The batch's rows; no row means that the table was rewritten, and block numbers mean nothing any more.
 UPDATE pgtide.slice SET rows = rows + %(rows)s
- WHERE id = %(slice)s AND filenode = pg_relation_filenode(%(oid)s::oid)
+ WHERE id = %(slice)s AND filenode = pg_relation_filenode(%(table)s::regclass)
 
 -- void_slices --
 -- The table was rewritten: its slices say nothing any more, but for the rows they count.
@@ -237,6 +237,10 @@ ON CONFLICT (migration_id) DO UPDATE
 -- control --
 -- What the operator wants.
 SELECT hold, reason, by FROM pgtide.control WHERE migration_id = %(id)s
+
+-- forget_empty --
+-- Rows that were deleted or emptied while the archive was filled have nothing to keep.
+DELETE FROM pgtide.archive WHERE migration_id = %(id)s AND attempt = %(attempt)s AND "values" = '{}'
 
 -- record_event --
 -- Add a line to the audit.

@@ -11,6 +11,11 @@ SELECT current_database() AS database, current_user AS role, pg_is_in_recovery()
 SELECT format('%%s.%%s', n.nspname, c.relname) AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind IN ('r', 'p') AND lower(c.relname) = lower(%(name)s) ORDER BY 1 LIMIT 5
 
+-- schema --
+-- Whether this role may create objects in a schema.
+SELECT current_user AS role, has_schema_privilege(oid, 'CREATE') AS may_create FROM pg_namespace
+ WHERE nspname = %(schema)s
+
 -- log_schema --
 -- Whether the schema for migration_log exists, or will.
 SELECT %(schema)s = 'pgtide' OR to_regnamespace(%(quoted)s) IS NOT NULL

@@ -1,0 +1,18 @@
+"""The archive: values that the old shape cannot hold, by the keys of their rows."""
+
+from typing import Final
+
+from pgtide.ledger.lease import Lease
+from pgtide.postgres.session import Session
+from pgtide.sql import queries
+
+_SQL: Final = queries("ledger")
+
+
+def forget_empty(session: Session, lease: Lease) -> None:
+    """Remove the entries of rows that were deleted, or emptied, while they were archived."""
+    session.execute(
+        _SQL["forget_empty"],
+        {"id": lease.migration_id, "attempt": lease.attempt},
+        doing="tidying the archive",
+    )
