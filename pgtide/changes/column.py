@@ -3,6 +3,7 @@
 Its clause in ALTER TABLE, and the grants of the column it stands for.
 """
 
+from pgtide.changes.change import refused
 from pgtide.model.expression import TypeFacts
 from pgtide.model.statement import Lock, Statement
 from pgtide.model.table import Column, TableName
@@ -12,8 +13,14 @@ from pgtide.postgres.ddl import fill, ident, relation
 def add_clause(name: str, facts: TypeFacts, collation: str | None = None) -> str:
     """Return the ADD COLUMN clause.
 
-    Nullable and without default, so that no row is touched (trap 17).
+    Nullable and without default, so that no row is touched (trap 17). Raises InvalidMigration for
+    a type that would rewrite the table all the same.
     """
+    if facts.rewrites:
+        raise refused(
+            f"column {name}: PostgreSQL rewrites the whole table, locked for all, to add a column "
+            f"of type {facts.name}, a domain with constraints; use the type behind it"
+        )
     collate = f" COLLATE {collation}" if collation and facts.collatable else ""
     return fill(
         "ADD COLUMN IF NOT EXISTS {name} {type}", name=ident(name), type=facts.name + collate

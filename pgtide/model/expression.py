@@ -57,7 +57,8 @@ class IndexShape:
 class TypeFacts:
     """A type as the server writes it.
 
-    `modified` types (numeric(8,2)) round, `cut` ones (varchar(9)) refuse.
+    `modified` types (numeric(8,2)) round, `cut` ones (varchar(9)) refuse, `rewrites` says that
+    adding a column of it rewrites the table.
     """
 
     name: str
@@ -65,6 +66,7 @@ class TypeFacts:
     modified: bool
     cut: bool
     collatable: bool
+    rewrites: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

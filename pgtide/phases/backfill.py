@@ -128,9 +128,9 @@ def _cut(run: Run) -> None:
             slices.void_open(session, run.lease)
         else:
             rows = row_estimate(session, run.plan.table_oid)
-            set_rows_total(
-                session, run.lease, count_rows(session, run.plan.table) if rows is None else rows
-            )
+            if rows is None:
+                rows = count_rows(session, run.plan.table, blocks=size.blocks)
+            set_rows_total(session, run.lease, rows)
         slices.cut(session, run.lease, Kind.WALK, cuts, round_=0, filenode=size.filenode)
         audit.note(
             session, run.lease, "slices_cut", slices=len(cuts), passes=chosen.passes, why=chosen.why

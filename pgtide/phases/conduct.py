@@ -22,6 +22,7 @@ from pgtide.ledger import audit, log, phases
 from pgtide.ledger.record import Record, advance
 from pgtide.ledger.run import Run
 from pgtide.model.state import DONE, RUNNING, UNTOUCHED, Phase, State
+from pgtide.phases.target import refuse_moved
 
 
 @dataclass(slots=True)
@@ -41,6 +42,7 @@ def conducted(run: Run, phase: Phase) -> Iterator[Outcome]:
     if run.session.lost:
         # The phase is tried again after its connection went.
         run.reconnect()
+    refuse_moved(run.session, run.plan, undoing=phase is Phase.ROLLBACK)
     begun = run.clock.monotonic()
     _begin(run, phase)
     outcome = Outcome()

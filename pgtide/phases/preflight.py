@@ -16,7 +16,8 @@ from pgtide.model.state import UNTOUCHED
 from pgtide.model.table import Table
 from pgtide.phases.target import refuse_schema, refuse_target, refused, target_table
 from pgtide.postgres.activity import old_snapshots
-from pgtide.postgres.ddl import search_path
+from pgtide.postgres.catalog import read_unvalidated_checks
+from pgtide.postgres.ddl import fill, relation, search_path
 from pgtide.postgres.expressions import bind
 from pgtide.postgres.pooler import refuse_pooler
 from pgtide.postgres.session import Session
@@ -43,6 +44,8 @@ def preflight(session: Session, settings: Settings, migration: Migration) -> Pla
     composed = plan_anew(session, migration, table)
     _refuse_names(session, composed.plan)
     _refuse_impossible(session, table, composed)
+    if composed.plan.backfill is not None:
+        _refuse_unvalidated(session, table)
     return composed.plan
 
 
@@ -134,14 +137,32 @@ def _refuse_names(session: Session, plan: Plan) -> None:
             raise refused(f"{step.name} cannot be made: {found}", "Choose another name.")
 
 
+def _refuse_unvalidated(session: Session, table: Table) -> None:
+    for name, expression in read_unvalidated_checks(session, table.oid):
+        query = fill(
+            "SELECT count(*) FROM ONLY {table} WHERE NOT ({expression})",
+            table=relation(table.name),
+            expression=expression,
+        )
+        rows = _count(session, table, query, doing=f"counting rows that break {name}")
+        if rows:
+            raise refused(
+                f"{rows:,} rows of {table.name} break its constraint {name}, which is NOT VALID: "
+                "no UPDATE of them would pass",
+                "Mend these rows first, or drop the constraint.",
+            )
+
+
+def _count(session: Session, table: Table, query: str, *, doing: str) -> int:
+    # It reads the whole table, and keeps nobody waiting.
+    settings = {"search_path": search_path(table.name), "statement_timeout": "0"}
+    with session.transaction(settings=settings):
+        return int(session.value(query, doing=doing))
+
+
 def _refuse_impossible(session: Session, table: Table, composed: Composed) -> None:
     for one in composed.impossible:
-        with session.transaction(
-            settings={"search_path": search_path(table.name), "statement_timeout": "0"}
-        ):
-            rows = int(
-                session.value(one.query, doing="counting rows that could never be verified") or 0
-            )
+        rows = _count(session, table, one.query, doing="counting rows that could never be verified")
         if rows:
             raise InvalidMigration(
                 f"{one.meaning}: {rows:,} rows could never pass.",

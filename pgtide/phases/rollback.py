@@ -3,6 +3,8 @@
 Everything it needs is in the ledger: it works without the migration's file.
 """
 
+from dataclasses import replace
+
 from pgtide.backfill import statements
 from pgtide.backfill.batch import Rewritten
 from pgtide.backfill.drive import drive
@@ -17,9 +19,10 @@ from pgtide.ledger.slices import Cut, Kind
 from pgtide.ledger.steps import RecordedStep
 from pgtide.model.plan import ArchiveSql
 from pgtide.model.state import Phase
+from pgtide.model.statement import Lock
 from pgtide.phases.conduct import conducted
 from pgtide.phases.step import perform, policy, waited
-from pgtide.postgres.catalog import read_size
+from pgtide.postgres.catalog import read_name, read_size
 from pgtide.postgres.locks import patiently
 from pgtide.postgres.session import Session
 
@@ -32,7 +35,11 @@ def rollback(run: Run) -> None:
     """Take the migration back; safe to run again from any point."""
     with conducted(run, Phase.ROLLBACK) as outcome:
         done = {one.name for one in _to_undo(run)}
-        if run.plan.archive is not None and done & {step.name for step in run.plan.expand}:
+        if (
+            run.plan.archive is not None
+            and not _dropped(run)
+            and done & {step.name for step in run.plan.expand}
+        ):
             outcome.rows = _archive(run, run.plan.archive)
         for step in _to_undo(run):
             if not step.transactional:
@@ -43,11 +50,30 @@ def rollback(run: Run) -> None:
 
 
 def _to_undo(run: Run) -> list[RecordedStep]:
-    return [
+    todo = [
         step
         for step in steps.recorded(run.session, run.plan.migration_id)
         if step.state != "undone"
     ]
+    if not _dropped(run):
+        return todo
+    # What was on the table went with it, and its name may be another table's by now.
+    apart = _apart_from_table(run)
+    return [
+        replace(step, transactional=True, undo=tuple(sql for sql in step.undo if sql in apart))
+        for step in todo
+    ]
+
+
+def _dropped(run: Run) -> bool:
+    return read_name(run.session, run.plan.table_oid) is None
+
+
+def _apart_from_table(run: Run) -> set[str]:
+    made = list(run.plan.steps)
+    if run.plan.archive is not None:
+        made.append(capture(run.plan, run.plan.archive, attempt=run.lease.attempt))
+    return {one.undo for step in made for one in step.statements if one.lock is Lock.NONE}
 
 
 def _archive(run: Run, archive: ArchiveSql) -> int:

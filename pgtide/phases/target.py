@@ -3,8 +3,9 @@
 from typing import Final
 
 from pgtide.errors import Refused
+from pgtide.model.plan import Plan
 from pgtide.model.table import Table, TableName
-from pgtide.postgres.catalog import Relation, read_relation, read_table
+from pgtide.postgres.catalog import Relation, read_name, read_relation, read_table
 from pgtide.postgres.ddl import ident
 from pgtide.postgres.session import Session
 from pgtide.settings import Settings
@@ -83,7 +84,7 @@ def target_table(session: Session, name: TableName) -> Table:
     if (
         relation.published
         and relation.replica_identity in {"d", "n"}
-        and not _identified(table, relation)
+        and not (relation.replica_identity == "d" and relation.has_primary_key)
     ):
         raise refused(
             f"{name} is published but has no replica identity: every UPDATE of the backfill "
@@ -102,6 +103,22 @@ def refuse_schema(session: Session, name: TableName) -> None:
             f"The role {found['role']} may not create an index in the schema {name.schema}",
             f"GRANT CREATE ON SCHEMA {schema} TO {role}.",
         )
+
+
+def refuse_moved(session: Session, plan: Plan, *, undoing: bool = False) -> None:
+    """Raise Refused where the name that a plan was made for is not that table's any more.
+
+    A dropped table keeps nobody from undoing.
+    """
+    name = read_name(session, plan.table_oid)
+    if name == plan.table or (undoing and name is None):
+        return
+    if name is None:
+        what, remedy = f"{plan.table} was dropped", "Run `pgtide down` to end its migration."
+    else:
+        what = f"{plan.table} is called {name} now"
+        remedy = "Give it its old name back, then run the command again."
+    raise Refused(f"{what}.", state="Nothing was changed by this command.", remedy=remedy)
 
 
 def refused(what: str, remedy: str) -> Refused:
@@ -141,7 +158,3 @@ def _refuse_role(session: Session, name: TableName, relation: Relation) -> None:
             "NO FORCE ROW LEVEL"
             " SECURITY.",
         )
-
-
-def _identified(table: Table, relation: Relation) -> bool:
-    return relation.replica_identity == "d" and bool(table.key)

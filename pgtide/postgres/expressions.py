@@ -65,7 +65,10 @@ def _type(session: Session, kind: str) -> TypeFacts:
     _qualify(session)
     [column] = read_columns(session, session.value(_SQL["trial_oid"]))
     facts = session.row(_SQL["type_facts"]) or {}
-    return TypeFacts(**facts, comparable=column.comparable)
+    before = session.value(_SQL["trial_file"])
+    session.execute(f"ALTER TABLE pg_temp.pgtide_trial ADD COLUMN again {facts['name']}")
+    rewrites = session.value(_SQL["trial_file"]) != before
+    return TypeFacts(**facts, comparable=column.comparable, rewrites=rewrites)
 
 
 def _expression(session: Session, table: Table, expression: Expression) -> tuple[Source, ...]:

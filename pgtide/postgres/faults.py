@@ -12,6 +12,8 @@ from pgtide.errors import ConnectionLost, StatementFailed
 _TRANSIENT: Final = frozenset({"55P03", "40P01", "40001"})
 LOCK_TIMEOUT: Final = frozenset({"55P03", "40P01"})
 STATEMENT_TIMEOUT: Final = "57014"
+# The one DETAIL that names objects, never data: what would have to be dropped first.
+_DEPENDENTS: Final = "2BP01"
 
 
 class Transient(StatementFailed):
@@ -36,6 +38,8 @@ def translate(error: psycopg.Error, doing: str) -> ConnectionLost | StatementFai
     """Return pgtide's error for one of the driver's."""
     message = error.diag.message_primary or str(error).strip() or type(error).__name__
     code = error.sqlstate or ""
+    if code == _DEPENDENTS and error.diag.message_detail:
+        message = f"{message}: {error.diag.message_detail}"
     # An OperationalError without SQLSTATE is libpq's own: the connection is gone.
     # 08 connection exception; 57P01-57P05 the server ends the session.
     if not code or code.startswith("08") or code in {"57P01", "57P02", "57P03", "57P05"}:

@@ -1,18 +1,20 @@
 -- blockers --
 -- Who holds a lock on a table, other than this session; prepared transactions have no pid. A role without
 -- pg_read_all_stats does not see what kind of process it is: one without a user that holds the lock of VACUUM is one.
-SELECT l.pid, a.usename AS "user", a.application_name AS application, l.mode,
+SELECT l.pid, coalesce(a.usename, x.owner) AS "user",
+       coalesce(a.application_name, 'prepared transaction ' || quote_literal(x.gid)) AS application, l.mode,
        coalesce(a.backend_type, CASE WHEN a.pid IS NOT NULL AND a.usesysid IS NULL
                                       AND l.mode IN ('ShareUpdateExclusiveLock', 'AccessExclusiveLock')
                                      THEN 'autovacuum worker' END) AS backend_type,
-       extract(epoch FROM clock_timestamp() - a.xact_start)::float8 AS seconds,
+       extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, x.prepared))::float8 AS seconds,
        left(a.query, 80) AS query
   FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
+  LEFT JOIN pg_prepared_xacts x ON l.pid IS NULL AND l.virtualtransaction = '-1/' || x.transaction
  WHERE l.locktype = 'relation' AND l.relation = %(oid)s AND l.granted
    AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
    AND l.pid IS DISTINCT FROM pg_backend_pid()
    AND l.mode <> 'SIReadLock'
- ORDER BY a.xact_start NULLS FIRST
+ ORDER BY coalesce(a.xact_start, x.prepared) NULLS FIRST
 
 -- may_set_deadlock_timeout --
 -- Whether this role may set deadlock_timeout: superusers, and others by GRANT SET. From 15 on.

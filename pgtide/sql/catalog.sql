@@ -4,8 +4,9 @@ SELECT c.oid::bigint AS oid, c.relkind::text AS kind, c.relpersistence::text AS 
        c.relrowsecurity AS rls, c.relforcerowsecurity AS rls_forced, c.relispartition AS leaf,
        c.relreplident::text AS replica_identity, c.relhassubclass AS has_children,
        pg_has_role(c.relowner, 'USAGE') AS owned, pg_get_userbyid(c.relowner) AS owner,
-       EXISTS (SELECT FROM pg_publication_tables p
-                WHERE p.schemaname = %(schema)s AND p.tablename = %(name)s) AS published,
+       EXISTS (SELECT FROM pg_publication_tables p JOIN pg_publication b USING (pubname)
+                WHERE p.schemaname = %(schema)s AND p.tablename = %(name)s AND b.pubupdate) AS published,
+       EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary) AS has_primary_key,
        EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = c.oid) AS inherits
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE n.nspname = %(schema)s AND c.relname = %(name)s
@@ -58,6 +59,13 @@ HAVING bool_and(a.attnotnull)
  ORDER BY i.indisprimary DESC, i.indnkeyatts, i.indexrelid
  LIMIT 1
 
+-- unvalidated_checks --
+-- CHECK and NOT NULL constraints that old rows may break: an UPDATE of such a row fails, whatever column it writes
+-- (trap 15). NOT NULL has been a constraint of its own since 18.
+SELECT c.conname AS name, coalesce(pg_get_expr(c.conbin, c.conrelid), quote_ident(a.attname) || ' IS NOT NULL') AS expression
+  FROM pg_constraint c LEFT JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
+ WHERE c.conrelid = %(oid)s AND c.contype IN ('c', 'n') AND NOT c.convalidated ORDER BY c.conname
+
 -- triggers --
 -- The triggers of a table; bit 1 of tgtype is ROW, bit 2 BEFORE, bit 64 INSTEAD.
 SELECT tgname AS name, (tgtype & 3) = 3 AND (tgtype & 64) = 0 AS before_row, pg_get_triggerdef(oid) AS definition
@@ -67,6 +75,11 @@ SELECT tgname AS name, (tgtype & 3) = 3 AND (tgtype & 64) = 0 AS before_row, pg_
 -- The indexes of a table.
 SELECT c.relname AS name FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
  WHERE i.indrelid = %(oid)s ORDER BY c.relname COLLATE "C"
+
+-- name --
+-- What a table is called now; no row where it was dropped.
+SELECT n.nspname AS schema, c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.oid = %(oid)s
 
 -- size --
 -- Blocks of the table's main fork, and where they are.

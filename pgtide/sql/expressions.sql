@@ -5,6 +5,10 @@ SELECT format_type(a.atttypid, a.atttypmod) AS name, a.atttypmod >= 0 AND t.typt
   FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
  WHERE a.attrelid = 'pg_temp.pgtide_trial'::regclass AND a.attname = 'probe'
 
+-- trial_file --
+-- The file of the trial table: another one after a rewrite, also of an empty table.
+SELECT pg_relation_filenode('pg_temp.pgtide_trial'::regclass)
+
 -- trial_oid --
 -- The trial table of this session.
 SELECT 'pg_temp.pgtide_trial'::regclass::oid::bigint
