@@ -22,9 +22,11 @@ from pgtide.postgres.expressions import bind
 from pgtide.postgres.pooler import refuse_pooler
 from pgtide.postgres.session import Session
 from pgtide.settings import Settings
+from pgtide.sql import queries
 
 # Longer than any statement of an application that minds its users.
 _OLD_SECONDS: Final = 30.0
+_SQL: Final = queries("preflight")
 
 
 def preflight(session: Session, settings: Settings, migration: Migration) -> Plan:
@@ -68,6 +70,14 @@ def warnings(session: Session, plan: Plan, table: Table) -> tuple[str, ...]:
     found += [
         f"An old transaction will make index builds wait: {blocker}."
         for blocker in old_snapshots(session, seconds=_OLD_SECONDS)
+    ]
+    found += [
+        f"The replica {row['name']} replays the strong locks: its readers wait for them too."
+        for row in session.rows(_SQL["replicas"])
+    ]
+    found += [
+        f"Nobody reads the replication slot {row['name']}: it keeps all WAL of the backfill."
+        for row in session.rows(_SQL["idle_slots"])
     ]
     if not table.key:
         found.append(

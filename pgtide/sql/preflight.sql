@@ -19,3 +19,12 @@ SELECT current_user AS role, has_schema_privilege(oid, 'CREATE') AS may_create F
 -- log_schema --
 -- Whether the schema for migration_log exists, or will.
 SELECT %(schema)s = 'pgtide' OR to_regnamespace(%(quoted)s) IS NOT NULL
+
+-- replicas --
+-- Replicas that replay what is done here: a strong lock blocks their readers too, unseen from the primary (finding 10).
+SELECT coalesce(nullif(application_name, ''), client_addr::text, 'pid ' || pid) AS name FROM pg_stat_replication
+ ORDER BY 1
+
+-- idle_slots --
+-- Replication slots that nobody reads: they keep all WAL that the backfill writes (trap 84).
+SELECT slot_name AS name FROM pg_replication_slots WHERE NOT active AND NOT temporary ORDER BY 1
