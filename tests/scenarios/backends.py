@@ -66,6 +66,19 @@ def wait_for_backend(
     raise AssertionError(f"no backend {name} waits for {event}")
 
 
+def wait_for_holder(url: str, *, other_than: Found) -> None:
+    """Wait until another backend has the advisory lock of a table: being connected is not enough."""
+    query = (
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid <> %s"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+    deadline = time.monotonic() + _PATIENCE
+    with psycopg.connect(url, autocommit=True) as connection:
+        while connection.execute(query, [other_than.pid]).fetchone() == (0,):
+            assert time.monotonic() < deadline, "nobody took the lock again"
+            time.sleep(0.01)
+
+
 def end_backend(url: str, found: Found) -> None:
     execute(url, f"SELECT pg_terminate_backend({found.pid})")
 

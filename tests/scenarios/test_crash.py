@@ -17,6 +17,7 @@ from tests.scenarios.backends import (
     execute,
     transaction_open,
     wait_for_backend,
+    wait_for_holder,
 )
 from tests.scenarios.child import Ended, carried_out, started
 from tests.scenarios.killed import Order
@@ -140,7 +141,7 @@ def test_a_run_that_lost_its_lock_takes_it_again_and_goes_on(ward: Ward, table: 
         worker.wait_for("BatchCommitted", 3)
         lock = wait_for_backend(table, "pgtide lock%")
         end_backend(table, lock)
-        wait_for_backend(table, "pgtide lock%", other_than=lock)
+        wait_for_holder(table, other_than=lock)
         # Stopped, so that it cannot have come to its end when the second one looks.
         worker.signal(signal.SIGSTOP)
         refused = carried_out(replace(ward.order(table), lease_ms=3_600_000))
