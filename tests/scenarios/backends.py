@@ -67,7 +67,7 @@ def wait_for_backend(
 
 
 def wait_for_holder(url: str, *, other_than: Found) -> None:
-    """Wait until another backend has the advisory lock of a table: being connected is not enough."""
+    """Wait until another backend has the advisory lock of a table; being there is not enough."""
     query = (
         "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid <> %s"
         " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
