@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pgtide.changes.change import Contribution, Impossible, NewColumn, Scope, refused
-from pgtide.changes.column import add_clause
+from pgtide.changes.column import add_clause, archivable
 from pgtide.changes.function import call, expression_function
 from pgtide.changes.sync import Added, Call
 from pgtide.model.expression import Answers, Expression, Questions, Volatility
@@ -84,7 +84,7 @@ class AddColumn:
             )
             if in_step
             else None,
-            archive=((self.name, f"t.{name}", f"t.{name} IS NOT NULL"),),
+            archive=((self.name, archivable(f"t.{name}", facts), f"t.{name} IS NOT NULL"),),
             columns=((self.name, facts.name),),
             impossible=self._impossible(scope),
         )

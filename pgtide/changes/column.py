@@ -27,6 +27,11 @@ def add_clause(name: str, facts: TypeFacts, collation: str | None = None) -> str
     )
 
 
+def archivable(value: str, facts: TypeFacts) -> str:
+    """Return a value as jsonb can hold it: json may hold what jsonb refuses, such as a NUL."""
+    return f"{value}::text" if facts.name == "json" else value
+
+
 def column_grants(table: TableName, old: Column, new: str) -> tuple[Statement, ...]:
     """Return the statements that give the new column the old one's privileges (trap 24)."""
     return tuple(

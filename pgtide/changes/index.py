@@ -132,8 +132,9 @@ def _there(schema: str, name: str) -> str:
 
 def _taken(schema: str, name: str) -> str:
     return fill(
-        "SELECT coalesce('an index of ' || i.indrelid::regclass, 'another relation') || ' is called '"
-        " || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        "SELECT coalesce('an index of ' || i.indrelid::regclass, 'another relation')"
+        " || ' is called ' || c.relname"
+        " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
         " LEFT JOIN pg_index i ON i.indexrelid = c.oid"
         " WHERE n.nspname = {schema} AND c.relname = {name}",
         schema=literal(schema),

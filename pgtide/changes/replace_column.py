@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pgtide.changes.change import Contribution, NewColumn, Scope, refused
-from pgtide.changes.column import add_clause, column_grants
+from pgtide.changes.column import add_clause, archivable, column_grants
 from pgtide.changes.function import call, expression_function
 from pgtide.changes.sync import Call, Pair, differs
 from pgtide.model.expression import Answers, Expression, Questions
@@ -91,7 +91,7 @@ class ReplaceColumn:
                 expected=fresh,
                 actual=new,
             ),
-            archive=() if pair.identity else ((pair.new, new, lossy),),
+            archive=() if pair.identity else ((pair.new, archivable(new, facts), lossy),),
             columns=((pair.new, facts.name),),
             notes=self._notes(),
         )

@@ -9,10 +9,13 @@ from pgtide.sql import queries
 _SQL: Final = queries("ledger")
 
 
+def forget(session: Session, lease: Lease) -> None:
+    """Remove what this attempt has archived, to start over; the values are still in the table."""
+    where = {"id": lease.migration_id, "attempt": lease.attempt}
+    session.execute(_SQL["forget"], where, doing="emptying the archive")
+
+
 def forget_empty(session: Session, lease: Lease) -> None:
     """Remove the entries of rows that were deleted, or emptied, while they were archived."""
-    session.execute(
-        _SQL["forget_empty"],
-        {"id": lease.migration_id, "attempt": lease.attempt},
-        doing="tidying the archive",
-    )
+    where = {"id": lease.migration_id, "attempt": lease.attempt}
+    session.execute(_SQL["forget_empty"], where, doing="tidying the archive")

@@ -19,7 +19,7 @@ from pgtide.errors import (
 )
 from pgtide.events import PhaseBegan, PhaseEnded
 from pgtide.ledger import audit, log, phases
-from pgtide.ledger.record import Record, advance
+from pgtide.ledger.record import Record, advance, fence
 from pgtide.ledger.run import Run
 from pgtide.model.state import DONE, RUNNING, UNTOUCHED, Phase, State
 from pgtide.phases.target import refuse_moved
@@ -73,8 +73,12 @@ def conducted(run: Run, phase: Phase) -> Iterator[Outcome]:
 
 
 def _begin(run: Run, phase: Phase) -> None:
-    record, session = run.record, run.session
+    session = run.session
     with session.transaction(settings={"synchronous_commit": "on"}):
+        # Nobody can write another declaration down from here to the commit.
+        fence(session, run.lease)
+        record = run.record
+        _refuse_other(run, record)
         if record.state is not RUNNING[phase]:
             if record.state in UNTOUCHED or record.state in {State.FAILED, State.PAUSED}:
                 log.start(session, run.lease, record, log_schema=run.settings.log_schema)
@@ -82,6 +86,15 @@ def _begin(run: Run, phase: Phase) -> None:
         phases.begin(session, run.lease, phase)
         audit.note(session, run.lease, "phase_began", phase=phase)
     run.emit(PhaseBegan(migration_id=record.id, phase=phase))
+
+
+def _refuse_other(run: Run, record: Record) -> None:
+    if record.plan != run.plan:
+        raise Refused(
+            f"{record.id} was written down anew, from another file, before this run began it.",
+            state="Nothing was changed by this command.",
+            remedy="See which file is right, then run the command again.",
+        )
 
 
 def _end(run: Run, phase: Phase, outcome: Outcome) -> None:

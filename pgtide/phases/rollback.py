@@ -12,7 +12,7 @@ from pgtide.changes.archive_trigger import capture
 from pgtide.errors import Failed
 from pgtide.events import StatementBegan, StatementEnded, StepBegan, StepEnded
 from pgtide.ledger import audit, log, slices, steps
-from pgtide.ledger.archive import forget_empty
+from pgtide.ledger.archive import forget, forget_empty
 from pgtide.ledger.record import fence
 from pgtide.ledger.run import Run
 from pgtide.ledger.slices import Cut, Kind
@@ -21,7 +21,7 @@ from pgtide.model.plan import ArchiveSql
 from pgtide.model.state import Phase
 from pgtide.model.statement import Lock
 from pgtide.phases.conduct import conducted
-from pgtide.phases.step import perform, policy, waited
+from pgtide.phases.step import perform, policy, present, waited
 from pgtide.postgres.catalog import read_name, read_size
 from pgtide.postgres.locks import patiently
 from pgtide.postgres.session import Session
@@ -82,7 +82,13 @@ def _archive(run: Run, archive: ArchiveSql) -> int:
     run.session.execute(
         f"EXPLAIN {work.open_ended}", {"low": "(0,0)"}, doing="trying the archive's statement"
     )
-    perform(run, capture(run.plan, archive, attempt=run.lease.attempt), ordinal=_OWN)
+    step = capture(run.plan, archive, attempt=run.lease.attempt)
+    if not present(run, step):
+        # Nor was it there since the archive was filled, if it ever was: writes may have gone by.
+        slices.void(run.session, run.lease, Kind.ARCHIVE)
+        with run.session.unhurried() as session:
+            forget(session, run.lease)
+    perform(run, step, ordinal=_OWN)
     for _ in range(_REWRITES):
         try:
             return drive(run, work, _whole(run)).rows

@@ -32,7 +32,7 @@ def perform(
     run.check()
     if step.taken and not anew:
         _refuse_taken(run, step)
-    if step.present and not anew and _present(run, step):
+    if step.present and not anew and present(run, step):
         _note_present(run, step, ordinal, also)
         return
     run.emit(StepBegan(step=step.name))
@@ -42,7 +42,7 @@ def perform(
         if step.transactional
         else _apart(run, step, ordinal, also)
     )
-    if step.present and not _present(run, step):
+    if step.present and not present(run, step):
         raise Failed(
             f"{step.name} ran without an error, yet the catalog does not show its effect.",
             state="The steps before it are kept.",
@@ -82,7 +82,8 @@ def waited(run: Run, name: str, attempt: LockTry) -> None:
     run.check()
 
 
-def _present(run: Run, step: Step) -> bool:
+def present(run: Run, step: Step) -> bool:
+    """Tell whether a step's whole effect is in the catalog."""
     return bool(run.session.value(step.present, doing=f"checking {step.name}"))
 
 

@@ -50,8 +50,9 @@ _BASE: Final[Mapping[str, str]] = {
 }
 
 
-# Settings that older servers do not know, with the version that brought them.
-_LATER: Final = ((170000, {"transaction_timeout": "0"}),)
+# What came with 17, and older servers do not know.
+_LATER: Final[Mapping[str, str]] = {"transaction_timeout": "0"}
+_LATER_VERSION: Final = 170000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,10 +224,8 @@ def connect(url: str, *, purpose: str) -> Session:
         raise _unreachable(error) from error
     session = Session(connection)
     try:
-        session.configure(_BASE, local=False)
-        for version, settings in _LATER:
-            if session.version >= version:
-                session.configure(settings, local=False)
+        later = _LATER if session.version >= _LATER_VERSION else {}
+        session.configure({**_BASE, **later}, local=False)
     except BaseException:
         session.close()
         raise

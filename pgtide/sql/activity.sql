@@ -9,7 +9,9 @@ SELECT l.pid, coalesce(a.usename, x.owner) AS "user",
        extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, x.prepared))::float8 AS seconds,
        left(a.query, 80) AS query
   FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
-  LEFT JOIN pg_prepared_xacts x ON l.pid IS NULL AND l.virtualtransaction = '-1/' || x.transaction
+  LEFT JOIN pg_locks own ON l.pid IS NULL AND own.pid IS NULL AND own.virtualtransaction = l.virtualtransaction
+                        AND own.locktype = 'transactionid'
+  LEFT JOIN pg_prepared_xacts x ON x.transaction = own.transactionid
  WHERE l.locktype = 'relation' AND l.relation = %(oid)s AND l.granted
    AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
    AND l.pid IS DISTINCT FROM pg_backend_pid()

@@ -238,6 +238,10 @@ ON CONFLICT (migration_id) DO UPDATE
 -- What the operator wants.
 SELECT hold, reason, by FROM pgtide.control WHERE migration_id = %(id)s
 
+-- forget --
+-- Start an attempt's archive over.
+DELETE FROM pgtide.archive WHERE migration_id = %(id)s AND attempt = %(attempt)s
+
 -- forget_empty --
 -- Rows that were deleted or emptied while the archive was filled have nothing to keep.
 DELETE FROM pgtide.archive WHERE migration_id = %(id)s AND attempt = %(attempt)s AND "values" = '{}'
