@@ -32,7 +32,8 @@ class Settings:
     lock_tries: int = 30
     # Long enough to be worth a commit, short enough that nobody waiting for a row notices.
     batch_target: timedelta = timedelta(milliseconds=50)
-    batch_retries: int = 8
+    # A minute with their pauses: longer than a careful application keeps a row locked.
+    batch_retries: int = 30
 
     @property
     def url(self) -> str:

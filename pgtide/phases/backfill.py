@@ -58,6 +58,7 @@ def backfill(run: Run, spread: Spread = one_after_another) -> None:
     with conducted(run, Phase.BACKFILL) as outcome:
         if run.record.sweep_due:
             _renew(run)
+        _follow_file(run)
         if run.plan.backfill is not None:
             _walk(run, run.plan.backfill, spread)
             _sweep(run, run.plan.backfill)
@@ -106,6 +107,11 @@ def _rewritten(run: Run) -> None:
     """Start the walk over on the table's new file, which lets no writer past the triggers."""
     audit.note(run.session, run.lease, "table_rewritten")
     slices.void_open(run.session, run.lease)
+    _follow_file(run)
+
+
+def _follow_file(run: Run) -> None:
+    # A rewrite lets no writer past the triggers, and the sweep still to come sees every row.
     now = take(run, run.session)
     if same_but_for_file(run.record.fingerprint or "{}", now):
         set_fingerprint(run.session, run.lease, now)

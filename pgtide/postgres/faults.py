@@ -1,5 +1,6 @@
 """The one border where the driver's errors become pgtide's."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -12,6 +13,7 @@ from pgtide.errors import ConnectionLost, StatementFailed
 _TRANSIENT: Final = frozenset({"55P03", "40P01", "40001"})
 LOCK_TIMEOUT: Final = frozenset({"55P03", "40P01"})
 STATEMENT_TIMEOUT: Final = "57014"
+_VALUE: Final = re.compile(r": \".*\"", re.DOTALL)
 # The one DETAIL that names objects, never data: what would have to be dropped first.
 _DEPENDENTS: Final = "2BP01"
 
@@ -36,8 +38,10 @@ def translated(doing: str) -> Iterator[None]:
 
 def translate(error: psycopg.Error, doing: str) -> ConnectionLost | StatementFailed:
     """Return pgtide's error for one of the driver's."""
-    message = error.diag.message_primary or str(error).strip() or type(error).__name__
     code = error.sqlstate or ""
+    message = _without_values(
+        error.diag.message_primary or str(error).strip() or type(error).__name__, code
+    )
     if code == _DEPENDENTS and error.diag.message_detail:
         message = f"{message}: {error.diag.message_detail}"
     # An OperationalError without SQLSTATE is libpq's own: the connection is gone.
@@ -55,3 +59,8 @@ def translate(error: psycopg.Error, doing: str) -> ConnectionLost | StatementFai
         remedy="Mend the cause, then run `pgtide up` to go on, or `pgtide down` to undo.",
         sqlstate=code,
     )
+
+
+def _without_values(message: str, code: str) -> str:
+    # Data exceptions quote the value itself: invalid input syntax for type integer: "a name".
+    return _VALUE.sub(": (the value is withheld)", message) if code.startswith("22") else message
