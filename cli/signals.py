@@ -42,7 +42,11 @@ class Stop:
 
 @contextmanager
 def stopping(tell: Callable[[str], None]) -> Iterator[Stop]:
-    """Turn signals into a wish to stop for as long as the block runs."""
+    """Turn signals into a wish to stop for as long as the block runs.
+
+    After one the command is on its way out, and ignores more of them from then on: an impatient
+    person must not change how it ends.
+    """
     before = {number: signal.getsignal(number) for number in _SIGNALS}
     stop = Stop(tell)
     for number in _SIGNALS:
@@ -51,4 +55,4 @@ def stopping(tell: Callable[[str], None]) -> Iterator[Stop]:
         yield stop
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_IGN if stop.asked.is_set() else handler)

@@ -64,14 +64,14 @@ def paused(place: Workplace) -> int:
 
 
 def stopped(place: Workplace, number: signal.Signals, before: int, *command: str) -> int:
-    """Stop a command in mid-backfill, twice as impatient people do; return the rows done."""
+    """Stop a command in mid-backfill, and again until it ends; return the rows done."""
     with place.start(*command, "--json") as working:
         found = place.wait_for(filling(before))
         assert found.worker is not None
         assert found.worker.alive
-        working.send_signal(number)
-        time.sleep(0.05)
-        working.send_signal(number)
+        while working.poll() is None:
+            working.send_signal(number)
+            time.sleep(0.02)
         stdout, stderr = working.communicate(timeout=60)
     assert working.returncode == 130, stderr
     assert json.loads(stdout)["error"]["code"] == "interrupted"
