@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from cli import (
+    backup,
     create,
     demo,
     down,
@@ -14,6 +15,7 @@ from cli import (
     pause,
     plan,
     postgres,
+    restore,
     resume,
     status,
     up,
@@ -33,7 +35,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for one in (create, plan, up, status, history, pause, resume, verify, down, demo):
+for one in (create, plan, up, status, history, pause, resume, verify, down, backup, restore, demo):
     one.register(app)
 app.add_typer(postgres.app, name="postgres")
 

@@ -147,6 +147,32 @@ class RangeVerified:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BackupPartBegan:
+    """A part of a backup begins; `path` is the file it writes or reads, if it is about one."""
+
+    part: str
+    path: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupGrew:
+    """A file of a backup has so many bytes now."""
+
+    part: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupPartEnded:
+    """A part of a backup is done; `bytes` counts what was written, if it wrote a file."""
+
+    part: str
+    seconds: float
+    path: str | None = None
+    bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunEnded:
     """A run let the migration go."""
 
@@ -169,6 +195,9 @@ Event = (
     | BatchRetried
     | SweepEnded
     | RangeVerified
+    | BackupPartBegan
+    | BackupGrew
+    | BackupPartEnded
     | RunEnded
 )
 Listener = Callable[[Event], None]

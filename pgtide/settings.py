@@ -34,6 +34,14 @@ class Settings:
     batch_target: timedelta = timedelta(milliseconds=50)
     # A minute with their pauses: longer than a careful application keeps a row locked.
     batch_retries: int = 30
+    backups_dir: Path = Path(".pgtide/backups")
+    # A bad one is noticed at once, so the newest would do; the others are for second thoughts.
+    backups_keep: int = 3
+    # What pg_dump itself does; 0 is fastest and biggest.
+    backups_compression: int = 6
+    # pg_dump queues behind whoever alters a table, any table; half a minute outlasts careful DDL.
+    backups_lock_wait: timedelta = timedelta(seconds=30)
+    scratch_url: str | None = field(default=None, repr=False)
 
     @property
     def url(self) -> str:
@@ -72,6 +80,13 @@ def _count(text: str) -> int:
     return value
 
 
+def _level(text: str) -> int:
+    value = int(text)
+    if value not in range(10):
+        raise ValueError("must be 0 to 9")
+    return value
+
+
 # Environment name, field, how to read it. DATABASE_URL is bare: every platform sets it so.
 VARIABLES: Final[tuple[tuple[str, str, Callable[[str], object]], ...]] = (
     ("DATABASE_URL", "database_url", str),
@@ -87,6 +102,11 @@ VARIABLES: Final[tuple[tuple[str, str, Callable[[str], object]], ...]] = (
     ("PGTIDE_LOCK_TRIES", "lock_tries", _count),
     ("PGTIDE_BATCH_MS", "batch_target", _span),
     ("PGTIDE_BATCH_RETRIES", "batch_retries", _count),
+    ("PGTIDE_BACKUPS", "backups_dir", Path),
+    ("PGTIDE_BACKUPS_KEEP", "backups_keep", _count),
+    ("PGTIDE_BACKUPS_COMPRESSION", "backups_compression", _level),
+    ("PGTIDE_BACKUPS_LOCK_WAIT_MS", "backups_lock_wait", _span),
+    ("PGTIDE_SCRATCH_URL", "scratch_url", str),
 )
 
 
@@ -122,6 +142,14 @@ def _user() -> str:
 def load() -> Settings:
     """Read settings from this process's environment."""
     return from_environment(os.environ)
+
+
+def for_client_program(**more: str) -> dict[str, str]:
+    """Return this process's environment for a PostgreSQL client program, with variables added.
+
+    A password in it is left out: it may be another server's, and would win over a passfile.
+    """
+    return {**{name: text for name, text in os.environ.items() if name != "PGPASSWORD"}, **more}
 
 
 def decline_tracking() -> None:

@@ -9,9 +9,15 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.display.screen import mark
-from cli.display.words import between, moment, percent, span
+from cli.display.words import between, data_size, moment, percent, span
 from pgtide.model.state import RUNNING, State
-from pgtide.operate.status import MigrationStatus, PhaseStatus, VerificationStatus, Worker
+from pgtide.operate.status import (
+    BackupStatus,
+    MigrationStatus,
+    PhaseStatus,
+    VerificationStatus,
+    Worker,
+)
 
 _BAR = 40
 _STYLES = {
@@ -72,6 +78,8 @@ def _facts(one: MigrationStatus) -> list[tuple[str, RenderableType]]:
         found.append(("at work", _worker(one.worker)))
     if one.verification:
         found.append(("verified", _verification(one.verification)))
+    if one.backup:
+        found.append(("backup", _backup(one.backup)))
     if one.conflicts:
         found.append(("conflicts", f"{one.conflicts:,} writes contradicted themselves"))
     if one.rollback_available:
@@ -122,6 +130,16 @@ def _verification(seen: VerificationStatus) -> Text:
         return Text(f"{where}: nothing out of step", style="green")
     found = [f"{seen.mismatches:,} rows out of step"] if seen.mismatches else []
     return Text(f"{where}: {'; '.join([*found, *seen.problems])}", style="red")
+
+
+def _backup(seen: BackupStatus) -> Text:
+    when = f"{span(seen.age_seconds)} ago"
+    if seen.passed:
+        tried = f"restored on trial in {span(seen.restore_seconds or 0.0)}"
+        return Text(f"{when}, {seen.rows or 0:,} rows, {data_size(seen.bytes)}, {tried}")
+    if seen.error:
+        return Text(f"{when}, failed: {seen.error}", style="red")
+    return Text(f"begun {when}, not tried yet", style="yellow")
 
 
 def _phases(phases: tuple[PhaseStatus, ...]) -> Table:

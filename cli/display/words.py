@@ -7,6 +7,7 @@ _MINUTE: Final = 60
 _HOUR: Final = 3600
 _DAY: Final = 86400
 _TENTHS_BELOW: Final = 10
+_THOUSAND: Final = 1000
 
 
 def span(seconds: float) -> str:
@@ -44,6 +45,18 @@ def moment(at: datetime) -> str:
 def percent(value: float) -> str:
     """Write a percentage; whole ones without a fraction."""
     return f"{value:.0f} %" if value == int(value) else f"{value:.1f} %"
+
+
+def data_size(count: int) -> str:
+    """Write a size: 912 bytes, 1.4 MB, 23 GB."""
+    size, units = float(count), ("kB", "MB", "GB", "TB")
+    if count < _THOUSAND:
+        return f"{count} bytes"
+    for unit in units:
+        size /= _THOUSAND
+        if size < _THOUSAND or unit == units[-1]:
+            return f"{size:.1f} {unit}" if size < _TENTHS_BELOW else f"{size:,.0f} {unit}"
+    return f"{count:,} bytes"
 
 
 def plural(count: int, noun: str) -> str:

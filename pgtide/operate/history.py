@@ -78,6 +78,11 @@ def _verified(detail: _Detail) -> str:
     )
 
 
+def _backed_up(detail: _Detail) -> str:
+    rows, seconds = detail["rows"], detail["restore_seconds"]
+    return f"backed up: {rows:,} rows, restored on trial in {seconds} s, the same rows came back"
+
+
 _WORDS: Final[Mapping[str, Callable[[_Detail], str]]] = MappingProxyType(
     {
         "run_began": _began,
@@ -91,6 +96,11 @@ _WORDS: Final[Mapping[str, Callable[[_Detail], str]]] = MappingProxyType(
         "verified": _verified,
         "taken_back": lambda detail: f"taken back: {', '.join(detail['steps'])}",
         "held": lambda detail: f"held: {detail['reason']}",
+        "backup_began": lambda detail: f"a backup began, in {detail['directory']}",
+        "backup_passed": _backed_up,
+        "backup_failed": lambda detail: f"the backup failed: {detail['why']}",
+        "backup_removed": lambda detail: f"an old backup was removed: {detail['directory']}",
+        "backup_restored": lambda detail: f"the backup of {detail['taken_at']} was restored",
         "released": lambda detail: f"hold of {detail['held_by']} released ({detail['reason']})",
     }
 )

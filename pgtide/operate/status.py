@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from pgtide.ledger import phases
+from pgtide.ledger import backups, phases
 from pgtide.ledger.control import Hold, held
 from pgtide.ledger.record import Record, every
 from pgtide.ledger.verifications import newest
@@ -59,6 +59,21 @@ class VerificationStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BackupStatus:
+    """The newest backup; only one that passed counts."""
+
+    state: str
+    passed: bool
+    taken_at: datetime
+    age_seconds: float
+    rows: int | None
+    bytes: int
+    restore_seconds: float | None
+    directory: str
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MigrationStatus:
     """All that is known of a migration; docs/status-json.md says what each field means."""
 
@@ -80,6 +95,7 @@ class MigrationStatus:
     # Until contract exists a migration may be undone for as long as one likes.
     rollback_until: datetime | None
     verification: VerificationStatus | None
+    backup: BackupStatus | None
     conflicts: int | None
     worker: Worker | None
     next: str
@@ -114,6 +130,7 @@ def not_begun(file: Declaration) -> MigrationStatus:
         rollback_available=False,
         rollback_until=None,
         verification=None,
+        backup=None,
         conflicts=None,
         worker=None,
         next=advice(Standing(name=file.version or file.id, state=State.PLANNED)),
@@ -146,6 +163,7 @@ def status_of(session: Session, settings: Settings, record: Record) -> Migration
         rollback_available=undoable(record.state),
         rollback_until=None,
         verification=_verification(session, record, session.value(_SQL["attempt_began"], where)),
+        backup=_backup(session, record),
         conflicts=_conflicts(session, record),
         worker=worker,
         next=advice(
@@ -239,6 +257,24 @@ def _verification(
         mismatches=last.verdict.mismatches,
         problems=last.verdict.problems,
         at=last.at,
+    )
+
+
+def _backup(session: Session, record: Record) -> BackupStatus | None:
+    found = backups.newest(session, record.id)
+    if found is None:
+        return None
+    last, age = found
+    return BackupStatus(
+        state=last.state,
+        passed=last.state == backups.PASSED,
+        taken_at=last.taken_at,
+        age_seconds=round(age, 3),
+        rows=last.content.rows if last.content else None,
+        bytes=last.bytes,
+        restore_seconds=round(last.restore_seconds, 3) if last.restore_seconds else None,
+        directory=str(last.directory),
+        error=last.error,
     )
 
 

@@ -5,7 +5,7 @@ Every one has timeouts, a name, and a search path of its own.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, Self
 
@@ -61,6 +61,14 @@ class Backend:
 
     pid: int
     started: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """The parameters of a connection; the password is kept apart from them."""
+
+    parameters: Mapping[str, str]
+    password: str = field(repr=False)
 
 
 class Session:
@@ -175,6 +183,17 @@ class Session:
         return self._connection.info.server_version
 
     @property
+    def place(self) -> str:
+        """Return host and port of the server, as they were asked for."""
+        return f"{self._connection.info.host}:{self._connection.info.port}"
+
+    @property
+    def login(self) -> Login:
+        """Return how this session logged in, for a client program that shall do the same."""
+        info = self._connection.info
+        return Login(parameters=info.get_parameters(), password=info.password)
+
+    @property
     def lost(self) -> bool:
         """Tell whether the connection is known to be gone."""
         return self._connection.closed or self._connection.broken
@@ -197,10 +216,10 @@ class Session:
                 self._connection.close()
 
 
-def connect(url: str, *, purpose: str) -> Session:
+def connect(url: str, *, purpose: str, given: str = "DATABASE_URL (or --database-url)") -> Session:
     """Open a session named `pgtide <purpose>`, with timeouts set.
 
-    Raises Refused where nobody answers.
+    Raises Refused where nobody answers; it names by which setting the address was given.
     """
     try:
         connection = psycopg.Connection[DictRow].connect(
@@ -219,9 +238,9 @@ def connect(url: str, *, purpose: str) -> Session:
         )
     except psycopg.ProgrammingError:
         # Its message quotes the address, and with it the password.
-        raise _unreadable() from None
+        raise _unreadable(given.split(maxsplit=1)[0]) from None
     except psycopg.Error as error:
-        raise _unreachable(error) from error
+        raise _unreachable(error, given) from error
     session = Session(connection)
     try:
         later = _LATER if session.version >= _LATER_VERSION else {}
@@ -237,9 +256,9 @@ def milliseconds(span: timedelta) -> str:
     return f"{max(1, round(span.total_seconds() * 1000))}ms"
 
 
-def _unreadable() -> Refused:
+def _unreadable(setting: str) -> Refused:
     return Refused(
-        "DATABASE_URL cannot be read as a PostgreSQL address.",
+        f"{setting} cannot be read as a PostgreSQL address.",
         state="Nothing was changed.",
         remedy=(
             "Write it as postgresql://user:password@host:port/database, without a driver's name; "
@@ -248,11 +267,11 @@ def _unreadable() -> Refused:
     )
 
 
-def _unreachable(error: psycopg.Error) -> Refused:
+def _unreachable(error: psycopg.Error, given: str) -> Refused:
     fault = translate(error, "connecting")
     reason = str(error).strip().splitlines()[-1] if str(error).strip() else fault.what
     return Refused(
         f"The database does not let us in: {reason}",
         state="Nothing was changed.",
-        remedy="Check DATABASE_URL (or --database-url) and that the server is up.",
+        remedy=f"Check {given} and that the server is up.",
     )

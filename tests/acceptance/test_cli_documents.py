@@ -46,12 +46,14 @@ def test_the_plan_has_the_documented_keys(place: Workplace) -> None:
 def test_the_status_has_the_documented_keys(place: Workplace, database: str) -> None:
     only_a_file = place.status()
     record = migrate(database, email_migration())
+    place.json("backup", record.id)
     with holding(settings_for(database), Caller(actor="ann"), record):
         status = place.status()
     real: dict[str, Any] = {
         "A migration": status,
         "A phase": status["phases"][0],
         "A verification": status["verification"],
+        "A backup": status["backup"],
         "A worker": status["worker"],
     }
     assert documented("status-json.md") == {title: set(value) for title, value in real.items()}

@@ -1,5 +1,6 @@
 """What an on-call engineer needs when no Prefect is there: the ledger alone is enough."""
 
+import re
 from pathlib import Path
 
 import psycopg
@@ -8,6 +9,7 @@ import pytest
 from pgtide.ledger.control import held
 from pgtide.model.state import Phase, State
 from pgtide.postgres.session import connect
+from tests.backed_up import empty_database
 from tests.command import EMAIL_FILE, UNLOADABLE, Workplace
 from tests.driving import migrate, record_of
 from tests.users import MIGRATION_ID, create_users, email_migration
@@ -46,6 +48,27 @@ def test_status_history_pause_verify_and_down_need_the_ledger_alone(
         hold = held(session, MIGRATION_ID)
     assert hold is not None, "the undo must not end a hold of the operator's"
     assert hold.by == "ann"
+
+
+def test_backup_and_restore_need_the_ledger_alone(place: Workplace, database: str) -> None:
+    migrate(database, email_migration())
+    taken = place.json("backup", "email", "--by", "ann")
+    assert (taken["rows"], taken["table"]) == (2_000, "public.users")
+    with empty_database(database, "restored_by_command") as name:
+        assert place.json("restore", "2.1.0", "--into", name)["rows"] == 2_000
+        error = place.json("restore", "2.1.0", "--into", name, code=2)["error"]
+        assert "not empty" in error["message"]
+        address = psycopg.conninfo.make_conninfo(database, dbname=name)
+        with psycopg.connect(address) as connection:
+            assert connection.execute("SELECT count(*) FROM users").fetchone() == (2_000,)
+    shown = place.run("status", "2.1.0")
+    assert re.search(r"backup +\d.* ago, 2,000 rows, .*restored on trial in", shown.stdout)
+    said = place.run("backup", "2.1.0")
+    parts = re.findall(r"  (\w+) done in", said.stderr)
+    assert parts == ["schema", "data", "reading", "restoring", "comparing"]
+    assert "the same rows came back" in said.stdout
+    kinds = [(line["kind"], line["actor"]) for line in place.json("history", "2.1.0")]
+    assert ("backup_passed", "ann") in kinds
 
 
 def test_resume_releases_the_hold_and_says_what_to_run_where_the_flow_cannot(
