@@ -161,7 +161,6 @@ def _in_sql(text: str) -> bool:
 
 # What the page may call "not yet", and how one would see that it was built.
 BUILT: Final[dict[str, Callable[[], bool]]] = {
-    "backup": _command("backup"),
     "gates": _command("approve"),
     "contract": _command("contract"),
     "purge": _command("purge"),
