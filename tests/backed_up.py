@@ -75,6 +75,13 @@ def begun(url: str, migration: Migration) -> str:
     return migrate(url, migration, until=Phase.EXPAND).id
 
 
+def begun_odd(url: str, folder: Path) -> Settings:
+    """Create the table with the odd name, begin its migration, and settle where backups go."""
+    create_odd(url)
+    begun(url, odd_migration())
+    return backing_up(url, folder)
+
+
 def backing_up(url: str, folder: Path) -> Settings:
     """Return settings with a directory of the test's own for backups."""
     return replace(settings_for(url), backups_dir=folder / "backups")

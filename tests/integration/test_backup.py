@@ -29,11 +29,10 @@ from tests.backed_up import (
     altered_programs,
     backing_up,
     begun,
+    begun_odd,
     brought_back,
-    create_odd,
     empty_database,
     flip,
-    odd_migration,
     scratch_databases,
     states,
     take,
@@ -51,9 +50,7 @@ TABLE = ident(ODD_SCHEMA, ODD_NAME)
 @pytest.fixture
 def odd(database: str, tmp_path: Path) -> Settings:
     """Give the table with the odd name, its migration begun, and a directory for backups."""
-    create_odd(database)
-    begun(database, odd_migration())
-    return backing_up(database, tmp_path)
+    return begun_odd(database, tmp_path)
 
 
 def test_a_backup_passes_and_changes_nothing_of_the_migration(odd: Settings) -> None:

@@ -14,13 +14,10 @@ from tests.backed_up import (
     ODD_NAME,
     ODD_SCHEMA,
     ROWS,
-    backing_up,
-    begun,
+    begun_odd,
     brought_back,
-    create_odd,
     empty_database,
     flip,
-    odd_migration,
     take,
     truncate,
 )
@@ -33,9 +30,7 @@ TABLE = ident(ODD_SCHEMA, ODD_NAME)
 @pytest.fixture
 def odd(database: str, tmp_path: Path) -> Settings:
     """Give the table with the odd name, its migration begun, and a directory for backups."""
-    create_odd(database)
-    begun(database, odd_migration())
-    return backing_up(database, tmp_path)
+    return begun_odd(database, tmp_path)
 
 
 def test_a_backup_is_restored_into_an_empty_database_with_every_value(odd: Settings) -> None:
