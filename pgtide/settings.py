@@ -34,6 +34,8 @@ class Settings:
     batch_target: timedelta = timedelta(milliseconds=50)
     # A minute with their pauses: longer than a careful application keeps a row locked.
     batch_retries: int = 30
+    # Whether `up` begins with a backup; contract needs one in any case.
+    backup_first: bool = False
     backups_dir: Path = Path(".pgtide/backups")
     # A bad one is noticed at once, so the newest would do; the others are for second thoughts.
     backups_keep: int = 3

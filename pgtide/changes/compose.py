@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from pgtide.changes import sync_trigger
 from pgtide.changes.change import Change, Contribution, Impossible, NewColumn, Scope, refused
+from pgtide.changes.replacement import PRIVATE, replacements
 from pgtide.changes.sync import Added, Pair
 from pgtide.model.expression import Answers, Questions
 from pgtide.model.migration import Migration
-from pgtide.model.plan import ArchiveSql, BackfillSql, Expected, Plan
+from pgtide.model.plan import ArchiveSql, BackfillSql, Expected, Plan, Terms
 from pgtide.model.state import Phase
 from pgtide.model.statement import Lock, Statement, Step
 from pgtide.model.table import Table
@@ -90,10 +91,23 @@ def compose(sketch: Draft, answers: Answers) -> Composed:
         expected=Expected(
             columns=columns, indexes=tuple(index for part in parts for index in part.indexes)
         ),
+        terms=_terms(migration),
+        replacements=replacements(scope, pieces),
+        twins=(),
         releases=_releases(migration, scope.added),
         notes=(*_warnings(scope.added), *(note for part in parts for note in part.notes)),
     )
     return Composed(plan=plan, impossible=tuple(one for part in parts for one in part.impossible))
+
+
+def _terms(migration: Migration) -> Terms:
+    return Terms(
+        contract_release=migration.contract_release,
+        dual_write=migration.dual_write,
+        on_unrepresentable=migration.on_unrepresentable,
+        soak=migration.soak.total_seconds(),
+        retain=migration.retain.total_seconds(),
+    )
 
 
 def _refuse_twice(added: tuple[NewColumn, ...]) -> None:
@@ -238,7 +252,7 @@ def _archive(table: Table, parts: Sequence[Contribution]) -> ArchiveSql | None:
 
 
 def _releases(migration: Migration, added: tuple[NewColumn, ...]) -> tuple[str, ...]:
-    fresh = listed([column.name for column in added if not column.name.startswith("_pgtide_")])
+    fresh = listed([column.name for column in added if not column.name.startswith(PRIVATE)])
     if not fresh:
         return ("Every release keeps using the names it knows, at any time.",)
     return (

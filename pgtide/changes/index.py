@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pgtide.changes.change import Contribution, NewColumn, Scope, refused
+from pgtide.changes.replacement import PRIVATE
 from pgtide.model.expression import Answers, IndexShape, Questions
 from pgtide.model.state import Phase
 from pgtide.model.statement import Lock, Statement, Step
@@ -87,7 +88,7 @@ class Index:
     def _built_name(self, scope: Scope) -> str:
         if self.name not in scope.table.indexes:
             return self.name
-        return fitted(f"_pgtide_{scope.tag}_{scope.ordinal}_", self.name)
+        return fitted(f"{PRIVATE}{scope.tag}_{scope.ordinal}_", self.name)
 
 
 def _step(scope: Scope, name: str, rest: str, *, unique: bool) -> Step:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pgtide.changes.change import Contribution, NewColumn, Scope, refused
 from pgtide.changes.column import add_clause, archivable, column_grants
 from pgtide.changes.function import call, expression_function
+from pgtide.changes.replacement import PRIVATE
 from pgtide.changes.sync import Call, Pair, differs
 from pgtide.model.expression import Answers, Expression, Questions
 from pgtide.model.plan import Comparison
@@ -101,7 +102,7 @@ class ReplaceColumn:
         return f"ReplaceColumn({self.name!r})"
 
     def _new(self, scope: Scope) -> str:
-        return self.interim or fitted(f"_pgtide_{scope.tag}_{scope.ordinal}_", self.name)
+        return self.interim or fitted(f"{PRIVATE}{scope.tag}_{scope.ordinal}_", self.name)
 
     def _up(self) -> Expression:
         return Expression(

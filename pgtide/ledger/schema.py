@@ -11,7 +11,7 @@ from pgtide.sql import queries, script
 
 _SQL: Final = queries("ledger")
 # Each file is applied once, in order, and never edited after a release.
-UPGRADES: Final = ("ledger_001", "ledger_002")
+UPGRADES: Final = ("ledger_001", "ledger_002", "ledger_003")
 # "pgti" and no table: only one process at a time upgrades.
 _LOCK: Final = "SELECT pg_advisory_xact_lock(1886876777, 0)"
 

@@ -3,10 +3,11 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 from semver import Version
 
@@ -30,6 +31,10 @@ class Migration:
     """Declare what changes on one table, under a semantic version.
 
     `table` is `schema.table`, names as the catalog spells them; quote a part that holds a dot.
+    With `dual_write="application"` a person confirms, before the backfill, that the release that
+    writes both shapes is out. Contract waits for `soak` after verification, purge for `retain`
+    after contract. A write after contract that the old shape cannot hold fails, or with
+    `on_unrepresentable="release"` passes and gives up the way back.
     `id` is the file's stem and is given by the loader. Raises InvalidMigration.
     """
 
@@ -38,6 +43,10 @@ class Migration:
     table: str
     changes: Sequence[Declared]
     contract_release: str
+    dual_write: Literal["trigger", "application"] = "trigger"
+    on_unrepresentable: Literal["fail", "release"] = "fail"
+    soak: timedelta = timedelta(hours=24)
+    retain: timedelta = timedelta(days=7)
     id: str = ""
 
     def __post_init__(self) -> None:
@@ -78,6 +87,10 @@ class Migration:
             "description": self.description,
             "table": self.table,
             "contract_release": self.contract_release,
+            "dual_write": self.dual_write,
+            "on_unrepresentable": self.on_unrepresentable,
+            "soak_seconds": self.soak.total_seconds(),
+            "retain_seconds": self.retain.total_seconds(),
             "changes": [dict(change.spec()) for change in self.changes],
         }
 
@@ -96,9 +109,21 @@ class Migration:
             found.append(f"contract_release {self.contract_release} {later}")
         if len(split_name(self.table)) != 2:  # noqa: PLR2004
             found.append(f"table {self.table!r} must be written schema.table")
+        found += self._term_problems()
         if not self.changes:
             found.append("it declares no change")
         return found
+
+    def _term_problems(self) -> Iterator[str]:
+        for name, value, known in (
+            ("dual_write", self.dual_write, ("trigger", "application")),
+            ("on_unrepresentable", self.on_unrepresentable, ("fail", "release")),
+        ):
+            if value not in known:
+                yield f"{name} is {value!r}; it is one of {', '.join(known)}"
+        for name, span in (("soak", self.soak), ("retain", self.retain)):
+            if span < timedelta(0):
+                yield f"{name} is {span!r}; write a span such as timedelta(hours=24)"
 
 
 def split_name(text: str) -> tuple[str, ...]:

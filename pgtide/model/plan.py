@@ -67,6 +67,45 @@ class Sync:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Replacement:
+    """A replaced column and the names it goes through.
+
+    Before contract the old column is `old` and the new one `new`; contract gives the new one the
+    name `old` and the old one the name `retired`, which is `new` where both names stay in use.
+    """
+
+    old: str
+    new: str
+    retired: str
+    identity: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Twin:
+    """What was built on the new column beside what the old one has, so that contract only renames.
+
+    Contract gives `name` to the twin and `retired` to the original; `name` is empty where the
+    original is none of the table's.
+    """
+
+    kind: str  # index, constraint, not_null, statistics
+    name: str
+    twin: str
+    retired: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a migration asks for between its phases; spans in seconds."""
+
+    contract_release: str
+    dual_write: str = "trigger"
+    on_unrepresentable: str = "fail"
+    soak: float = 86_400.0
+    retain: float = 604_800.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Everything that a migration executes.
 
@@ -86,6 +125,9 @@ class Plan:
     comparisons: tuple[Comparison, ...]
     archive: ArchiveSql | None
     expected: Expected
+    terms: Terms
+    replacements: tuple[Replacement, ...]
+    twins: tuple[Twin, ...]
     releases: tuple[str, ...]
     notes: tuple[str, ...]
 

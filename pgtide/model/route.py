@@ -1,17 +1,24 @@
 """Which phase comes next: a function of what the ledger says, and of nothing else."""
 
 from types import MappingProxyType
-from typing import Final, assert_never
+from typing import Final
 
 from pgtide.model.state import Phase, State
 
-# The order in which a migration goes forward.
-FORWARD: Final = (Phase.EXPAND, Phase.BACKFILL, Phase.FINALIZE, Phase.VERIFY)
+# The order in which a migration goes forward by itself.
+FORWARD: Final = (Phase.BACKUP, Phase.EXPAND, Phase.BACKFILL, Phase.FINALIZE, Phase.VERIFY)
+# What a later release asks for, each by a command of its own.
+LATER: Final = (Phase.CONTRACT, Phase.PURGE)
+WHOLE: Final = (*FORWARD, *LATER)
 
+_ASIDE: Final = frozenset({State.PAUSED, State.FAILED})
+# Undoing goes another way, and what is completed goes none.
 _NEXT: Final = MappingProxyType(
     {
-        State.PLANNED: Phase.EXPAND,
-        State.ROLLED_BACK: Phase.EXPAND,
+        State.PLANNED: Phase.BACKUP,
+        State.ROLLED_BACK: Phase.BACKUP,
+        State.BACKING_UP: Phase.BACKUP,
+        State.BACKED_UP: Phase.EXPAND,
         State.EXPANDING: Phase.EXPAND,
         State.EXPANDED: Phase.BACKFILL,
         State.BACKFILLING: Phase.BACKFILL,
@@ -19,6 +26,10 @@ _NEXT: Final = MappingProxyType(
         State.FINALIZING: Phase.FINALIZE,
         State.FINALIZED: Phase.VERIFY,
         State.VERIFYING: Phase.VERIFY,
+        State.VERIFIED: Phase.CONTRACT,
+        State.CONTRACTING: Phase.CONTRACT,
+        State.CONTRACTED: Phase.PURGE,
+        State.PURGING: Phase.PURGE,
     },
 )
 
@@ -29,33 +40,20 @@ def next_phase(
     resume_to: State | None = None,
     sweep_due: bool = False,
     until: Phase = Phase.VERIFY,
+    backup_first: bool = True,
 ) -> Phase | None:
     """Return the phase that comes next on the way to `until`.
 
     Or None where there is nothing left to do.
 
     `resume_to` is the state that a paused or failed migration remembers; `sweep_due` says that
-    verification was withdrawn, so that the rows are swept before anything else.
+    verification was withdrawn, so that the rows are swept before anything else; without
+    `backup_first` a migration begins with expand.
     """
-    match state:
-        case State.PAUSED | State.FAILED:
-            return next_phase(resume_to or State.PLANNED, sweep_due=sweep_due, until=until)
-        case State.VERIFIED | State.ROLLING_BACK | State.ROLLBACK_FAILED:
-            return None
-        case State.BACKFILLED if sweep_due:
-            return Phase.BACKFILL
-        case (
-            State.PLANNED
-            | State.ROLLED_BACK
-            | State.EXPANDING
-            | State.EXPANDED
-            | State.BACKFILLING
-            | State.BACKFILLED
-            | State.FINALIZING
-            | State.FINALIZED
-            | State.VERIFYING
-        ):
-            phase = _NEXT[state]
-            return phase if FORWARD.index(phase) <= FORWARD.index(until) else None
-        case _:
-            assert_never(state)
+    standing = (resume_to or State.PLANNED) if state in _ASIDE else state
+    if standing is State.BACKFILLED and sweep_due:
+        return Phase.BACKFILL
+    phase = _NEXT.get(standing)
+    if phase is Phase.BACKUP and not backup_first:
+        phase = Phase.EXPAND
+    return phase if phase and WHOLE.index(phase) <= WHOLE.index(until) else None

@@ -9,6 +9,8 @@ class State(StrEnum):
     """Where a migration stands; the ledger's word for it."""
 
     PLANNED = "planned"
+    BACKING_UP = "backing_up"
+    BACKED_UP = "backed_up"
     EXPANDING = "expanding"
     EXPANDED = "expanded"
     BACKFILLING = "backfilling"
@@ -17,6 +19,10 @@ class State(StrEnum):
     FINALIZED = "finalized"
     VERIFYING = "verifying"
     VERIFIED = "verified"
+    CONTRACTING = "contracting"
+    CONTRACTED = "contracted"
+    PURGING = "purging"
+    COMPLETED = "completed"
     PAUSED = "paused"
     FAILED = "failed"
     ROLLING_BACK = "rolling_back"
@@ -28,10 +34,13 @@ class Phase(StrEnum):
     """A stretch of work with one purpose; each is one file in `pgtide.phases`."""
 
     PREFLIGHT = "preflight"
+    BACKUP = "backup"
     EXPAND = "expand"
     BACKFILL = "backfill"
     FINALIZE = "finalize"
     VERIFY = "verify"
+    CONTRACT = "contract"
+    PURGE = "purge"
     ROLLBACK = "rollback"
 
 
@@ -40,7 +49,18 @@ _S = State
 TRANSITIONS: Final = MappingProxyType(
     {
         _S.PLANNED: {
-            _S.EXPANDING: "preflight found nothing against it",
+            _S.BACKING_UP: "preflight found nothing against it",
+            _S.EXPANDING: "the same, where no backup was asked for before expand",
+        },
+        _S.BACKING_UP: {
+            _S.BACKED_UP: "its restore gave the same content",
+            _S.PAUSED: "an operator holds it",
+            _S.FAILED: "the backup is none, and says why",
+            _S.ROLLING_BACK: "the operator undoes it",
+        },
+        _S.BACKED_UP: {
+            _S.EXPANDING: "there is a way back from disaster too",
+            _S.ROLLING_BACK: "the operator undoes it",
         },
         _S.EXPANDING: {
             _S.EXPANDED: "columns, functions and triggers committed together",
@@ -82,24 +102,50 @@ TRANSITIONS: Final = MappingProxyType(
         },
         _S.VERIFIED: {
             _S.VERIFYING: "verify again, now",
+            _S.BACKFILLED: "somebody touched the triggers since: the next run sweeps first",
+            _S.CONTRACTING: "a later release is live, and contract is approved",
             _S.ROLLING_BACK: "the operator undoes it",
         },
+        _S.CONTRACTING: {
+            _S.CONTRACTED: "the new columns have the final names",
+            _S.BACKFILLED: "somebody touched the triggers since: the next run sweeps first",
+            _S.PAUSED: "an operator holds it",
+            _S.FAILED: "a step failed and said why",
+            _S.ROLLING_BACK: "the operator undoes it",
+        },
+        _S.CONTRACTED: {
+            _S.PURGING: "retention is over, and nobody reads the old columns",
+            _S.ROLLING_BACK: "the operator undoes it, contract too",
+        },
+        _S.PURGING: {
+            _S.COMPLETED: "only the new shape is left",
+            _S.PAUSED: "an operator holds it",
+            _S.FAILED: "a step failed and said why",
+        },
+        _S.COMPLETED: {},
         _S.PAUSED: {
+            _S.BACKING_UP: "resumed",
             _S.EXPANDING: "resumed",
             _S.BACKFILLING: "resumed from the last committed batch",
             _S.FINALIZING: "resumed",
             _S.VERIFYING: "resumed",
+            _S.CONTRACTING: "resumed",
+            _S.PURGING: "resumed",
             _S.ROLLING_BACK: "the operator undoes it",
         },
         _S.FAILED: {
+            _S.BACKING_UP: "tried again",
             _S.EXPANDING: "tried again",
             _S.BACKFILLING: "tried again from the last committed batch",
             _S.FINALIZING: "tried again",
             _S.VERIFYING: "tried again",
+            _S.CONTRACTING: "tried again",
+            _S.PURGING: "tried again",
             _S.ROLLING_BACK: "the operator undoes it",
         },
         _S.ROLLING_BACK: {
             _S.ROLLED_BACK: "the old shape is back, every write to it kept",
+            _S.VERIFIED: "only contract was undone: both shapes are there, in step",
             _S.ROLLBACK_FAILED: "an undo statement failed and said why",
         },
         _S.ROLLBACK_FAILED: {
@@ -115,19 +161,25 @@ TRANSITIONS: Final = MappingProxyType(
 # nothing.
 RUNNING: Final = MappingProxyType(
     {
+        Phase.BACKUP: State.BACKING_UP,
         Phase.EXPAND: State.EXPANDING,
         Phase.BACKFILL: State.BACKFILLING,
         Phase.FINALIZE: State.FINALIZING,
         Phase.VERIFY: State.VERIFYING,
+        Phase.CONTRACT: State.CONTRACTING,
+        Phase.PURGE: State.PURGING,
         Phase.ROLLBACK: State.ROLLING_BACK,
     },
 )
 DONE: Final = MappingProxyType(
     {
+        Phase.BACKUP: State.BACKED_UP,
         Phase.EXPAND: State.EXPANDED,
         Phase.BACKFILL: State.BACKFILLED,
         Phase.FINALIZE: State.FINALIZED,
         Phase.VERIFY: State.VERIFIED,
+        Phase.CONTRACT: State.CONTRACTED,
+        Phase.PURGE: State.COMPLETED,
         Phase.ROLLBACK: State.ROLLED_BACK,
     },
 )

@@ -1,10 +1,11 @@
 """What happens next to a migration, and which command brings it about: one sentence or two."""
 
 from dataclasses import dataclass
-from typing import assert_never
+from types import MappingProxyType
+from typing import Final
 
-from pgtide.model.route import next_phase
-from pgtide.model.state import RUNNING, UNTOUCHED, State
+from pgtide.model.route import LATER, next_phase
+from pgtide.model.state import RUNNING, UNDOING, UNTOUCHED, Phase, State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,38 +25,54 @@ def advice(one: Standing) -> str:
     name = one.name
     if one.alive and one.state in RUNNING.values():
         return f"It is at work and goes on by itself; `pgtide pause {name}` holds it."
-    if one.held and one.state not in UNTOUCHED:
+    if one.held and one.state not in UNTOUCHED | {State.COMPLETED}:
         return f"An operator holds it: `pgtide resume {name}` goes on, `pgtide down {name}` undoes."
     return _unattended(one)
 
 
-def _unattended(one: Standing) -> str:  # noqa: PLR0911  # one per kind of state
-    name, phase = one.name, next_phase(one.standing or one.state, sweep_due=one.sweep_due)
-    match one.state:
-        case State.PLANNED:
-            return f"`pgtide plan {name}` shows what it would do, `pgtide up {name}` does it."
-        case State.VERIFIED:
-            return (
-                f"Done: both shapes hold the same. `pgtide verify {name}` looks again, "
-                f"`pgtide down {name}` undoes it."
-            )
-        case State.ROLLED_BACK:
-            return f"Undone; `pgtide up {name}` would start over."
-        case State.ROLLING_BACK | State.ROLLBACK_FAILED:
-            return f"Half undone, and nobody works on it: `pgtide down {name}` goes on with that."
-        case State.FAILED:
-            return (
-                f"Mend the cause, then `pgtide up {name}` goes on with {phase}; "
-                f"`pgtide down {name}` undoes it."
-            )
-        case State.BACKFILLED if one.sweep_due:
-            return f"Verification was withdrawn: `pgtide up {name}` sweeps and verifies again."
-        case State.PAUSED | State.EXPANDED | State.BACKFILLED | State.FINALIZED:
-            return f"`pgtide up {name}` goes on with {phase}."
-        case State.EXPANDING | State.BACKFILLING | State.FINALIZING | State.VERIFYING:
-            return (
-                f"Nobody works on it: its run ended in mid-{phase}. `pgtide up {name}` goes on "
-                "from the last checkpoint."
-            )
-        case _:
-            assert_never(one.state)
+def _unattended(one: Standing) -> str:
+    state = one.state
+    phase = next_phase(one.standing or state, sweep_due=one.sweep_due, until=Phase.PURGE)
+    if state is State.BACKFILLED and one.sweep_due:
+        sentence = _WITHDRAWN
+    elif phase in LATER and state in {State.PAUSED, State.FAILED, *RUNNING.values()}:
+        sentence = _LATE[state is State.FAILED]
+    elif state in RUNNING.values() and state not in UNDOING:
+        sentence = _CUT_OFF
+    else:
+        sentence = _SENTENCES.get(state, _GOES_ON)
+    return sentence.format(name=one.name, phase=phase)
+
+
+_WITHDRAWN: Final = "Verification was withdrawn: `pgtide up {name}` sweeps and verifies again."
+_LATE: Final = (
+    "Nobody works on it: its run ended in mid-{phase}. `pgtide {phase} {name}` goes on.",
+    "Mend the cause, then `pgtide {phase} {name}` goes on.",
+)
+_CUT_OFF: Final = (
+    "Nobody works on it: its run ended in mid-{phase}. `pgtide up {name}` goes on from the last "
+    "checkpoint."
+)
+_GOES_ON: Final = "`pgtide up {name}` goes on with {phase}."
+_HALF_UNDONE: Final = "Half undone, and nobody works on it: `pgtide down {name}` goes on with that."
+_SENTENCES: Final = MappingProxyType(
+    {
+        State.PLANNED: "`pgtide plan {name}` shows what it would do, `pgtide up {name}` does it.",
+        State.VERIFIED: (
+            "Both shapes hold the same. With a later release live, `pgtide contract {name} "
+            "--release V` goes on; `pgtide down {name}` undoes it."
+        ),
+        State.CONTRACTED: (
+            "The new columns have the final names. `pgtide purge {name}` drops the old ones for "
+            "good; until then `pgtide down {name}` undoes it."
+        ),
+        State.COMPLETED: "Completed: only the new shape is left.",
+        State.FAILED: (
+            "Mend the cause, then `pgtide up {name}` goes on with {phase}; `pgtide down {name}` "
+            "undoes it."
+        ),
+        State.ROLLING_BACK: _HALF_UNDONE,
+        State.ROLLBACK_FAILED: _HALF_UNDONE,
+        State.ROLLED_BACK: "Undone; `pgtide up {name}` would start over.",
+    }
+)

@@ -94,7 +94,12 @@ class Progressed:
 _READ_LOCK_WAIT: Final = timedelta(seconds=5)
 _READ_LIMIT: Final = timedelta(seconds=60)
 _WALKED: Final = MappingProxyType({State.BACKFILLING: "running"})
-_UNWALKED: Final = UNTOUCHED | {State.EXPANDING, State.EXPANDED}
+_UNWALKED: Final = UNTOUCHED | {
+    State.BACKING_UP,
+    State.BACKED_UP,
+    State.EXPANDING,
+    State.EXPANDED,
+}
 
 
 def statements(

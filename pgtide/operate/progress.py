@@ -9,7 +9,12 @@ from pgtide.model.state import UNDOING, UNTOUCHED, State
 # Until the sweep has found nothing left, nobody knows that all is done.
 _UNSWEPT: Final = 99.0
 _WHOLE: Final = 100.0
-_BEFORE: Final = UNTOUCHED | {State.EXPANDING, State.EXPANDED}
+_BEFORE: Final = UNTOUCHED | {
+    State.BACKING_UP,
+    State.BACKED_UP,
+    State.EXPANDING,
+    State.EXPANDED,
+}
 # Too little to tell a rate by.
 _FIRST_ESTIMATE: Final = 1.0
 # The first pass over a slice moves rows and is the dearest, so the rest is often faster.

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+from pgtide.changes.replacement import PRIVATE
 from pgtide.model.plan import Plan
 from pgtide.model.state import State, allowed
 from pgtide.postgres.session import Session
@@ -23,7 +24,7 @@ def losses(plan: Plan) -> Iterator[str]:
         yield f"- {plan.table} loses {', '.join(columns)}; the old columns keep every write."
     if plan.archive is not None:
         yield "- Values that the old shape lacks are kept in pgtide.archive."
-    shared = [name for name in columns if not name.startswith("_pgtide_")]
+    shared = [name for name in columns if not name.startswith(PRIVATE)]
     if shared:
         yield f"- A release that uses {', '.join(shared)} fails from then on: it must be gone."
 

@@ -60,7 +60,11 @@ def following(run: Run, until: Phase = Phase.VERIFY) -> Phase | None:
     """Return the phase that comes next, as the ledger has it now."""
     record = run.record
     return next_phase(
-        record.state, resume_to=record.resume_to, sweep_due=record.sweep_due, until=until
+        record.state,
+        resume_to=record.resume_to,
+        sweep_due=record.sweep_due,
+        until=until,
+        backup_first=run.settings.backup_first,
     )
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.pool import NullPool
 from pgtide.model.plan import Plan
 from pgtide.postgres.catalog import read_columns
 from pgtide.postgres.faults import translated
-from pgtide.postgres.session import Session
+from pgtide.postgres.session import Session, base_settings
 from pgtide.sql import queries
 
 _SQL: Final = queries("catalog")
@@ -29,13 +29,22 @@ def engine(url: str) -> Iterator[sqlalchemy.Engine]:
     """
     made = sqlalchemy.create_engine(
         "postgresql+psycopg://",
-        creator=lambda: psycopg.connect(url, application_name="pgtide report"),
+        creator=lambda: _connected(url),
         poolclass=NullPool,
     )
     try:
         yield made
     finally:
         made.dispose()
+
+
+def _connected(url: str) -> psycopg.Connection:
+    connection = psycopg.connect(url, application_name="pgtide report")
+    # A role's own limits must not end a reading that takes its time.
+    for setting in base_settings(connection.info.server_version).items():
+        connection.execute("SELECT set_config(%s, %s, false)", setting)
+    connection.commit()
+    return connection
 
 
 def differences(session: Session, url: str, plan: Plan) -> tuple[str, ...]:

@@ -243,12 +243,19 @@ def connect(url: str, *, purpose: str, given: str = "DATABASE_URL (or --database
         raise _unreachable(error, given) from error
     session = Session(connection)
     try:
-        later = _LATER if session.version >= _LATER_VERSION else {}
-        session.configure({**_BASE, **later}, local=False)
+        session.configure(base_settings(session.version), local=False)
     except BaseException:
         session.close()
         raise
     return session
+
+
+def base_settings(version: int) -> Mapping[str, str]:
+    """Return what every session of ours sets, whatever its role and database have chosen.
+
+    The server's version as libpq gives it, 150018 for 15.18.
+    """
+    return {**_BASE, **(_LATER if version >= _LATER_VERSION else {})}
 
 
 def milliseconds(span: timedelta) -> str:

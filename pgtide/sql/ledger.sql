@@ -21,7 +21,7 @@ SELECT m.*, m.spec::text AS spec_text FROM pgtide.migration m WHERE m.id = %(id)
 -- unfinished_on_table --
 -- The migration that has begun on a table and is neither undone nor completed.
 SELECT id, state FROM pgtide.migration
- WHERE table_oid = %(oid)s AND state NOT IN ('planned', 'rolled_back') AND id <> %(id)s
+ WHERE table_oid = %(oid)s AND state NOT IN ('planned', 'rolled_back', 'completed') AND id <> %(id)s
 
 -- same_version --
 -- Another migration of the same version.

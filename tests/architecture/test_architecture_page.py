@@ -8,8 +8,9 @@ PAGE = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
 
 
 def drawn_edges(page: str) -> set[tuple[str, str]]:
-    """Return the edges of the state diagram, but for the way in."""
-    return set(re.findall(r"^ +(\w+) --> (\w+)$", page, re.MULTILINE))
+    """Return the edges of the state diagram, whose lines draw several at a time."""
+    lines = re.findall(r"^ +(\w+) --> ([\w &]+)$", page, re.MULTILINE)
+    return {(seen, to) for seen, row in lines for to in row.split(" & ")}
 
 
 def test_the_page_draws_the_states_as_the_code_has_them() -> None:
@@ -19,9 +20,9 @@ def test_the_page_draws_the_states_as_the_code_has_them() -> None:
 
 
 def test_an_edge_that_is_missing_from_the_page_would_be_seen() -> None:
-    without = PAGE.replace("    failed --> verifying\n", "")
+    without = PAGE.replace("    backed_up --> expanding & ", "    backed_up --> ")
 
-    assert drawn_edges(without) == drawn_edges(PAGE) - {("failed", "verifying")}
+    assert drawn_edges(without) == drawn_edges(PAGE) - {("backed_up", "expanding")}
 
 
 def test_every_folder_that_the_page_names_is_there() -> None:

@@ -2,10 +2,12 @@
 
 import psycopg
 import pytest
+from sqlalchemy import text
 
 from pgtide import AddColumn, Index
 from pgtide.errors import LockNotAcquired, Refused
 from pgtide.model.state import State
+from pgtide.postgres.reflection import engine
 from pgtide.postgres.session import connect
 from tests.driving import migrate, patient, refusal, settings_for
 from tests.small_table import create_small, run, small_migration
@@ -115,5 +117,8 @@ def test_no_setting_of_a_role_ends_or_confuses_a_long_step(database: str) -> Non
     )
     with connect(database, purpose="test") as session:
         assert session.value("SELECT 'slept' FROM pg_sleep(0.4)") == "slept"
+    with engine(database) as made, made.connect() as reflecting:
+        slow = reflecting.execute(text("SELECT 'slept' FROM pg_sleep(0.4)"))
+        assert slow.scalar_one() == "slept"
     migration = small_migration(NUMBER, Index("t_n", on="n"))
     assert migrate(database, migration).state is State.VERIFIED

@@ -1,6 +1,6 @@
 """The plan's page shows each statement with its lock, and how it is undone."""
 
-from pgtide.model.plan import BackfillSql, Expected, Plan
+from pgtide.model.plan import BackfillSql, Expected, Plan, Terms
 from pgtide.model.state import Phase
 from pgtide.model.statement import Lock, Statement, Step
 from pgtide.model.table import TableName
@@ -46,6 +46,9 @@ PLAN = Plan(
     comparisons=(),
     archive=None,
     expected=Expected(columns=(), indexes=()),
+    terms=Terms(contract_release="1.1.0"),
+    replacements=(),
+    twins=(),
     releases=("old names: always",),
     notes=(),
 )
