@@ -1,16 +1,17 @@
-"""After `down`: whether everything is what it was, and every write is there."""
+"""After the undo, and after purge: whether everything is what it should be."""
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from demo import database, shape
 from demo.accounting import read_standings, settle
+from demo.commands import Commands
 from demo.database import TABLE
 from demo.journal import Entry
-from demo.result import Undone
+from demo.result import Completed, Undone
 from demo.stage import Stage
-from pgtide.postgres.session import Session, connect
+from pgtide.postgres.session import connect
 
 _NOT_ARCHIVED: Final = f"""
 SELECT count(*) FROM {TABLE} AS u
@@ -18,25 +19,44 @@ SELECT count(*) FROM {TABLE} AS u
    AND NOT EXISTS (SELECT FROM pgtide.archive AS a
                     WHERE a.key = jsonb_build_object('id', u.id) AND a."values" ? 'verified_at')
 """  # noqa: S608  # our own name
+_DECIDED: Final = ("approved", "rejected", "overridden")
 
 
-def settle_up(stage: Stage, entries: Sequence[Entry], *, before: str, down_at: datetime) -> Undone:
-    """Compare shape and data with what they were; `down_at` is when `down` began, in UTC."""
+def undone(stage: Stage, *, answer: str, before: str, began: datetime) -> Undone:
+    """Compare the shape with what it was; `began` is when the undo began, in UTC."""
     after = shape.keep(
-        shape.dump(stage.url, pg_dump=stage.pg_dump), stage.place / "users-after.sql"
+        shape.dump(stage.url, pg_dump=stage.pg_dump), stage.place / "users-undone.sql"
     )
-    ids = {entry.id for entry in entries if entry.revision is not None and entry.id is not None}
+    moment = began.replace(tzinfo=None)
     with connect(stage.url, purpose="demo") as session:
         return Undone(
+            answer=answer,
             dump_identical=after == before,
             remnants=shape.remnants(session),
-            account=settle(entries, read_standings(session, ids)),
-            changed_unasked=database.changed_unasked(session, rows=stage.rows),
             archived=int(session.value("SELECT count(*) FROM pgtide.archive")),
-            not_archived=_not_archived(session, down_at),
+            # Who was written after it began is left out: such a row may have got its flag since.
+            not_archived=int(session.value(_NOT_ARCHIVED, {"moment": moment})),
         )
 
 
-def _not_archived(session: Session, moment: datetime) -> int:
-    """Count verified users whose date is lost; who was written after `down` began is left out."""
-    return int(session.value(_NOT_ARCHIVED, {"moment": moment.replace(tzinfo=None)}))
+def completed(
+    stage: Stage, entries: Sequence[Entry], *, before: frozenset[str], migration: str
+) -> Completed:
+    """Look for every write in the final columns, and for whatever else has changed."""
+    shape.keep(shape.dump(stage.url, pg_dump=stage.pg_dump), stage.place / "users-after.sql")
+    ids = {entry.id for entry in entries if entry.revision is not None and entry.id is not None}
+    with connect(stage.url, purpose="demo") as session:
+        now = shape.definition(session)
+        return Completed(
+            remnants=shape.remnants(session),
+            gained=tuple(sorted(now - before)),
+            lost=tuple(sorted(before - now)),
+            account=settle(entries, read_standings(session, ids)),
+            changed_unasked=database.changed_unasked(session, rows=stage.rows),
+            decisions=_decisions(stage.commands, migration),
+        )
+
+
+def _decisions(commands: Commands, migration: str) -> tuple[str, ...]:
+    lines: list[dict[str, Any]] = commands.read("history", migration)
+    return tuple(f"{one['actor']}: {one['text']}" for one in lines if one["kind"] in _DECIDED)

@@ -13,7 +13,7 @@ from demo.narrator import Narrator
 from demo.place import cleared_place
 from demo.result import Result
 from demo.stage import set_up
-from demo.story import Story
+from demo.story import tell
 from pgtide.settings import Settings, load
 
 
@@ -42,7 +42,7 @@ def _play(place: Path, settings: Settings, console: Console, *, keep: bool) -> t
         set_up(place, settings, told, keep=keep, rows=ROWS) as stage,
         ExitStack() as actors,
     ):
-        result = Story(stage, actors).tell()
+        result = tell(stage, actors)
         look = (
             screen.how_to_look_around(stage.environment["PGTIDE_HOME"], stage.prefect)
             if stage.prefect

@@ -8,7 +8,7 @@ from demo.commands import Commands
 from demo.disk_probe import Still, longest_still
 from demo.journal import Entry, longest
 from demo.noise import between, longest_own
-from demo.result import Check, PhaseTime, Traffic
+from demo.result import Check, PhaseTime, SceneWait, Traffic
 from demo.timeline import Timeline
 
 _FIRST_ERRORS = 3
@@ -42,8 +42,12 @@ def traffic(
     *,
     began: float,
     ended: float,
+    locked: Sequence[str],
 ) -> Traffic:
-    """Sum up what the applications saw: failures of the whole run, waits of the given span."""
+    """Sum up what the applications saw: failures of the whole run, waits of the given span.
+
+    `locked` are the scenes whose waits are shown each by itself.
+    """
     everything = list(entries)
     errors = [entry.error for entry in everything if entry.error is not None]
     seen = between(everything, began, ended)
@@ -58,4 +62,17 @@ def traffic(
         longest_during=timeline.at(worst.begun) if worst else "",
         longest_own=longest_own(seen, stills),
         longest_sync=longest_still(stills, began, ended),
+        locked=tuple(_scene(scene, seen, timeline, stills) for scene in locked),
+    )
+
+
+def _scene(
+    scene: str, seen: Sequence[Entry], timeline: Timeline, stills: Sequence[Still]
+) -> SceneWait:
+    during = [entry for entry in seen if timeline.at(entry.begun) == scene]
+    worst = longest(during)
+    return SceneWait(
+        scene=scene,
+        longest=worst.seconds if worst else 0.0,
+        own=longest_own(during, stills),
     )

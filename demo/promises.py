@@ -8,11 +8,27 @@ from pathlib import Path
 from typing import Final
 
 from demo.result import Result
+from pgtide.model.state import State
 
 # What a person does not notice; the machine's own noise comes on top.
 STALL_BUDGET: Final = timedelta(milliseconds=250)
 # Of the same rows freshly written.
 LARGEST_GROWTH: Final = 1.2
+# What the new shape has and the old one has not.
+GAINED: Final = "column verified_at timestamp without time zone"
+# In which states of the migration a release may be out: the old names always, the interim ones from
+# `backfilled` on, the final ones from `contracted` on.
+_ALWAYS: Final = frozenset(State)
+_FILLED: Final = frozenset(
+    {State.BACKFILLED, State.FINALIZED, State.VERIFIED, State.CONTRACTED},
+)
+MAY_WORK: Final[dict[str, frozenset[State]]] = {
+    "A": _ALWAYS,
+    "B": _FILLED,
+    "C": frozenset({State.CONTRACTED, State.COMPLETED}),
+}
+# Contract twice, purge once.
+DECISIONS: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +85,16 @@ def _wait(result: Result) -> Verdict:
     return own <= own_quiet + STALL_BUDGET.total_seconds(), said
 
 
+def _locked(result: Result) -> Verdict:
+    budget = STALL_BUDGET.total_seconds()
+    said = ", ".join(f"{one.scene} {_ms(one.longest)}" for one in result.traffic.locked)
+    kept = all(
+        one.longest <= result.noise.longest + budget or one.own <= result.noise.longest_own + budget
+        for one in result.traffic.locked
+    )
+    return kept and bool(result.traffic.locked), f"at most {said} while a strong lock was taken"
+
+
 def _redone(result: Result) -> Verdict:
     crash = result.crash
     later = crash.end.rows - crash.at.rows
@@ -112,28 +138,63 @@ def _found(result: Result) -> Verdict:
     return alone and repair.mended, said
 
 
-def _shape(result: Result) -> Verdict:
+def _backup(result: Result) -> Verdict:
+    tried = result.backup
+    said = f"{tried.rows:,} rows, restored on trial in {tried.restore_seconds:.1f} s: the same"
+    return tried.rows >= result.rows and tried.restore_seconds > 0, said
+
+
+def _undone(result: Result) -> Verdict:
     undone = result.undone
     same = "byte for byte what it was" if undone.dump_identical else "NOT what it was"
     left = ", ".join(undone.remnants) or "nothing of pgtide's"
     return (
-        undone.dump_identical and not undone.remnants,
-        f"pg_dump of the table is {same}; {left} is left on it",
+        undone.answer == "t" and undone.dump_identical and not undone.remnants,
+        (
+            f"safe_rollback_migration, after contract, answered {undone.answer or 'nothing'}; "
+            f"pg_dump of the table was {same}; {left} was left on it"
+        ),
     )
 
 
+def _shape(result: Result) -> Verdict:
+    done = result.completed
+    left = ", ".join(done.remnants) or "nothing of pgtide's"
+    said = (
+        f"the table gained: {'; '.join(done.gained) or 'nothing'}; it lost: "
+        f"{'; '.join(done.lost) or 'nothing'}; {left} is left on it"
+    )
+    return done.gained == (GAINED,) and not done.lost and not done.remnants, said
+
+
 def _writes(result: Result) -> Verdict:
-    account = result.undone.account
+    account = result.completed.account
     missing = "".join(f"; {one}" for one in account.missing)
     said = (
-        f"{account.acknowledged:,} acknowledged to both releases, {account.found:,} found in the "
-        f"old columns{missing}"
+        f"{account.acknowledged:,} acknowledged to three releases, {account.found:,} found in the "
+        f"final columns{missing}"
     )
     return 0 < account.acknowledged == account.found, said
 
 
+def _releases(result: Result) -> Verdict:
+    wrong = [
+        f"release {stay.release} from {stay.began} to {stay.ended or 'nowhere'}"
+        for stay in result.stays
+        if stay.began not in MAY_WORK[stay.release] or stay.ended not in MAY_WORK[stay.release]
+    ]
+    out = {stay.release for stay in result.stays if stay.statements}
+    said = "each out in the states that the plan names" if not wrong else "; ".join(wrong)
+    return not wrong and out == set(MAY_WORK), said
+
+
+def _decided(result: Result) -> Verdict:
+    decisions = result.completed.decisions
+    return len(decisions) >= DECISIONS, "; ".join(decisions) or "history knows no decision"
+
+
 def _untouched(result: Result) -> Verdict:
-    changed = result.undone.changed_unasked
+    changed = result.completed.changed_unasked
     return changed == 0, f"{changed:,} rows that nobody wrote are other than they were"
 
 
@@ -153,12 +214,17 @@ def _ms(seconds: float) -> str:
 _JUDGES: Final[dict[str, Callable[[Result], Verdict]]] = {
     "failed statements": _failures,
     "longest wait": _wait,
+    "of it, locks": _locked,
     "rows done twice": _redone,
     "size": _size,
     "verification": _verified,
     "spoilt row": _found,
-    "shape after down": _shape,
+    "backup": _backup,
+    "undo from psql": _undone,
+    "archive": _archive,
+    "after purge": _shape,
     "writes": _writes,
     "other rows": _untouched,
-    "archive": _archive,
+    "roll-out": _releases,
+    "who decided": _decided,
 }

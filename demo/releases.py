@@ -1,4 +1,4 @@
-"""Two releases of one application: what each of them knows of the table.
+"""Three releases of one application: what each of them knows of the table.
 
 Every write raises the row's `revision` and reads it back. Row locks put the writes of a row in an
 order, so each acknowledged write can be found again afterwards: by its revision, and the last one
@@ -35,7 +35,7 @@ class Release:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One statement with its values; `flag` and `token` are what it writes to the old columns."""
+    """One statement with its values; `flag` and `token` are what it writes, by whatever name."""
 
     kind: Kind
     sql: str
@@ -57,7 +57,7 @@ _LOGIN: Final = (
 
 RELEASE_A: Final = Release(
     name="A",
-    title="release A (2.0): knows email_verified, verification_token",
+    title="release A (2.0): the old names",
     statements=(
         (
             Kind.READ,
@@ -94,7 +94,7 @@ RELEASE_A: Final = Release(
 
 RELEASE_B: Final = Release(
     name="B",
-    title="release B (2.1): knows email_verified_v2, verification_token_v2, verified_at",
+    title="release B (2.1): the _v2 names",
     statements=(
         (
             Kind.READ,
@@ -142,7 +142,49 @@ RELEASE_B: Final = Release(
     ),
 )
 
-RELEASES: Final = {release.name: release for release in (RELEASE_A, RELEASE_B)}
+RELEASE_C: Final = Release(
+    name="C",
+    title="release C (2.2): the final names",
+    statements=(
+        (
+            Kind.READ,
+            (
+                "SELECT email, name, email_verified, verification_token, verified_at"
+                " FROM users WHERE id = %(id)s"
+            ),
+            9,
+        ),
+        (
+            Kind.LIST,
+            (
+                "SELECT id, verified_at FROM users WHERE email_verified"
+                " ORDER BY created_at DESC LIMIT 20"
+            ),
+            1,
+        ),
+        (Kind.LOGIN, _LOGIN, 2),
+        (
+            Kind.CHANGE,
+            (
+                "UPDATE users SET email_verified = %(flag)s, verification_token = %(token)s,"
+                " verified_at = CASE WHEN %(flag)s THEN timestamp '2026-02-02' END,"
+                " revision = revision + 1 WHERE id = %(id)s RETURNING id, revision"
+            ),
+            7,
+        ),
+        (
+            Kind.REGISTER,
+            (
+                "INSERT INTO users (email, email_verified, verification_token, verified_at)"
+                " VALUES (%(email)s, %(flag)s, %(token)s,"
+                " CASE WHEN %(flag)s THEN timestamp '2026-02-02' END) RETURNING id, revision"
+            ),
+            1,
+        ),
+    ),
+)
+
+RELEASES: Final = {release.name: release for release in (RELEASE_A, RELEASE_B, RELEASE_C)}
 
 
 class Requests:

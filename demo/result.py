@@ -20,8 +20,17 @@ class PhaseTime:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SceneWait:
+    """The longest statement that began in a scene, in seconds; `own` without the disk's stops."""
+
+    scene: str
+    longest: float
+    own: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Traffic:
-    """What the applications saw from the first phase to the end of `down`; times in seconds.
+    """What the applications saw from the backup to the end of purge; times in seconds.
 
     `longest_own` leaves out the time in which the disk itself stood still, of which the longest was
     `longest_sync`.
@@ -37,6 +46,8 @@ class Traffic:
     longest_during: str
     longest_own: float
     longest_sync: float
+    # Those of the scenes in which a strong lock was taken.
+    locked: tuple[SceneWait, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,16 +73,49 @@ class Repair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Undone:
-    """What is there after `down`."""
+    """What is there after `safe_rollback_migration`, and what it answered."""
 
+    answer: str
     dump_identical: bool
     remnants: tuple[str, ...]
-    account: Account
-    # Rows that nobody wrote and that are not what they were.
-    changed_unasked: int
     archived: int
     # Verified users, unchanged since, whose date is not in the archive.
     not_archived: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completed:
+    """What is there after purge."""
+
+    remnants: tuple[str, ...]
+    # What the table's definition has now and had not, and the other way round.
+    gained: tuple[str, ...]
+    lost: tuple[str, ...]
+    account: Account
+    # Rows that nobody wrote and that are not what they were.
+    changed_unasked: int
+    # Who decided what and why, as `pgtide history` has it.
+    decisions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stay:
+    """How long a release was out: from which state of the migration to which."""
+
+    release: str
+    title: str
+    began: str
+    ended: str
+    statements: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """A backup that was restored into a scratch database; seconds of that restore."""
+
+    rows: int
+    restore_seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,4 +134,7 @@ class Result:
     migrated: Sizes
     first: Check
     repair: Repair
+    backup: Tried
     undone: Undone
+    completed: Completed
+    stays: tuple[Stay, ...]

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
@@ -22,12 +23,14 @@ def show(console: Console, result: Result) -> None:
     verdict = (
         f"NOT KEPT: {', '.join(broken)}."
         if broken
-        else "Killed, resumed, repaired and undone under load: every promise kept."
+        else "Killed, resumed, repaired, contracted, undone, done again: every promise kept."
     )
     parts: list[RenderableType] = [
         Text(verdict, style=f"bold {color}"),
         Text(),
         _table(result, verdicts),
+        Text(),
+        _rollout(result),
     ]
     console.print()
     console.print(
@@ -40,13 +43,27 @@ def show(console: Console, result: Result) -> None:
     )
 
 
+def _rollout(result: Result) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    table.add_column("which release was out")
+    table.add_column("from")
+    table.add_column("until")
+    table.add_column("statements", justify="right")
+    table.add_column("failed", justify="right")
+    for stay in result.stays:
+        table.add_row(
+            stay.title, stay.began, stay.ended, f"{stay.statements:,}", f"{stay.failed:,}"
+        )
+    return table
+
+
 def where_to_look(place: Path) -> Text:
     """Say what is left of a demo that took everything down."""
     return Text(
         f"\nWhere to look: {place}\n"
         "   result.json               every figure of this screen\n"
-        "   users-before.sql, -after  the table's dumps\n"
-        "   A.jsonl, B.jsonl          each statement of each release\n"
+        "   users-before.sql, -undone, -after  the table's dumps\n"
+        "   A.jsonl, B.jsonl, C.jsonl  each statement of each release\n"
         "`pgtide demo --keep` (make demo KEEP=1) leaves both servers running, for\n"
         "`pgtide history`, `pgtide status`, psql and Prefect's own screen.\n"
     )

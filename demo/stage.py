@@ -38,6 +38,7 @@ class Stage:
     # All that a child is told: nothing of the caller's environment, and no secret in its arguments.
     environment: dict[str, str]
     pg_dump: Path
+    psql: Path
     narrator: Narrator
     commands: Commands
     disk: Disk
@@ -71,6 +72,7 @@ def set_up(
                 prefect=prefect,
                 environment=environment,
                 pg_dump=tool("pg_dump", options),
+                psql=tool("psql", options),
                 narrator=narrator,
                 commands=Commands(environment=environment, narrator=narrator, place=place),
                 disk=Disk((place, server.data_dir)),

@@ -12,9 +12,20 @@ from demo.disk_probe import Still, without_stills
 from demo.growth import Yardsticks
 from demo.journal import Entry
 from demo.noise import Noise
-from demo.promises import promises
+from demo.promises import GAINED, promises
 from demo.releases import Kind
-from demo.result import Check, PhaseTime, Repair, Result, Traffic, Undone
+from demo.result import (
+    Check,
+    Completed,
+    PhaseTime,
+    Repair,
+    Result,
+    SceneWait,
+    Stay,
+    Traffic,
+    Tried,
+    Undone,
+)
 from demo.shape import without_key
 from demo.timeline import Timeline
 
@@ -35,6 +46,7 @@ GOOD = Result(
         longest_during="down",
         longest_own=0.2,
         longest_sync=0.0,
+        locked=(SceneWait(scene="contract", longest=0.1, own=0.1),),
     ),
     crash=Crash(
         at=Checkpoint(rows=40, batches=4, walked=0.4),
@@ -57,15 +69,38 @@ GOOD = Result(
         mended=True,
         check=Check(level="L2", rows=100, mismatches=0),
     ),
-    undone=Undone(
-        dump_identical=True,
+    backup=Tried(rows=100, restore_seconds=0.5),
+    undone=Undone(answer="t", dump_identical=True, remnants=(), archived=3, not_archived=0),
+    completed=Completed(
         remnants=(),
+        gained=(GAINED,),
+        lost=(),
         account=Account(acknowledged=5, found=5, rows=5, missing=()),
         changed_unasked=0,
-        archived=3,
-        not_archived=0,
+        decisions=("ann: contract", "ann: contract", "ann: reads_switched"),
+    ),
+    stays=(
+        Stay(release="A", title="old", began="planned", ended="completed", statements=5, failed=0),
+        Stay(
+            release="B", title="v2", began="backfilled", ended="contracted", statements=5, failed=0
+        ),
+        Stay(
+            release="C",
+            title="final",
+            began="contracted",
+            ended="completed",
+            statements=5,
+            failed=0,
+        ),
     ),
 )
+DONE, UNDONE = GOOD.completed, GOOD.undone
+
+
+def out(release: str, began: str, ended: str) -> Result:
+    """Return the good run with one more stay of a release."""
+    stay = Stay(release=release, title="", began=began, ended=ended, statements=5, failed=0)
+    return replace(GOOD, stays=(*GOOD.stays, stay))
 
 
 def broken(result: Result) -> list[str]:
@@ -91,18 +126,35 @@ def test_a_good_run_breaks_no_promise() -> None:
         (replace(GOOD, repair=replace(GOOD.repair, mismatches=2)), "spoilt row"),
         (replace(GOOD, repair=replace(GOOD.repair, named=(8,))), "spoilt row"),
         (replace(GOOD, repair=replace(GOOD.repair, mended=False)), "spoilt row"),
-        (replace(GOOD, undone=replace(GOOD.undone, dump_identical=False)), "shape after down"),
-        (replace(GOOD, undone=replace(GOOD.undone, remnants=("trigger x",))), "shape after down"),
         (
             replace(
                 GOOD,
-                undone=replace(GOOD.undone, account=replace(GOOD.undone.account, found=4)),
+                traffic=replace(
+                    GOOD.traffic, locked=(SceneWait(scene="purge", longest=0.3, own=0.27),)
+                ),
             ),
+            "of it, locks",
+        ),
+        (replace(GOOD, traffic=replace(GOOD.traffic, locked=())), "of it, locks"),
+        (replace(GOOD, backup=replace(GOOD.backup, rows=99)), "backup"),
+        (replace(GOOD, undone=replace(UNDONE, dump_identical=False)), "undo from psql"),
+        (replace(GOOD, undone=replace(UNDONE, remnants=("trigger x",))), "undo from psql"),
+        (replace(GOOD, undone=replace(UNDONE, answer="f")), "undo from psql"),
+        (replace(GOOD, undone=replace(UNDONE, not_archived=1)), "archive"),
+        (replace(GOOD, undone=replace(UNDONE, archived=0)), "archive"),
+        (replace(GOOD, completed=replace(DONE, remnants=("trigger x",))), "after purge"),
+        (replace(GOOD, completed=replace(DONE, gained=())), "after purge"),
+        (replace(GOOD, completed=replace(DONE, lost=("index",))), "after purge"),
+        (
+            replace(GOOD, completed=replace(DONE, account=replace(DONE.account, found=4))),
             "writes",
         ),
-        (replace(GOOD, undone=replace(GOOD.undone, changed_unasked=1)), "other rows"),
-        (replace(GOOD, undone=replace(GOOD.undone, not_archived=1)), "archive"),
-        (replace(GOOD, undone=replace(GOOD.undone, archived=0)), "archive"),
+        (replace(GOOD, completed=replace(DONE, changed_unasked=1)), "other rows"),
+        (replace(GOOD, completed=replace(DONE, decisions=DONE.decisions[:2])), "who decided"),
+        (out("B", "expanded", "contracted"), "roll-out"),
+        (out("B", "verified", "completed"), "roll-out"),
+        (out("C", "verified", "contracted"), "roll-out"),
+        (replace(GOOD, stays=GOOD.stays[:2]), "roll-out"),
     ],
 )
 def test_each_promise_can_be_broken(result: Result, name: str) -> None:
