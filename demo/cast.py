@@ -54,7 +54,7 @@ class Cast:
         return running
 
     def stop(self, *names: str) -> None:
-        """Let instances finish their statements and end; raises Failed where one is gone already."""
+        """Let instances finish their statements and end; raises Failed where one is gone."""
         for name in names:
             role = self._roles[name]
             role.running.require()

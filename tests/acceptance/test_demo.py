@@ -1,7 +1,7 @@
 """`pgtide demo`, typed in an empty folder by somebody with an empty home.
 
-One run serves all tests here: it takes two or three minutes. Its figures are read from the document that
-it writes beside its closing screen.
+One run serves all tests here: it takes two or three minutes. Its figures are read from the document
+that it writes beside its closing screen.
 """
 
 import json
