@@ -93,7 +93,7 @@ def compose(sketch: Draft, answers: Answers) -> Composed:
         ),
         terms=_terms(migration),
         replacements=replacements(scope, pieces),
-        twins=(),
+        twins=tuple(twin for part in parts for twin in part.twins),
         releases=_releases(migration, scope.added),
         notes=(*_warnings(scope.added), *(note for part in parts for note in part.notes)),
     )
