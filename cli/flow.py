@@ -62,7 +62,9 @@ def later(settings: Settings, phase: Phase, migration_id: str, parameters: objec
     with _importable():
         from flows import later as flows_of_later
 
-    flow = {Phase.CONTRACT: flows_of_later.contract, Phase.PURGE: flows_of_later.purge}[phase]
+    flow: Flow[..., Any] = (
+        flows_of_later.contract if phase is Phase.CONTRACT else flows_of_later.purge
+    )
     given = {"migration": migration_id, "parameters": parameters}
     run_any(settings, migration_id, flow, given, shown=[phase])
 

@@ -38,8 +38,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for one in (
-    create, plan, up, status, history, pause, resume, verify, contract, purge, down, backup, restore,
-    demo,
+    create, plan, up, status, history, pause, resume, verify, contract, purge, down,
+    backup, restore, demo,
 ):  # fmt: skip
     one.register(app)
 app.add_typer(postgres.app, name="postgres")

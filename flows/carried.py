@@ -51,7 +51,7 @@ def heard(
 ) -> Caller:
     """Return the caller, with everybody who listens: itself, the run's log, and more."""
     narrator = Narrator(logger.info, invocation.caller.clock.monotonic)
-    everybody = (invocation.caller.emit, narrator, *listeners)
+    everybody: tuple[Listener, ...] = (invocation.caller.emit, narrator, *listeners)
     return replace(invocation.caller, emit=partial(_tell_all, everybody))
 
 

@@ -99,9 +99,7 @@ def rollback(migration: str, parameters: RollbackParameters) -> State[PgtideErro
         # A hold keeps everybody else away meanwhile, and need not be ended first.
         caller = replace(heard(invocation, get_run_logger()), heeds_hold=False)
         record = recorded(invocation.settings, migration)
-        tasks.outcome(
-            tasks.rollback(invocation.settings, caller, record, to, return_state=True)
-        )
+        tasks.outcome(tasks.rollback(invocation.settings, caller, record, to, return_state=True))
 
     return carried_out(work)
 

@@ -105,7 +105,7 @@ def _end(run: Run, phase: Phase, outcome: Outcome, *, to: State) -> None:
     with session.transaction(settings={"synchronous_commit": "on"}):
         advance(session, run.lease, RUNNING[phase], to)
         phases.end(session, run.lease, phase, "done", rows=outcome.rows)
-        if phase in LATER or to is State.VERIFIED and phase is Phase.ROLLBACK:
+        if phase in LATER or (to is State.VERIFIED and phase is Phase.ROLLBACK):
             # A try before may have failed, and the log row say so still.
             log.settle(session, run.record, log_schema=run.settings.log_schema)
         audit.note(session, run.lease, "phase_ended", phase=phase, rows=outcome.rows)

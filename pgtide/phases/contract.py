@@ -23,6 +23,7 @@ from pgtide.phases.begun import refuse_held
 from pgtide.phases.conduct import conducted
 from pgtide.phases.delay import Delay, await_end, note_hurry
 from pgtide.phases.fingerprint import take
+from pgtide.phases.fresh_backup import fresh_backup
 from pgtide.phases.proof import Unproved, refuse_unproved, withdraw
 from pgtide.phases.step import lock_whole, perform
 from pgtide.postgres.catalog import read_table
@@ -52,6 +53,7 @@ def contract(run: Run, asked: Contracting) -> None:
         note_hurry(run.session, run.lease, _soak(run.session, record), hurry=asked.hurry)
     if not _done(run):
         _withdraw_unproved(run)
+        fresh_backup(run.settings, run.caller, record)
     with conducted(run, Phase.CONTRACT):
         # Once it is done, what followed the old columns follows the new ones: read no more.
         if not _done(run):

@@ -43,6 +43,11 @@ def note_hurry(session: Session, lease: Lease, delay: Delay, *, hurry: str | Non
     """Write down who did not wait, and why; nothing where nobody had to."""
     if hurry and phases.now(session) < delay.ends:
         audit.note(
-            session, lease, "not_awaited", phase=delay.phase, what=delay.name,
-            until=delay.ends.isoformat(timespec="seconds"), reason=hurry,
+            session,
+            lease,
+            "not_awaited",
+            phase=delay.phase,
+            what=delay.name,
+            until=delay.ends.isoformat(timespec="seconds"),
+            reason=hurry,
         )

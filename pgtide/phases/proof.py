@@ -45,9 +45,7 @@ def withdraw(run: Run, why: str) -> None:
     """Move a migration back to where its rows are swept and verified again."""
     session, record = run.session, run.record
     with session.transaction(settings={"synchronous_commit": "on"}):
-        advance(
-            session, run.lease, record.state, State.BACKFILLED, error=why, sweep_due=True
-        )
+        advance(session, run.lease, record.state, State.BACKFILLED, error=why, sweep_due=True)
         if record.state is RUNNING[Phase.CONTRACT]:
             phases.end(session, run.lease, Phase.CONTRACT, "failed")
         audit.note(session, run.lease, "verification_withdrawn", why=why)

@@ -60,6 +60,4 @@ def retention(session: Session, record: Record) -> Delay:
     """Return how long the old columns are kept."""
     done = phases.done_at(session, record.id, Phase.CONTRACT)
     span = timedelta(seconds=record.plan.terms.retain)
-    return Delay(
-        name="retention", since=done or phases.now(session), span=span, phase=Phase.PURGE
-    )
+    return Delay(name="retention", since=done or phases.now(session), span=span, phase=Phase.PURGE)

@@ -13,7 +13,6 @@ from pgtide.ledger.steps import RecordedStep
 from pgtide.ledger.verifications import carry_over
 from pgtide.model.state import UNDOING, Phase, State
 from pgtide.phases.conduct import conducted
-
 from pgtide.phases.fingerprint import take
 from pgtide.phases.proof import flaw, withdraw
 from pgtide.phases.step import lock_whole
