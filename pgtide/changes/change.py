@@ -33,13 +33,15 @@ class NewColumn:
 class Scope:
     """What a change may look at.
 
-    The table, its place among the changes, and what all of them add.
+    The table, its place among the changes, and what all of them add. `counted` says that writes
+    which the triggers have to mend are counted: the application is to write both shapes itself.
     """
 
     table: Table
     tag: str
     ordinal: int
     added: tuple[NewColumn, ...] = ()
+    counted: bool = False
 
     @property
     def prefix(self) -> str:

@@ -56,8 +56,9 @@ def draft(migration: Migration, changes: Sequence[Change], table: Table) -> Draf
     )
     _refuse_twice(added)
     _refuse_long(added)
+    counted = migration.dual_write == "application"
     scopes = tuple(
-        (change, Scope(table=table, tag=migration.tag, ordinal=i, added=added))
+        (change, Scope(table=table, tag=migration.tag, ordinal=i, added=added, counted=counted))
         for i, change in enumerate(changes)
     )
     return Draft(migration=migration, table=table, scopes=scopes)
@@ -142,7 +143,7 @@ def _expand(
     # only.
     ahead = [*functions, *_public(functions)]
     if pieces:
-        ahead += [*sync_trigger.prepare(scope.tag), sync_trigger.function(scope, pieces)]
+        ahead += [*sync_trigger.prepare(scope), sync_trigger.function(scope, pieces)]
     statements = [
         *ahead,
         _columns(scope.table, clauses, [name for name, _ in columns]),

@@ -53,8 +53,8 @@ UPDATE pgtide.slice SET token = %(token)s WHERE migration_id = %(id)s AND state 
 
 -- begin_run --
 -- Write down who works from now on.
-INSERT INTO pgtide.run (migration_id, token, actor, host, pid, flow_run_id)
-VALUES (%(id)s, %(token)s, %(actor)s, %(host)s, %(pid)s, %(flow_run_id)s) RETURNING id
+INSERT INTO pgtide.run (migration_id, attempt, token, actor, host, pid, flow_run_id)
+VALUES (%(id)s, %(attempt)s, %(token)s, %(actor)s, %(host)s, %(pid)s, %(flow_run_id)s) RETURNING id
 
 -- live_runs --
 -- Runs of a migration that have not ended, with the age of their heartbeat by the database's clock.
