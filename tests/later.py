@@ -7,8 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from pgtide.events import Listener, silence
+from pgtide.ledger import approvals
 from pgtide.ledger.record import Record
 from pgtide.ledger.run import Caller
+from pgtide.model.gate import Gate
 from pgtide.model.state import State
 from pgtide.phases import backward
 from pgtide.phases.begun import begun
@@ -16,9 +18,11 @@ from pgtide.phases.contract import Contracting
 from pgtide.phases.contract import contract as carry_out
 from pgtide.phases.purge import Purging
 from pgtide.phases.purge import purge as carry_out_purge
+from pgtide.postgres.session import connect
 from pgtide.settings import Settings
 from tests.driving import ACTOR, record_of, settings_for
 
+APPROVER = "ann"
 RELEASE = "2.2.0"
 HURRY = "a test has no day to wait"
 
@@ -31,6 +35,26 @@ def later_settings(url: str) -> Settings:
     return replace(settings_for(url), backups_dir=_BACKUPS)
 
 
+def approve(url: str, migration_id: str, gate: Gate) -> None:
+    """Say yes at a gate, in the name of a person who has not started the migration."""
+    record = record_of(url, migration_id)
+    with connect(url, purpose="test") as session:
+        seen = approvals.verified_by(session, migration_id)
+        assert seen is not None
+        approvals.keep(
+            session,
+            record,
+            gate,
+            approved=True,
+            actor=APPROVER,
+            typed_by=APPROVER,
+            account=APPROVER,
+            reason="a test says so",
+            verification_id=seen.id,
+            mended=None,
+        )
+
+
 def contract(
     url: str,
     migration_id: str,
@@ -40,7 +64,8 @@ def contract(
     emit: Listener = silence,
     settings: Settings | None = None,
 ) -> Record:
-    """Contract a migration and return its record."""
+    """Approve contract, carry it out, and return the migration's record."""
+    approve(url, migration_id, Gate.CONTRACT)
     caller = Caller(actor=ACTOR, emit=emit)
     with begun(settings or later_settings(url), caller, record_of(url, migration_id)) as run:
         carry_out(run, Contracting(release=release, hurry=hurry))
@@ -55,7 +80,8 @@ def purge(
     emit: Listener = silence,
     settings: Settings | None = None,
 ) -> Record:
-    """Purge a migration and return its record."""
+    """Approve purge, carry it out, and return the migration's record."""
+    approve(url, migration_id, Gate.READS_SWITCHED)
     caller = Caller(actor=ACTOR, emit=emit)
     with begun(settings or later_settings(url), caller, record_of(url, migration_id)) as run:
         carry_out_purge(run, Purging(hurry=hurry))

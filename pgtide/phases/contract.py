@@ -12,11 +12,13 @@ from typing import Final
 from semver import Version
 
 from pgtide.changes.contract import SHAPE, contract_step
-from pgtide.errors import Refused
+from pgtide.errors import Failed, Refused
 from pgtide.ledger import audit, steps
 from pgtide.ledger.record import Record, set_fingerprint
 from pgtide.ledger.run import Run
 from pgtide.ledger.verifications import proof
+from pgtide.model.followers import Followers
+from pgtide.model.gate import Gate
 from pgtide.model.plan import Plan
 from pgtide.model.state import Phase, State
 from pgtide.phases.begun import refuse_held
@@ -24,14 +26,17 @@ from pgtide.phases.conduct import conducted
 from pgtide.phases.delay import Delay, await_end, note_hurry
 from pgtide.phases.fingerprint import take
 from pgtide.phases.fresh_backup import fresh_backup
+from pgtide.phases.gate import await_gate
 from pgtide.phases.proof import Unproved, refuse_unproved, withdraw
 from pgtide.phases.step import lock_whole, perform
 from pgtide.postgres.catalog import read_table
+from pgtide.postgres.ddl import search_path
 from pgtide.postgres.followers import read_followers
 from pgtide.postgres.session import Session
 
 # After every step of a plan, so that it is undone before them.
 _ORDINAL: Final = 5_000
+_READINGS: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +56,10 @@ def contract(run: Run, asked: Contracting) -> None:
     refuse_early(run.session, record, asked)
     if record.standing is State.VERIFIED:
         note_hurry(run.session, run.lease, _soak(run.session, record), hurry=asked.hurry)
+    await_gate(run.session, record, Gate.CONTRACT, run.settings)
     if not _done(run):
         _withdraw_unproved(run)
+        _refuse_unfollowable(read_followers(run.session, run.plan))
         fresh_backup(run.settings, run.caller, record)
     with conducted(run, Phase.CONTRACT):
         # Once it is done, what followed the old columns follows the new ones: read no more.
@@ -115,27 +122,60 @@ def _withdraw_unproved(run: Run) -> None:
         raise
 
 
-def _perform(run: Run, asked: Contracting) -> None:
-    plan = run.plan
-    table = read_table(run.session, plan.table, plan.table_oid)
-    step = contract_step(plan, table, read_followers(run.session, plan))
-    try:
-        perform(
-            run,
-            step,
-            ordinal=_ORDINAL,
-            guard=partial(_guard, run),
-            also=partial(_seal, run, asked),
+def _refuse_unfollowable(followers: Followers) -> None:
+    if followers.unfollowable:
+        raise Refused(
+            f"Contract cannot carry over {'; '.join(followers.unfollowable)}.",
+            state="No name was changed.",
+            remedy="Drop or move that, then run the command again.",
         )
-    except Unproved as error:
-        withdraw(run, error.what)
-        raise
 
 
-def _guard(run: Run, session: Session) -> None:
+def _perform(run: Run, asked: Contracting) -> None:
+    for _ in range(_READINGS):
+        try:
+            _try(run, asked)
+        except Unproved as error:
+            withdraw(run, error.what)
+            raise
+        except _Outdated:
+            continue
+        return
+    raise Failed(
+        f"What follows the columns of {run.plan.table} was changed {_READINGS} times while "
+        "contract waited for its lock.",
+        state="No name was changed.",
+        remedy=f"Stop that, then run `pgtide contract {run.plan.version}` again.",
+    )
+
+
+def _try(run: Run, asked: Contracting) -> None:
+    plan = run.plan
+    followers = read_followers(run.session, plan)
+    _refuse_unfollowable(followers)
+    table = read_table(run.session, plan.table, plan.table_oid)
+    perform(
+        run,
+        contract_step(plan, table, followers),
+        ordinal=_ORDINAL,
+        guard=partial(_guard, run, followers),
+        also=partial(_seal, run, asked),
+    )
+
+
+class _Outdated(Exception):  # no error of anybody's: read again
+    """Stop a step that was made from what is not there any more."""
+
+
+def _guard(run: Run, followers: Followers, session: Session) -> None:
     # Whoever disabled a trigger has committed that by now, or does not get to it before we commit.
     lock_whole(session, run.plan)
     refuse_unproved(run, session)
+    # A view that came while the lock was awaited would be left behind on the old column.
+    session.configure({"search_path": "pg_catalog"}, local=True)
+    if read_followers(session, run.plan) != followers:
+        raise _Outdated
+    session.configure({"search_path": search_path(run.plan.table)}, local=True)
 
 
 def _seal(run: Run, asked: Contracting, session: Session) -> None:

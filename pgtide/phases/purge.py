@@ -12,10 +12,12 @@ from pgtide.errors import Refused
 from pgtide.ledger import phases
 from pgtide.ledger.record import Record
 from pgtide.ledger.run import Run
+from pgtide.model.gate import Gate
 from pgtide.model.state import Phase, State
 from pgtide.phases.begun import refuse_held
 from pgtide.phases.conduct import conducted
 from pgtide.phases.delay import Delay, await_end, note_hurry
+from pgtide.phases.gate import await_gate
 from pgtide.phases.step import perform
 from pgtide.postgres.catalog import read_table
 from pgtide.postgres.session import Session
@@ -36,6 +38,7 @@ def purge(run: Run, asked: Purging) -> None:
     refuse_early(run.session, record, asked)
     if record.standing is State.CONTRACTED:
         note_hurry(run.session, run.lease, retention(run.session, record), hurry=asked.hurry)
+    await_gate(run.session, record, Gate.READS_SWITCHED, run.settings)
     with conducted(run, Phase.PURGE):
         plan = run.plan
         table = read_table(run.session, plan.table, plan.table_oid)

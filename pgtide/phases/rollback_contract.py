@@ -33,9 +33,7 @@ def to_verified(run: Run) -> None:
     with conducted(run, Phase.ROLLBACK, to=State.VERIFIED):
         undo_contract(run)
     with run.session.transaction(settings={"synchronous_commit": "on"}) as session:
-        # As if they had not been: contract is to come again, and nothing else was undone.
-        for phase in (Phase.CONTRACT, Phase.ROLLBACK):
-            phases.forget(session, run.lease, phase)
+        phases.forget(session, run.lease, Phase.CONTRACT)
     found = flaw(run, run.session)
     if found:
         withdraw(run, found)

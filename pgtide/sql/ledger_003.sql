@@ -37,3 +37,9 @@ CREATE INDEX approval_by_migration ON pgtide.approval (migration_id, id);
 -- Who started which attempt: whoever did may not approve it where four eyes are asked for.
 ALTER TABLE pgtide.run ADD COLUMN attempt int NOT NULL DEFAULT 1;
 UPDATE pgtide.run r SET attempt = m.attempt FROM pgtide.migration m WHERE m.id = r.migration_id;
+
+-- The undo statements as safe_rollback_migration can run them: it is one transaction.
+ALTER TABLE pgtide.step ADD COLUMN undo_inside text;
+-- Until now the only step that no transaction can undo was an index.
+UPDATE pgtide.step SET undo_inside = replace(undo_sql, '"DROP INDEX CONCURRENTLY ', '"DROP INDEX ');
+ALTER TABLE pgtide.step ALTER undo_inside SET NOT NULL;

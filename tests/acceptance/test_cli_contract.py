@@ -1,6 +1,5 @@
 """The later release as a person types it: contract, purge, and the way back."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -8,8 +7,7 @@ import pytest
 from tests.command import EMAIL, EMAIL_FILE, Workplace
 from tests.driving import migrate
 from tests.prefect_server import prefect_api_url
-from tests.table_state import schema_dump
-from tests.users import MIGRATION_ID, create_users, email_migration
+from tests.users import create_users, email_migration
 
 
 @pytest.fixture
@@ -31,7 +29,11 @@ def test_it(place: Workplace) -> None:
     print(place.run("status").stdout)
     print(place.run("down", "2.1.0", "--to", "verified").stderr)
     print(place.run("down", "2.1.0", "--to", "verified", "--yes"))
-    print(place.run("contract", "2.1.0", "--release", "2.2.0", "--now", "--reason", "x", "--json").stdout)
+    print(
+        place.run(
+            "contract", "2.1.0", "--release", "2.2.0", "--now", "--reason", "x", "--json"
+        ).stdout
+    )
     print(place.run("purge", "2.1.0"))
     print(place.run("purge", "2.1.0", "--now", "--reason", "x"))
     print(place.run("purge", "2.1.0", "--now", "--reason", "x", "--yes"))

@@ -1,13 +1,9 @@
 """Contract: the final names for the new columns, once, and never on a proof that has gone."""
 
-import psycopg
-import pytest
 
 from pgtide.model.state import State
-from tests.driving import migrate, record_of
+from tests.driving import migrate, undo
 from tests.later import contract, purge, to_verified
-from tests.driving import undo
-from tests.small_table import run
 from tests.table_state import schema_dump
 from tests.users import MIGRATION_ID, create_users, email_migration
 
