@@ -56,8 +56,9 @@ def draft(migration: Migration, changes: Sequence[Change], table: Table) -> Draf
     )
     _refuse_twice(added)
     _refuse_long(added)
+    counted = migration.dual_write == "application"
     scopes = tuple(
-        (change, Scope(table=table, tag=migration.tag, ordinal=i, added=added))
+        (change, Scope(table=table, tag=migration.tag, ordinal=i, added=added, counted=counted))
         for i, change in enumerate(changes)
     )
     return Draft(migration=migration, table=table, scopes=scopes)
@@ -93,7 +94,7 @@ def compose(sketch: Draft, answers: Answers) -> Composed:
         ),
         terms=_terms(migration),
         replacements=replacements(scope, pieces),
-        twins=(),
+        twins=tuple(twin for part in parts for twin in part.twins),
         releases=_releases(migration, scope.added),
         notes=(*_warnings(scope.added), *(note for part in parts for note in part.notes)),
     )
@@ -142,7 +143,7 @@ def _expand(
     # only.
     ahead = [*functions, *_public(functions)]
     if pieces:
-        ahead += [*sync_trigger.prepare(scope.tag), sync_trigger.function(scope, pieces)]
+        ahead += [*sync_trigger.prepare(scope), sync_trigger.function(scope, pieces)]
     statements = [
         *ahead,
         _columns(scope.table, clauses, [name for name, _ in columns]),

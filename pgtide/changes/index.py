@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pgtide.changes.change import Contribution, NewColumn, Scope, refused
 from pgtide.changes.replacement import PRIVATE
 from pgtide.model.expression import Answers, IndexShape, Questions
+from pgtide.model.plan import Twin
 from pgtide.model.state import Phase
 from pgtide.model.statement import Lock, Statement, Step
 from pgtide.postgres.ddl import MAX_NAME_BYTES, fill, fitted, ident, literal, relation
@@ -57,6 +58,7 @@ class Index:
         return Contribution(
             finalize=(_step(scope, name, rest, unique=self.unique),),
             indexes=((name, rest),),
+            twins=self._twins(scope, name),
             notes=(f"index {self.name}: it is built as {name} and takes that name at contract.",)
             if name != self.name
             else (),
@@ -85,6 +87,12 @@ class Index:
         }
         return ident(part) if part in names else part
 
+    def _twins(self, scope: Scope, built: str) -> tuple[Twin, ...]:
+        if built == self.name:
+            return ()
+        retired = fitted(f"{PRIVATE}{scope.tag}_{scope.ordinal}_old_", self.name)
+        return (Twin(kind="index", name=self.name, twin=built, retired=retired),)
+
     def _built_name(self, scope: Scope) -> str:
         if self.name not in scope.table.indexes:
             return self.name
@@ -112,6 +120,7 @@ def _step(scope: Scope, name: str, rest: str, *, unique: bool) -> Step:
                 lock=Lock.SHARE_UPDATE_EXCLUSIVE,
                 why="built after the backfill: an index on a written column ends HOT updates",
                 undo=drop,
+                undo_inside=fill("DROP INDEX IF EXISTS {index}", index=ident(schema, name)),
             ),
         ),
         present=f"SELECT EXISTS (SELECT {there} AND {good})",

@@ -9,9 +9,10 @@ included (trap 36).
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from pgtide.changes.change import Scope
-from pgtide.changes.sync import Added, Pair, kept, moved
+from pgtide.changes.sync import Added, Pair, differs, kept, moved
 from pgtide.model.plan import Sync
 from pgtide.model.statement import Lock, Statement
 from pgtide.postgres.ddl import fill, ident, listed, literal, relation
@@ -24,20 +25,29 @@ def names(tag: str) -> Sync:
         update_trigger=f"~zz_pgtide_{tag}_u",
         function=f"m_{tag}_sync",
         conflicts=f"m_{tag}_conflicts",
+        mended=f"m_{tag}_mended",
     )
 
 
-def prepare(tag: str) -> tuple[Statement, ...]:
-    """Return the statements for the counter of contradictions.
+def prepare(scope: Scope) -> tuple[Statement, ...]:
+    """Return the statements for the counters.
 
-    Writes that gave both columns other values.
+    Of writes that gave both columns other values, and of those that gave one only.
     """
-    sequence = ident("pgtide", names(tag).conflicts)
+    sync = names(scope.tag)
+    counters = _counter(sync.conflicts, "counts writes that contradict themselves")
+    if scope.counted:
+        counters += _counter(sync.mended, "counts writes that did not write both shapes")
+    return counters
+
+
+def _counter(name: str, why: str) -> tuple[Statement, ...]:
+    sequence = ident("pgtide", name)
     return (
         Statement(
             sql=fill("CREATE SEQUENCE IF NOT EXISTS {sequence}", sequence=sequence),
             lock=Lock.NONE,
-            why="counts writes that contradict themselves; a sequence never makes writers wait",
+            why=f"{why}; a sequence never makes writers wait",
             undo=fill("DROP SEQUENCE IF EXISTS {sequence}", sequence=sequence),
         ),
         Statement(
@@ -52,17 +62,19 @@ def function(scope: Scope, pieces: Sequence[Pair | Added]) -> Statement:
     """Return the trigger function: pairs first, since an added column may be computed from them."""
     pairs = [piece for piece in pieces if isinstance(piece, Pair)]
     added = [piece for piece in pieces if isinstance(piece, Added)]
-    inserts = [_insert_pair(pair) for pair in pairs] + [_insert_added(one) for one in added]
+    inserts = [_insert_pair(pair, scope) for pair in pairs] + [
+        _insert_added(one, scope) for one in added
+    ]
     updates = [_update_pair(pair, scope) for pair in pairs] + [
         _update_added(one, scope) for one in added
     ]
     body = (
         # Not indented: a name may hold a line break.
-        "\nBEGIN\nIF tg_op = 'INSERT' THEN\n"
+        f"{_DECLARED if scope.counted else ''}\nBEGIN\nIF tg_op = 'INSERT' THEN\n"
         + "\n".join(inserts)
         + "\nELSE\n"
         + "\n".join(updates)
-        + "\nEND IF;\nRETURN new;\nEND\n"
+        + f"\nEND IF;\n{_count(scope)}RETURN new;\nEND\n"
     )
     name = ident("pgtide", names(scope.tag).function)
     return Statement(
@@ -149,20 +161,38 @@ def _trigger(name: str, operation: str, tests: list[str], *, scope: Scope) -> St
     )
 
 
-def _insert_pair(pair: Pair) -> str:
+_DECLARED: Final = "\nDECLARE mended boolean := false;"
+
+
+def _mend(scope: Scope, test: str) -> str:
+    """Return what notes that the write must be mended for want of the other shape."""
+    return f"mended := mended OR {test};\n" if scope.counted else ""
+
+
+def _count(scope: Scope) -> str:
+    # Once a write, however many columns it left to the trigger.
+    sequence = literal(ident("pgtide", names(scope.tag).mended))
+    counted = f"IF mended THEN\n  PERFORM nextval({sequence}::regclass);\nEND IF;\n"
+    return counted if scope.counted else ""
+
+
+def _insert_pair(pair: Pair, scope: Scope) -> str:
     # The new column has no default, so a value in it was given, and wins.
     old, new = f"new.{ident(pair.old)}", f"new.{ident(pair.new)}"
     return (
-        f"IF {new} IS NULL THEN\n  {new} := {pair.up.on('new')};\n"
+        _mend(scope, f"NOT {pair.in_step('new')}")
+        + f"IF {new} IS NULL THEN\n  {new} := {pair.up.on('new')};\n"
         f"ELSIF NOT {pair.in_step('new')} THEN\n  {old} := {pair.down.on('new')};\nEND IF;"
     )
 
 
-def _insert_added(added: Added) -> str:
+def _insert_added(added: Added, scope: Scope) -> str:
     following = _follow(added, "")
     if not following:
         return "NULL;"
-    return f"IF new.{ident(added.name)} IS NULL THEN\n{following}\nEND IF;"
+    column = f"new.{ident(added.name)}"
+    given = _mend(scope, f"{column} IS NOT NULL")
+    return f"IF {column} IS NULL THEN\n{following}\n{given}END IF;"
 
 
 def _follow(added: Added, moved_sources: str) -> str:
@@ -188,16 +218,18 @@ def _update_pair(pair: Pair, scope: Scope) -> str:
     moved_new = moved(pair.new, comparable=pair.comparable_new)
     kept_new = kept(pair.new, comparable=pair.comparable_new)
     conflicts = literal(ident("pgtide", names(scope.tag).conflicts))
+    fresh = pair.up.on("new")
+    stale = differs(new, fresh, comparable=pair.comparable_new)
     return (
         f"IF NOT {pair.in_step('new')} THEN\n"
         # Both written, in contradiction: the application's word against its own. Left alone and
         # counted.
         f"  IF {moved_old} AND {moved_new} THEN\n    PERFORM nextval({conflicts}::regclass);\n"
-        f"  ELSIF {moved_new} THEN\n    {old} := {pair.down.on('new')};\n"
+        f"  ELSIF {moved_new} THEN\n    {_mend(scope, 'true')}{old} := {pair.down.on('new')};\n"
         # The old side was written, or nothing was and the row is not filled yet: healed. Without
-        # healing the backfill's passes leave rows behind.
-        f"  ELSE\n    {new} := {pair.up.on('new')};\n  END IF;\n"
-        f"ELSIF {moved_old} AND {kept_new} THEN\n  {new} := {pair.up.on('new')};\nEND IF;"
+        # healing the backfill's passes leave rows behind. Only what was written is counted.
+        f"  ELSE\n    {_mend(scope, moved_old)}{new} := {fresh};\n  END IF;\n"
+        f"ELSIF {moved_old} AND {kept_new} THEN\n  {_mend(scope, stale)}{new} := {fresh};\nEND IF;"
     )
 
 
@@ -211,7 +243,20 @@ def _update_added(added: Added, scope: Scope) -> str:
         return "NULL;"
     # An application that wrote the column itself is left alone.
     untouched = kept(added.name, comparable=added.comparable)
-    return f"IF {untouched} THEN\n{following}\nEND IF;"
+    mending = _mend(scope, _left_to_trigger(added, scope)) if scope.counted else ""
+    return f"IF {untouched} THEN\n{following}\n{mending}END IF;"
+
+
+def _left_to_trigger(added: Added, scope: Scope) -> str:
+    """Return the test whether what a column is made of was written, and the column was not.
+
+    A row that is only healed on the way has no such write.
+    """
+    call = added.write or added.fill
+    arguments = call.arguments if call else ()
+    sources = [moved(name, comparable=_comparable(scope, name)) for name in arguments]
+    given = moved(added.name, comparable=added.comparable)
+    return f"(({' OR '.join(sources) or 'false'}) AND {given})"
 
 
 def _comparable(scope: Scope, name: str) -> bool:

@@ -48,5 +48,15 @@ def status(
     session.execute(_in(log_schema, "log_status"), params, doing="keeping the log row true")
 
 
+def settle(session: Session, record: Record, *, log_schema: str) -> None:
+    """Set the row to SUCCESS again, where a later phase had failed before it was done."""
+    session.execute(_in(log_schema, "log_settle"), {"log_id": record.log_id})
+
+
+def give_up(session: Session, record: Record, *, log_schema: str) -> None:
+    """Note that there is no way back any more."""
+    session.execute(_in(log_schema, "log_give_up"), {"log_id": record.log_id})
+
+
 def _in(log_schema: str, query: str) -> str:
     return _SQL[query].replace("{log}", ident(log_schema))

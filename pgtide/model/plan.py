@@ -58,12 +58,17 @@ class Expected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sync:
-    """The names of what keeps both shapes in step."""
+    """The names of what keeps both shapes in step.
+
+    `conflicts` counts the writes that contradict themselves; `mended`, where the application is
+    to write both shapes, those that the triggers still had to mend.
+    """
 
     insert_trigger: str
     update_trigger: str
     function: str
     conflicts: str
+    mended: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -189,6 +189,16 @@ UNTOUCHED: Final = frozenset({State.PLANNED, State.ROLLED_BACK})
 UNDOING: Final = frozenset({State.ROLLING_BACK, State.ROLLBACK_FAILED})
 
 
+def undoable(state: State, resume_to: State | None = None) -> bool:
+    """Tell whether there is a way back from a state.
+
+    A paused or failed migration that remembers purging has none: the old shape may be gone.
+    """
+    if resume_to is State.PURGING:
+        return False
+    return state is State.ROLLING_BACK or allowed(state, State.ROLLING_BACK)
+
+
 def allowed(seen: State, to: State) -> bool:
     """Tell whether a migration may go from one state to another."""
     return to in TRANSITIONS[seen]

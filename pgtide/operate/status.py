@@ -9,11 +9,10 @@ from pgtide.ledger.control import Hold, held
 from pgtide.ledger.record import Record, every
 from pgtide.ledger.verifications import newest
 from pgtide.model.route import FORWARD
-from pgtide.model.state import RUNNING, UNDOING, UNTOUCHED, Phase, State
+from pgtide.model.state import RUNNING, UNDOING, UNTOUCHED, Phase, State, undoable
 from pgtide.operate.advice import Standing, advice
 from pgtide.operate.declared import Declaration
 from pgtide.operate.progress import Walked, eta, percent, rows_per_second
-from pgtide.operate.undo import undoable
 from pgtide.postgres.ddl import ident
 from pgtide.postgres.session import Session
 from pgtide.settings import Settings
@@ -137,6 +136,15 @@ def not_begun(file: Declaration) -> MigrationStatus:
     )
 
 
+def status_now(session: Session, settings: Settings, migration_id: str) -> MigrationStatus:
+    """Return the status of a migration that has begun, by its id."""
+    return next(
+        status_of(session, settings, record)
+        for record in every(session)
+        if record.id == migration_id
+    )
+
+
 def status_of(session: Session, settings: Settings, record: Record) -> MigrationStatus:
     """Return the status of a migration that the ledger knows, as of now."""
     where = {"id": record.id}
@@ -160,7 +168,7 @@ def status_of(session: Session, settings: Settings, record: Record) -> Migration
         eta_high=ends.high if ends else None,
         waiting_for=_waiting_for(session, record, worker, hold),
         last_error=record.last_error,
-        rollback_available=undoable(record.state),
+        rollback_available=undoable(record.state, record.resume_to),
         rollback_until=None,
         verification=_verification(session, record, session.value(_SQL["attempt_began"], where)),
         backup=_backup(session, record),

@@ -10,10 +10,14 @@ from pgtide.postgres.catalog import fingerprint
 from pgtide.postgres.session import Session
 
 
-def take(run: Run, session: Session) -> str:
-    """Return the fingerprint as the catalog shows it to this session."""
+def take(run: Run, session: Session, *, contracted: bool = False) -> str:
+    """Return the fingerprint as the catalog shows it to this session.
+
+    After contract the new columns go by their final names.
+    """
     plan = run.plan
-    columns = tuple(name for name, _ in plan.expected.columns)
+    final = {one.new: one.old for one in plan.replacements} if contracted else {}
+    columns = tuple(final.get(name, name) for name, _ in plan.expected.columns)
     return fingerprint(session, plan.table_oid, prefix=f"m_{plan.tag}_", columns=columns)
 
 

@@ -1,0 +1,109 @@
+"""The way back from contract: the names are swapped back, and both shapes stay, in step."""
+
+from functools import partial
+from typing import Final
+
+from pgtide.changes.contract import SHAPE
+from pgtide.errors import Refused
+from pgtide.ledger import audit, phases, steps
+from pgtide.ledger.record import Record, set_fingerprint
+from pgtide.ledger.released import released
+from pgtide.ledger.run import Run
+from pgtide.ledger.steps import RecordedStep
+from pgtide.ledger.verifications import carry_over
+from pgtide.model.state import UNDOING, Phase, State
+from pgtide.phases.conduct import conducted
+from pgtide.phases.fingerprint import take
+from pgtide.phases.proof import flaw, withdraw
+from pgtide.phases.step import lock_whole
+from pgtide.phases.undo import undo_together
+from pgtide.postgres.session import Session
+
+# As many states as contract can be taken back from by itself: its own, and those of an undo.
+_FROM: Final = frozenset({State.CONTRACTING, State.CONTRACTED, *UNDOING})
+
+
+def to_verified(run: Run) -> None:
+    """Undo contract, and contract only; safe to run again from any point.
+
+    Where somebody had changed what keeps the shapes in step, the rows are to be swept and verified
+    again: the migration is `backfilled` then.
+    """
+    refuse_partial(run.session, run.record)
+    with conducted(run, Phase.ROLLBACK, to=State.VERIFIED):
+        undo_contract(run)
+    with run.session.transaction(settings={"synchronous_commit": "on"}) as session:
+        phases.forget(session, run.lease, Phase.CONTRACT)
+    found = flaw(run, run.session)
+    if found:
+        withdraw(run, found)
+
+
+def refuse_partial(session: Session, record: Record) -> None:
+    """Raise Refused where there is no contract to undo, or where more than that is undone."""
+    recorded = steps.recorded(session, record.id)
+    begun = {one.name for one in recorded if one.name != SHAPE and one.state == "undone"}
+    begun |= {one.name for one in recorded if one.phase == Phase.ROLLBACK}
+    if record.standing not in _FROM:
+        raise Refused(
+            f"{record.id} is {record.state}: there is no contract to undo.",
+            state="Nothing was changed.",
+            remedy=f"`pgtide down {record.version}` undoes all of it.",
+        )
+    if begun:
+        raise Refused(
+            f"{record.id} is being undone altogether: {', '.join(sorted(begun))} is taken back.",
+            state="Nothing was changed by this command.",
+            remedy=f"Run `pgtide down {record.version}` to end that.",
+        )
+
+
+def undo_contract(run: Run) -> None:
+    """Swap the names back, where they were swapped; the new fingerprint commits with it."""
+    done = [
+        one
+        for one in steps.recorded(run.session, run.plan.migration_id)
+        if one.name == SHAPE and one.state == "done"
+    ]
+    if done:
+        touched = _Touched()
+        undo_together(
+            run,
+            f"undo.{SHAPE}",
+            done,
+            guard=partial(touched.look, run),
+            also=partial(_seal, run, touched, done),
+        )
+
+
+class _Touched:
+    """Remember, from under the lock, whether somebody touched the triggers since contract."""
+
+    def __init__(self) -> None:
+        self.found = False
+
+    def look(self, run: Run, session: Session) -> None:
+        """Look before the first name is changed; raises Refused where the way back is given up."""
+        lock_whole(session, run.plan)
+        refuse_released(session, run.record)
+        self.found = run.record.fingerprint != take(run, session, contracted=True)
+
+
+def _seal(run: Run, touched: _Touched, undone: list[RecordedStep], session: Session) -> None:
+    fingerprint = take(run, session)
+    set_fingerprint(session, run.lease, fingerprint)
+    if not touched.found:
+        carry_over(session, run.lease, fingerprint=fingerprint)
+    audit.note(session, run.lease, "taken_back", steps=[step.name for step in undone])
+
+
+def refuse_released(session: Session, record: Record) -> None:
+    """Raise Refused where a write has given up the way back."""
+    writes = released(session, record)
+    if writes:
+        raise Refused(
+            f"{record.id} cannot be undone: {writes:,} writes since contract hold values that the "
+            'old shape cannot, and on_unrepresentable="release" let them pass.',
+            state="Nothing was taken back.",
+            remedy=f"Go on with `pgtide purge {record.version}`; the backup has the old values.",
+        )
