@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from cli import (
+    approve,
     backup,
     create,
     demo,
@@ -35,7 +36,21 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for one in (create, plan, up, status, history, pause, resume, verify, down, backup, restore, demo):
+for one in (
+    create,
+    plan,
+    up,
+    status,
+    history,
+    pause,
+    resume,
+    verify,
+    approve,
+    down,
+    backup,
+    restore,
+    demo,
+):
     one.register(app)
 app.add_typer(postgres.app, name="postgres")
 
