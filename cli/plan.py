@@ -16,6 +16,7 @@ from pgtide.ledger.record import Record, find
 from pgtide.model.migration import Migration
 from pgtide.model.plan import Plan
 from pgtide.model.state import UNTOUCHED, State
+from pgtide.operate.gates import expected
 from pgtide.operate.plan import PlanDocument, Progressed, statements, walk
 from pgtide.phases.preflight import preflight, warnings
 from pgtide.phases.target import target_table
@@ -94,6 +95,7 @@ def _document(session: Session, settings: Settings, migration: Migration) -> Pla
             verify_sql=_verify_sql(settled),
         ),
         backfill=walk(settings, blocks=blocks, horizon_seconds=age) if settled.backfill else None,
+        waits=tuple(expected(settled)),
         releases=settled.releases,
         notes=settled.notes,
         warnings=warnings(session, settled, table),

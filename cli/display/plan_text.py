@@ -42,6 +42,7 @@ def _parts(plan: PlanDocument) -> Iterator[RenderableType]:
         for row in together:
             number += 1
             yield _statement(number, row)
+    yield from _sentences("What it waits for a person to decide", plan.waits)
     yield from _sentences("Who may write what, and when", plan.releases)
     yield from _sentences("Good to know", plan.notes)
     yield from _sentences("Warnings", plan.warnings, style="yellow")

@@ -9,8 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.display.screen import mark
-from cli.display.words import between, data_size, moment, percent, span
+from cli.display.words import between, data_size, moment, percent, plural, span
+from pgtide.model.gate import Verdict
 from pgtide.model.state import RUNNING, State
+from pgtide.operate.gates import GateStatus, Mended
 from pgtide.operate.status import (
     BackupStatus,
     MigrationStatus,
@@ -82,9 +84,17 @@ def _facts(one: MigrationStatus) -> list[tuple[str, RenderableType]]:
         found.append(("backup", _backup(one.backup)))
     if one.conflicts:
         found.append(("conflicts", f"{one.conflicts:,} writes contradicted themselves"))
+    found += _decisions(one)
     if one.rollback_available:
         found.append(("undo", f"available: `pgtide down {one.version or one.id}`"))
     return found
+
+
+def _decisions(one: MigrationStatus) -> list[tuple[str, RenderableType]]:
+    found: list[tuple[str, RenderableType]] = []
+    if one.mended:
+        found.append(("mended", _mended(one.mended)))
+    return found + [("gate", _gate(gate)) for gate in one.gates if gate.actor]
 
 
 def _state(one: MigrationStatus) -> Text:
@@ -140,6 +150,19 @@ def _backup(seen: BackupStatus) -> Text:
     if seen.error:
         return Text(f"{when}, failed: {seen.error}", style="red")
     return Text(f"begun {when}, not tried yet", style="yellow")
+
+
+def _mended(seen: Mended) -> Text:
+    total = f"{plural(seen.writes, 'write')} wrote one shape only; the triggers wrote the other"
+    if not seen.since_approval:
+        return Text(total)
+    return Text(f"{total}; {seen.since_approval:,} of them since approval", style="yellow")
+
+
+def _gate(seen: GateStatus) -> Text:
+    when = f" ({moment(seen.at)} UTC)" if seen.at else ""
+    style = "green" if seen.verdict == Verdict.APPROVED else "yellow"
+    return Text(f"{seen.gate}: {seen.why}{when}", style=style)
 
 
 def _phases(phases: tuple[PhaseStatus, ...]) -> Table:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from pgtide.model.gate import Gate
 from pgtide.model.route import LATER, next_phase
 from pgtide.model.state import RUNNING, UNDOING, UNTOUCHED, Phase, State
 
@@ -18,6 +19,7 @@ class Standing:
     sweep_due: bool = False
     held: bool = False
     alive: bool = False
+    gate: Gate | None = None
 
 
 def advice(one: Standing) -> str:
@@ -35,6 +37,8 @@ def _unattended(one: Standing) -> str:
     phase = next_phase(one.standing or state, sweep_due=one.sweep_due, until=Phase.PURGE)
     if state is State.BACKFILLED and one.sweep_due:
         sentence = _WITHDRAWN
+    elif one.gate is not None and state is not State.FAILED:
+        sentence = _GATES[one.gate]
     elif phase in LATER and state in {State.PAUSED, State.FAILED, *RUNNING.values()}:
         sentence = _LATE[state is State.FAILED]
     elif state in RUNNING.values() and state not in UNDOING:
@@ -44,6 +48,25 @@ def _unattended(one: Standing) -> str:
     return sentence.format(name=one.name, phase=phase)
 
 
+_GATES: Final = MappingProxyType(
+    {
+        Gate.DUAL_WRITE_DEPLOYED: (
+            "Once the release that writes both shapes is out, `pgtide approve {name} "
+            "dual_write_deployed --reason TEXT`, then `pgtide up {name}` goes on; `pgtide down "
+            "{name}` undoes it."
+        ),
+        Gate.CONTRACT: (
+            "Both shapes hold the same. With a later release live, `pgtide approve {name} contract "
+            "--reason TEXT`, then `pgtide contract {name} --release V` goes on; `pgtide down "
+            "{name}` undoes it."
+        ),
+        Gate.READS_SWITCHED: (
+            "The new columns have the final names. Once nobody reads the old ones, `pgtide approve "
+            "{name} reads_switched --reason TEXT`, then `pgtide purge {name}` drops them for good; "
+            "until then `pgtide down {name}` undoes it."
+        ),
+    }
+)
 _WITHDRAWN: Final = "Verification was withdrawn: `pgtide up {name}` sweeps and verifies again."
 _LATE: Final = (
     "Nobody works on it: its run ended in mid-{phase}. `pgtide {phase} {name}` goes on.",

@@ -83,6 +83,12 @@ def _backed_up(detail: _Detail) -> str:
     return f"backed up: {rows:,} rows, restored on trial in {seconds} s, the same rows came back"
 
 
+def _decided(detail: _Detail, what: str) -> str:
+    seen = detail.get("verification")
+    on = f" on verification {seen}" if seen else ""
+    return f"gate {detail['gate']} {what}{on}: {detail['reason']} (typed by {detail['account']})"
+
+
 _WORDS: Final[Mapping[str, Callable[[_Detail], str]]] = MappingProxyType(
     {
         "run_began": _began,
@@ -102,6 +108,8 @@ _WORDS: Final[Mapping[str, Callable[[_Detail], str]]] = MappingProxyType(
         "backup_failed": lambda detail: f"the backup failed: {detail['why']}",
         "backup_removed": lambda detail: f"an old backup was removed: {detail['directory']}",
         "backup_restored": lambda detail: f"the backup of {detail['taken_at']} was restored",
+        "approved": lambda detail: _decided(detail, "approved"),
+        "rejected": lambda detail: _decided(detail, "rejected"),
         "released": lambda detail: f"hold of {detail['held_by']} released ({detail['reason']})",
     }
 )

@@ -76,6 +76,7 @@ class PlanDocument:
     begun: bool
     statements: tuple[PlanStatement, ...]
     backfill: BackfillPlan | None
+    waits: tuple[str, ...]
     releases: tuple[str, ...]
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
