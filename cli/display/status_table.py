@@ -24,6 +24,8 @@ from pgtide.operate.status import (
 _BAR = 40
 _STYLES = {
     State.VERIFIED: "green",
+    State.CONTRACTED: "green",
+    State.COMPLETED: "green",
     State.FAILED: "red",
     State.ROLLBACK_FAILED: "red",
     State.PAUSED: "yellow",
@@ -44,7 +46,7 @@ def overview(found: list[MigrationStatus]) -> RenderableType:
         rows = f"{one.rows_done:,}" if one.rows_done else ""
         done = "" if one.percent is None else percent(one.percent)
         table.add_row(one.id, one.version or "", _state(one), done, rows)
-    ended = {State.VERIFIED, State.ROLLED_BACK}
+    ended = {State.VERIFIED, State.ROLLED_BACK, State.COMPLETED}
     parts: list[RenderableType] = [table]
     for one in found:
         if one.state not in ended:
@@ -86,7 +88,8 @@ def _facts(one: MigrationStatus) -> list[tuple[str, RenderableType]]:
         found.append(("conflicts", f"{one.conflicts:,} writes contradicted themselves"))
     found += _decisions(one)
     if one.rollback_available:
-        found.append(("undo", f"available: `pgtide down {one.version or one.id}`"))
+        until = f", until purge: {moment(one.rollback_until)} UTC" if one.rollback_until else ""
+        found.append(("undo", f"available: `pgtide down {one.version or one.id}`{until}"))
     return found
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from pgtide.model.gate import Gate
 from pgtide.model.route import LATER, next_phase
-from pgtide.model.state import RUNNING, UNDOING, UNTOUCHED, Phase, State
+from pgtide.model.state import RUNNING, UNDOING, UNTOUCHED, Phase, State, undoable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +28,8 @@ def advice(one: Standing) -> str:
     if one.alive and one.state in RUNNING.values():
         return f"It is at work and goes on by itself; `pgtide pause {name}` holds it."
     if one.held and one.state not in UNTOUCHED | {State.COMPLETED}:
+        if not undoable(one.state, one.standing):
+            return f"An operator holds it: `pgtide resume {name}` ends that."
         return f"An operator holds it: `pgtide resume {name}` goes on, `pgtide down {name}` undoes."
     return _unattended(one)
 
@@ -40,7 +42,7 @@ def _unattended(one: Standing) -> str:
     elif one.gate is not None and state is not State.FAILED:
         sentence = _GATES[one.gate]
     elif phase in LATER and state in {State.PAUSED, State.FAILED, *RUNNING.values()}:
-        sentence = _LATE[state is State.FAILED]
+        sentence = _LATE[phase][state is State.FAILED]
     elif state in RUNNING.values() and state not in UNDOING:
         sentence = _CUT_OFF
     else:
@@ -63,14 +65,31 @@ _GATES: Final = MappingProxyType(
         Gate.READS_SWITCHED: (
             "The new columns have the final names. Once nobody reads the old ones, `pgtide approve "
             "{name} reads_switched --reason TEXT`, then `pgtide purge {name}` drops them for good; "
-            "until then `pgtide down {name}` undoes it."
+            "until then `pgtide down {name}` undoes it, with `--to verified` contract only."
         ),
     }
 )
 _WITHDRAWN: Final = "Verification was withdrawn: `pgtide up {name}` sweeps and verifies again."
-_LATE: Final = (
-    "Nobody works on it: its run ended in mid-{phase}. `pgtide {phase} {name}` goes on.",
-    "Mend the cause, then `pgtide {phase} {name}` goes on.",
+_LATE: Final = MappingProxyType(
+    {
+        Phase.CONTRACT: (
+            (
+                "Nobody works on it: its run ended in mid-contract. `pgtide contract {name} --release "
+                "V` goes on; `pgtide down {name} --to verified` takes it back."
+            ),
+            (
+                "Mend the cause, then `pgtide contract {name} --release V` goes on; `pgtide down "
+                "{name} --to verified` takes it back."
+            ),
+        ),
+        Phase.PURGE: (
+            (
+                "Nobody works on it: its run ended in mid-purge. `pgtide purge {name}` goes on; there "
+                "is no way back."
+            ),
+            "Mend the cause, then `pgtide purge {name}` goes on; there is no way back.",
+        ),
+    }
 )
 _CUT_OFF: Final = (
     "Nobody works on it: its run ended in mid-{phase}. `pgtide up {name}` goes on from the last "
@@ -87,7 +106,7 @@ _SENTENCES: Final = MappingProxyType(
         ),
         State.CONTRACTED: (
             "The new columns have the final names. `pgtide purge {name}` drops the old ones for "
-            "good; until then `pgtide down {name}` undoes it."
+            "good; until then `pgtide down {name}` undoes it, with `--to verified` contract only."
         ),
         State.COMPLETED: "Completed: only the new shape is left.",
         State.FAILED: (

@@ -78,6 +78,13 @@ def _verified(detail: _Detail) -> str:
     )
 
 
+def _not_awaited(detail: _Detail) -> str:
+    return (
+        f"{detail['phase']} did not wait for the end of the {detail['what']}, {detail['until']}: "
+        f"{detail['reason']}"
+    )
+
+
 def _backed_up(detail: _Detail) -> str:
     rows, seconds = detail["rows"], detail["restore_seconds"]
     return f"backed up: {rows:,} rows, restored on trial in {seconds} s, the same rows came back"
@@ -102,6 +109,11 @@ _WORDS: Final[Mapping[str, Callable[[_Detail], str]]] = MappingProxyType(
         "verified": _verified,
         "taken_back": lambda detail: f"taken back: {', '.join(detail['steps'])}",
         "held": lambda detail: f"held: {detail['reason']}",
+        "contracted": lambda detail: (
+            f"the new columns have the final names; live: {detail['release']}"
+        ),
+        "not_awaited": _not_awaited,
+        "verification_withdrawn": lambda detail: f"verification withdrawn: {detail['why']}",
         "backup_began": lambda detail: f"a backup began, in {detail['directory']}",
         "backup_passed": _backed_up,
         "backup_damaged": lambda detail: f"a backup is none any more: {detail['why']}",

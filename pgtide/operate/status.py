@@ -6,10 +6,11 @@ from typing import Final
 
 from pgtide.ledger import backups, phases
 from pgtide.ledger.control import held
+from pgtide.ledger.delays import delay, running
 from pgtide.ledger.record import Record, every
 from pgtide.ledger.verifications import newest
 from pgtide.model.gate import Gate
-from pgtide.model.route import FORWARD
+from pgtide.model.route import WHOLE
 from pgtide.model.state import UNTOUCHED, Phase, State, undoable
 from pgtide.operate.advice import Standing, advice
 from pgtide.operate.declared import Declaration
@@ -95,7 +96,6 @@ class MigrationStatus:
     gates: tuple[GateStatus, ...]
     last_error: str | None
     rollback_available: bool
-    # Until contract exists a migration may be undone for as long as one likes.
     rollback_until: datetime | None
     verification: VerificationStatus | None
     backup: BackupStatus | None
@@ -162,6 +162,7 @@ def status_of(session: Session, settings: Settings, record: Record) -> Migration
     at_work = record.state is State.BACKFILLING and alive
     at_gates = gates(session, record, settings)
     gate = waiting_at(record, at_gates)
+    waits = delay(session, record)
     ends = eta(walked, session.value(_SQL["now"])) if at_work else None
     return MigrationStatus(
         id=record.id,
@@ -176,11 +177,12 @@ def status_of(session: Session, settings: Settings, record: Record) -> Migration
         rows_per_second=rows_per_second(walked),
         eta_low=ends.low if ends else None,
         eta_high=ends.high if ends else None,
-        waiting_for=waiting_for(session, record, alive=alive, hold=hold, gate=gate),
+        waiting_for=waiting_for(session, record, alive=alive, hold=hold, gate=gate)
+        or (str(waits) if running(session, waits) else None),
         gates=at_gates,
         last_error=record.last_error,
         rollback_available=undoable(record.state, record.resume_to),
-        rollback_until=None,
+        rollback_until=waits.ends if waits and record.state is State.CONTRACTED else None,
         verification=_verification(session, record, session.value(_SQL["attempt_began"], where)),
         backup=_backup(session, record),
         conflicts=_conflicts(session, record),
@@ -204,7 +206,7 @@ def _standing(record: Record, gate: GateStatus | None, *, held: bool, alive: boo
 
 def _phases(recorded: list[phases.PhaseRecord]) -> tuple[PhaseStatus, ...]:
     known = {one.phase: one for one in recorded}
-    shown = [*FORWARD, *([Phase.ROLLBACK] if Phase.ROLLBACK in known else [])]
+    shown = [*WHOLE, *([Phase.ROLLBACK] if Phase.ROLLBACK in known else [])]
     return tuple(_phase(phase, known.get(phase)) for phase in shown)
 
 

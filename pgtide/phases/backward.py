@@ -61,7 +61,7 @@ def _refuse_no_way_back(record: Record) -> None:
             f"{record.id} cannot be undone: purge has begun, and the old columns are gone or "
             "going.",
             state=f"It is {record.state}; nothing was changed by this command.",
-            remedy=f"`pgtide purge {record.version}` ends it; a backup has the old table.",
+            remedy="A backup has the old table: `pgtide restore`.",
         )
     raise Refused(
         f"{record.id} is {record.state}: there is nothing to undo.",

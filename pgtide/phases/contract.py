@@ -5,7 +5,6 @@ commit nobody can go past the triggers. They stay, with both columns, so that un
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 from typing import Final
 
@@ -16,14 +15,14 @@ from pgtide.errors import Failed, Refused
 from pgtide.ledger import audit, steps
 from pgtide.ledger.record import Record, set_fingerprint
 from pgtide.ledger.run import Run
-from pgtide.ledger.verifications import proof
 from pgtide.model.followers import Followers
 from pgtide.model.gate import Gate
 from pgtide.model.plan import Plan
 from pgtide.model.state import Phase, State
+from pgtide.phases import delay
 from pgtide.phases.begun import refuse_held
 from pgtide.phases.conduct import conducted
-from pgtide.phases.delay import Delay, await_end, note_hurry
+from pgtide.phases.delay import note_hurry
 from pgtide.phases.fingerprint import take
 from pgtide.phases.fresh_backup import fresh_backup
 from pgtide.phases.gate import await_gate
@@ -54,8 +53,7 @@ def contract(run: Run, asked: Contracting) -> None:
     """
     record = run.record
     refuse_early(run.session, record, asked)
-    if record.standing is State.VERIFIED:
-        note_hurry(run.session, run.lease, _soak(run.session, record), hurry=asked.hurry)
+    note_hurry(run, record, hurry=asked.hurry)
     await_gate(run.session, record, Gate.CONTRACT, run.settings)
     if not _done(run):
         _withdraw_unproved(run)
@@ -77,8 +75,7 @@ def refuse_early(session: Session, record: Record, asked: Contracting) -> None:
             remedy=f"`pgtide status {record.version}` shows what comes next.",
         )
     refuse_held(session, record.id)
-    if record.standing is State.VERIFIED:
-        await_end(session, _soak(session, record), hurry=asked.hurry, name=record.version)
+    delay.refuse_early(session, record, hurry=asked.hurry)
 
 
 def _refuse_release(plan: Plan, release: str) -> None:
@@ -95,18 +92,6 @@ def _refuse_release(plan: Plan, release: str) -> None:
             state="Nothing was changed.",
             remedy=f"Bring release {wanted} out first, then run the command again.",
         )
-
-
-def _soak(session: Session, record: Record) -> Delay:
-    last = proof(session, record.id)
-    if last is None:
-        raise Refused(
-            f"{record.id} was never verified.",
-            state="Nothing was changed.",
-            remedy=f"Run `pgtide verify {record.version}`.",
-        )
-    span = timedelta(seconds=record.plan.terms.soak)
-    return Delay(name="soak", since=last.at, span=span, phase=Phase.CONTRACT)
 
 
 def _done(run: Run) -> bool:

@@ -4,19 +4,18 @@ There is no way back from here on, so it waits until retention is over and nobod
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final
 
 from pgtide.changes.purge import purge_steps
 from pgtide.errors import Refused
-from pgtide.ledger import phases
 from pgtide.ledger.record import Record
 from pgtide.ledger.run import Run
 from pgtide.model.gate import Gate
 from pgtide.model.state import Phase, State
+from pgtide.phases import delay
 from pgtide.phases.begun import refuse_held
 from pgtide.phases.conduct import conducted
-from pgtide.phases.delay import Delay, await_end, note_hurry
+from pgtide.phases.delay import note_hurry
 from pgtide.phases.gate import await_gate
 from pgtide.phases.step import perform
 from pgtide.postgres.catalog import read_table
@@ -36,8 +35,7 @@ def purge(run: Run, asked: Purging) -> None:
     """Drop what only the old shape needs; raises Refused or Waiting before anything has changed."""
     record = run.record
     refuse_early(run.session, record, asked)
-    if record.standing is State.CONTRACTED:
-        note_hurry(run.session, run.lease, retention(run.session, record), hurry=asked.hurry)
+    note_hurry(run, record, hurry=asked.hurry)
     await_gate(run.session, record, Gate.READS_SWITCHED, run.settings)
     with conducted(run, Phase.PURGE):
         plan = run.plan
@@ -55,12 +53,4 @@ def refuse_early(session: Session, record: Record, asked: Purging) -> None:
             remedy=f"`pgtide status {record.version}` shows what comes next.",
         )
     refuse_held(session, record.id)
-    if record.standing is State.CONTRACTED:
-        await_end(session, retention(session, record), hurry=asked.hurry, name=record.version)
-
-
-def retention(session: Session, record: Record) -> Delay:
-    """Return how long the old columns are kept."""
-    done = phases.done_at(session, record.id, Phase.CONTRACT)
-    span = timedelta(seconds=record.plan.terms.retain)
-    return Delay(name="retention", since=done or phases.now(session), span=span, phase=Phase.PURGE)
+    delay.refuse_early(session, record, hurry=asked.hurry)

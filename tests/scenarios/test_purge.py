@@ -1,5 +1,7 @@
 """Purge: only the new shape is left, the audit stays, and there is no way back."""
 
+from functools import partial
+
 import pytest
 
 from pgtide.errors import AwaitingApproval, Failed, Refused, Waiting
@@ -109,7 +111,7 @@ def test_what_somebody_hung_on_an_old_column_is_named_and_stops_purge_not_its_en
     assert (record.state, record.resume_to) == (State.FAILED, State.PURGING)
     assert run(contracted, LOG) == [("FAILED", False)]
     for back in (undo, to_verified):
-        refused = refusal(lambda back=back: back(contracted, MIGRATION_ID))
+        refused = refusal(partial(back, contracted, MIGRATION_ID))
         assert isinstance(refused, Refused)
         assert "purge has begun" in refused.what
     assert record_of(contracted, MIGRATION_ID) == record
@@ -123,7 +125,7 @@ def test_what_somebody_hung_on_an_old_column_is_named_and_stops_purge_not_its_en
 def test_a_completed_migration_has_no_way_back(contracted: str) -> None:
     purge(contracted, MIGRATION_ID)
     for back in (undo, to_verified):
-        error = refusal(lambda back=back: back(contracted, MIGRATION_ID))
+        error = refusal(partial(back, contracted, MIGRATION_ID))
         assert isinstance(error, Refused)
         assert "purge" in error.what
     assert record_of(contracted, MIGRATION_ID).state is State.COMPLETED
