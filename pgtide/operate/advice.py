@@ -74,8 +74,8 @@ _LATE: Final = MappingProxyType(
     {
         Phase.CONTRACT: (
             (
-                "Nobody works on it: its run ended in mid-contract. `pgtide contract {name} --release "
-                "V` goes on; `pgtide down {name} --to verified` takes it back."
+                "Nobody works on it: its run ended in mid-contract. `pgtide contract {name} "
+                "--release V` goes on; `pgtide down {name} --to verified` takes it back."
             ),
             (
                 "Mend the cause, then `pgtide contract {name} --release V` goes on; `pgtide down "
@@ -84,8 +84,8 @@ _LATE: Final = MappingProxyType(
         ),
         Phase.PURGE: (
             (
-                "Nobody works on it: its run ended in mid-purge. `pgtide purge {name}` goes on; there "
-                "is no way back."
+                "Nobody works on it: its run ended in mid-purge. `pgtide purge {name}` goes on; "
+                "there is no way back."
             ),
             "Mend the cause, then `pgtide purge {name}` goes on; there is no way back.",
         ),

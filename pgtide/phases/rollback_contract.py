@@ -5,7 +5,7 @@ from typing import Final
 
 from pgtide.changes.contract import SHAPE
 from pgtide.errors import Refused
-from pgtide.ledger import audit, phases, steps
+from pgtide.ledger import audit, steps
 from pgtide.ledger.record import Record, set_fingerprint
 from pgtide.ledger.released import released
 from pgtide.ledger.run import Run
@@ -32,8 +32,6 @@ def to_verified(run: Run) -> None:
     refuse_partial(run.session, run.record)
     with conducted(run, Phase.ROLLBACK, to=State.VERIFIED):
         undo_contract(run)
-    with run.session.transaction(settings={"synchronous_commit": "on"}) as session:
-        phases.forget(session, run.lease, Phase.CONTRACT)
     found = flaw(run, run.session)
     if found:
         withdraw(run, found)
