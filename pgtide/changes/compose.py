@@ -56,6 +56,7 @@ def draft(migration: Migration, changes: Sequence[Change], table: Table) -> Draf
     )
     _refuse_twice(added)
     _refuse_long(added)
+    _refuse_unknown(migration, added)
     counted = migration.dual_write == "application"
     scopes = tuple(
         (change, Scope(table=table, tag=migration.tag, ordinal=i, added=added, counted=counted))
@@ -123,6 +124,15 @@ def _refuse_long(added: tuple[NewColumn, ...]) -> None:
     long = [column.name for column in added if len(column.name.encode()) > MAX_NAME_BYTES]
     if long:
         raise refused(f"a column's name is longer than {MAX_NAME_BYTES} bytes: {', '.join(long)}")
+
+
+def _refuse_unknown(migration: Migration, added: tuple[NewColumn, ...]) -> None:
+    private = [str(column.replaces) for column in added if column.name.startswith(PRIVATE)]
+    if private and migration.dual_write == "application":
+        raise refused(
+            "dual_write='application' needs new columns that the application may write: give "
+            f"{', '.join(private)} an interim name, or leave dual_write to the triggers"
+        )
 
 
 def _writes(piece: Pair | Added) -> bool:
