@@ -112,6 +112,7 @@ def _step(scope: Scope, name: str, rest: str, *, unique: bool) -> Step:
                 lock=Lock.SHARE_UPDATE_EXCLUSIVE,
                 why="built after the backfill: an index on a written column ends HOT updates",
                 undo=drop,
+                undo_inside=fill("DROP INDEX IF EXISTS {index}", index=ident(schema, name)),
             ),
         ),
         present=f"SELECT EXISTS (SELECT {there} AND {good})",

@@ -1,11 +1,12 @@
 """The ledger's schema and its numbered upgrades."""
 
+import hashlib
 from datetime import timedelta
 from typing import Final
 
 from pgtide.errors import Refused
 from pgtide.model.table import TableName
-from pgtide.postgres.ddl import ident
+from pgtide.postgres.ddl import fill, ident, literal
 from pgtide.postgres.session import Session
 from pgtide.sql import queries, script
 
@@ -37,6 +38,7 @@ def install(session: Session, *, log_schema: str) -> None:
             "SELECT to_regclass(%(name)s) IS NULL", {"name": f"{ident(log_schema)}.migration_log"}
         ):
             _create_log(session, log_schema)
+        _refresh_undo(session, log_schema)
 
 
 def log_table(log_schema: str) -> TableName:
@@ -60,6 +62,18 @@ def _create_log(session: Session, log_schema: str) -> None:
         script("strategy_log").replace("{log}", ident(log_schema)),
         doing=f"creating {log_table(log_schema)}",
     )
+
+
+def _refresh_undo(session: Session, log_schema: str) -> None:
+    """Make safe_rollback_migration anew where this pgtide's is another."""
+    text = script("safe_rollback").replace("{log}", ident(log_schema))
+    mark = f"pgtide {hashlib.sha256(text.encode()).hexdigest()}"
+    if session.value(_SQL["undo_mark"]) != mark:
+        session.execute(text, doing="creating safe_rollback_migration")
+        session.execute(
+            fill("COMMENT ON FUNCTION pgtide.undo(text) IS {mark}", mark=literal(mark)),
+            doing="noting whose safe_rollback_migration it is",
+        )
 
 
 def _refuse_newer(applied: set[int]) -> None:

@@ -38,6 +38,7 @@ def begin(session: Session, lease: Lease, step: Step, *, ordinal: int) -> None:
             "ordinal": ordinal,
             "sql": ";\n".join(statement.sql for statement in step.statements),
             "undo": json.dumps(step.undo),
+            "undo_inside": json.dumps(step.undo_inside),
             "transactional": step.transactional,
         },
         doing="noting a step",

@@ -43,13 +43,15 @@ BLOCKS: Final = MappingProxyType(
 class Statement:
     """One SQL statement with the lock it takes on the migration's table.
 
-    Its reason and its undo.
+    Its reason and its undo. `undo_inside` is the same undo for within a transaction, where `undo`
+    itself cannot run there: safe_rollback_migration is one.
     """
 
     sql: str
     lock: Lock
     why: str
     undo: str = ""
+    undo_inside: str = ""
     rewrites: bool = False
 
     @property
@@ -83,3 +85,8 @@ class Step:
     def undo(self) -> tuple[str, ...]:
         """Return the undo statements in the order to run them in: the last act first."""
         return tuple(s.undo for s in reversed(self.statements) if s.undo)
+
+    @property
+    def undo_inside(self) -> tuple[str, ...]:
+        """Return the undo statements as a transaction can run them, in the same order."""
+        return tuple(s.undo_inside or s.undo for s in reversed(self.statements) if s.undo)

@@ -10,6 +10,10 @@ SELECT number FROM pgtide.upgrade ORDER BY number
 -- Note an applied upgrade.
 INSERT INTO pgtide.upgrade (number) VALUES (%(number)s)
 
+-- undo_mark --
+-- Which text safe_rollback_migration was made of.
+SELECT obj_description(to_regprocedure('pgtide.undo(text)'), 'pg_proc')
+
 -- migrations --
 -- Every migration, in the order of ids.
 SELECT m.*, m.spec::text AS spec_text FROM pgtide.migration m ORDER BY m.id
@@ -134,8 +138,10 @@ SELECT p.phase, p.state, p.started_at, p.ended_at, p.rows,
 
 -- begin_step --
 -- Note that a step is about to act, with the statements that would undo it.
-INSERT INTO pgtide.step (migration_id, attempt, name, phase, ordinal, state, sql, undo_sql, transactional, attempts)
-VALUES (%(id)s, %(attempt)s, %(name)s, %(phase)s, %(ordinal)s, 'running', %(sql)s, %(undo)s, %(transactional)s, 1)
+INSERT INTO pgtide.step (migration_id, attempt, name, phase, ordinal, state, sql, undo_sql, undo_inside, transactional,
+                         attempts)
+VALUES (%(id)s, %(attempt)s, %(name)s, %(phase)s, %(ordinal)s, 'running', %(sql)s, %(undo)s, %(undo_inside)s,
+        %(transactional)s, 1)
 ON CONFLICT (migration_id, attempt, name) DO UPDATE
    SET state = 'running', attempts = step.attempts + 1, started_at = clock_timestamp(), ended_at = NULL
 

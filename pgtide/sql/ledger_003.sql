@@ -25,3 +25,9 @@ CREATE TABLE pgtide.approval (
     verification_id bigint REFERENCES pgtide.verification
 );
 CREATE INDEX approval_by_migration ON pgtide.approval (migration_id, id);
+
+-- The undo statements as safe_rollback_migration can run them: it is one transaction.
+ALTER TABLE pgtide.step ADD COLUMN undo_inside text;
+-- Until now the only step that no transaction can undo was an index.
+UPDATE pgtide.step SET undo_inside = replace(undo_sql, '"DROP INDEX CONCURRENTLY ', '"DROP INDEX ');
+ALTER TABLE pgtide.step ALTER undo_inside SET NOT NULL;
