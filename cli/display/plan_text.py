@@ -84,7 +84,7 @@ def _heading(step: str, first: PlanStatement) -> Text:
 
 
 def _how(first: PlanStatement) -> str:
-    if first.phase not in {"expand", "finalize"}:
+    if first.phase not in {"expand", "finalize", "contract", "purge"}:
         return ""
     return "  all in one transaction" if first.transactional else "  outside of a transaction"
 

@@ -6,7 +6,7 @@ A pure function of the declaration, the table and the answers.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pgtide.changes import sync_trigger
+from pgtide.changes import sync_trigger, watch_trigger
 from pgtide.changes.change import Change, Contribution, Impossible, NewColumn, Scope, refused
 from pgtide.changes.replacement import PRIVATE, replacements
 from pgtide.changes.sync import Added, Pair
@@ -84,7 +84,7 @@ def compose(sketch: Draft, answers: Answers) -> Composed:
         table=table.name,
         table_oid=table.oid,
         key=table.key,
-        expand=_expand(scope, parts, pieces, columns),
+        expand=_expand(scope, parts, pieces, columns, migration_id=migration.id),
         finalize=(*finalize, _analyze(table)) if finalize or columns else (),
         sync=sync_trigger.names(migration.tag) if pieces else None,
         backfill=_backfill(parts, pieces),
@@ -144,6 +144,8 @@ def _expand(
     parts: Sequence[Contribution],
     pieces: Sequence[Pair | Added],
     columns: tuple[tuple[str, str], ...],
+    *,
+    migration_id: str,
 ) -> tuple[Step, ...]:
     functions = [statement for part in parts for statement in part.functions]
     clauses = [clause for part in parts for clause in part.clauses]
@@ -154,20 +156,26 @@ def _expand(
     ahead = [*functions, *_public(functions)]
     if pieces:
         ahead += [*sync_trigger.prepare(scope), sync_trigger.function(scope, pieces)]
+    present = (
+        sync_trigger.present(scope, columns) if pieces else _columns_there(scope.table, columns)
+    )
+    watched = any(part.archive for part in parts)
+    if watched:
+        ahead += watch_trigger.prepare(scope.tag, migration_id)
+        present = f"SELECT ({present}) AND ({watch_trigger.present(scope.tag, scope.table)})"
     statements = [
         *ahead,
         _columns(scope.table, clauses, [name for name, _ in columns]),
         *(grant for part in parts for grant in part.grants),
         *(sync_trigger.triggers(scope, pieces) if pieces else ()),
+        *(watch_trigger.trigger(scope.tag, scope.table) if watched else ()),
     ]
     return (
         Step(
             name="expand.shape",
             phase=Phase.EXPAND,
             statements=tuple(statements),
-            present=sync_trigger.present(scope, columns)
-            if pieces
-            else _columns_there(scope.table, columns),
+            present=present,
             taken=_columns_taken(scope.table, columns),
         ),
     )

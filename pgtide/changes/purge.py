@@ -24,7 +24,7 @@ def purge_steps(plan: Plan, table: Table) -> tuple[Step, ...]:
             phase=Phase.PURGE,
             statements=(
                 locked([table.name]),
-                *_triggers(plan, table.name),
+                *_triggers(plan),
                 *_originals(plan, table.name),
                 *_columns(plan, table.name),
                 *_apart(plan),
@@ -34,17 +34,16 @@ def purge_steps(plan: Plan, table: Table) -> tuple[Step, ...]:
     )
 
 
-def _triggers(plan: Plan, table: TableName) -> Iterator[Statement]:
-    if plan.sync is None:
-        return
-    for name in (plan.sync.insert_trigger, plan.sync.update_trigger):
-        yield Statement(
-            sql=fill(
-                "DROP TRIGGER IF EXISTS {name} ON {table}", name=ident(name), table=relation(table)
-            ),
-            lock=Lock.ACCESS_EXCLUSIVE,
-            why="no release uses the old column any more: nothing has to be kept in step",
-        )
+def _triggers(plan: Plan) -> Iterator[Statement]:
+    """Yield the drops of every trigger that expand made."""
+    for step in plan.expand:
+        for one in step.statements:
+            if one.undo.startswith("DROP TRIGGER "):
+                yield Statement(
+                    sql=one.undo,
+                    lock=Lock.ACCESS_EXCLUSIVE,
+                    why="no release uses the old column any more: nothing has to be kept in step",
+                )
 
 
 def _originals(plan: Plan, table: TableName) -> Iterator[Statement]:

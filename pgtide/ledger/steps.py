@@ -19,6 +19,7 @@ class RecordedStep:
     name: str
     phase: str
     state: str
+    sql: str
     undo: tuple[str, ...]
     transactional: bool
     attempts: int

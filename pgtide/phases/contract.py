@@ -32,6 +32,7 @@ from pgtide.postgres.catalog import read_table
 from pgtide.postgres.ddl import search_path
 from pgtide.postgres.followers import read_followers
 from pgtide.postgres.session import Session
+from pgtide.settings import Settings
 
 # After every step of a plan, so that it is undone before them.
 _ORDINAL: Final = 5_000
@@ -52,21 +53,23 @@ def contract(run: Run, asked: Contracting) -> None:
     Raises Refused or Waiting before anything has changed.
     """
     record = run.record
-    refuse_early(run.session, record, asked)
-    note_hurry(run, record, hurry=asked.hurry)
-    await_gate(run.session, record, Gate.CONTRACT, run.settings)
+    refuse_early(run.session, record, asked, run.settings)
     if not _done(run):
         _withdraw_unproved(run)
         _refuse_unfollowable(read_followers(run.session, run.plan))
         fresh_backup(run.settings, run.caller, record)
+    note_hurry(run, record, hurry=asked.hurry)
     with conducted(run, Phase.CONTRACT):
         # Once it is done, what followed the old columns follows the new ones: read no more.
         if not _done(run):
             _perform(run, asked)
 
 
-def refuse_early(session: Session, record: Record, asked: Contracting) -> None:
-    """Raise Refused for a wrong release or state, Waiting during the soak; reads the ledger."""
+def refuse_early(session: Session, record: Record, asked: Contracting, settings: Settings) -> None:
+    """Raise what the ledger alone can tell to be in the way.
+
+    Refused for a wrong release or state; Waiting under a hold, during the soak, and at the gate.
+    """
     _refuse_release(record.plan, asked.release)
     if record.standing not in {State.VERIFIED, State.CONTRACTING}:
         raise Refused(
@@ -76,6 +79,7 @@ def refuse_early(session: Session, record: Record, asked: Contracting) -> None:
         )
     refuse_held(session, record.id)
     delay.refuse_early(session, record, hurry=asked.hurry)
+    await_gate(session, record, Gate.CONTRACT, settings)
 
 
 def _refuse_release(plan: Plan, release: str) -> None:

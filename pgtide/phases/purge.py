@@ -20,6 +20,7 @@ from pgtide.phases.gate import await_gate
 from pgtide.phases.step import perform
 from pgtide.postgres.catalog import read_table
 from pgtide.postgres.session import Session
+from pgtide.settings import Settings
 
 _ORDINAL: Final = 6_000
 
@@ -34,9 +35,8 @@ class Purging:
 def purge(run: Run, asked: Purging) -> None:
     """Drop what only the old shape needs; raises Refused or Waiting before anything has changed."""
     record = run.record
-    refuse_early(run.session, record, asked)
+    refuse_early(run.session, record, asked, run.settings)
     note_hurry(run, record, hurry=asked.hurry)
-    await_gate(run.session, record, Gate.READS_SWITCHED, run.settings)
     with conducted(run, Phase.PURGE):
         plan = run.plan
         table = read_table(run.session, plan.table, plan.table_oid)
@@ -44,8 +44,11 @@ def purge(run: Run, asked: Purging) -> None:
             perform(run, step, ordinal=_ORDINAL + number)
 
 
-def refuse_early(session: Session, record: Record, asked: Purging) -> None:
-    """Raise Refused for a wrong state, Waiting during retention; reads the ledger."""
+def refuse_early(session: Session, record: Record, asked: Purging, settings: Settings) -> None:
+    """Raise what the ledger alone can tell to be in the way.
+
+    Refused for a wrong state; Waiting under a hold, during retention, and at the gate.
+    """
     if record.standing not in {State.CONTRACTED, State.PURGING}:
         raise Refused(
             f"{record.id} is {record.state}: purge begins where a migration is contracted.",
@@ -54,3 +57,4 @@ def refuse_early(session: Session, record: Record, asked: Purging) -> None:
         )
     refuse_held(session, record.id)
     delay.refuse_early(session, record, hurry=asked.hurry)
+    await_gate(session, record, Gate.READS_SWITCHED, settings)

@@ -175,7 +175,7 @@ UPDATE pgtide.step SET state = 'undone', ended_at = clock_timestamp()
 
 -- steps --
 -- The steps of a migration's present attempt, the last first: the order of undoing.
-SELECT s.name, s.phase, s.state, s.undo_sql, s.transactional, s.attempts, s.lock_tries, s.seconds
+SELECT s.name, s.phase, s.state, s.sql, s.undo_sql, s.transactional, s.attempts, s.lock_tries, s.seconds
   FROM pgtide.step s JOIN pgtide.migration m ON m.id = s.migration_id AND m.attempt = s.attempt
  WHERE s.migration_id = %(id)s ORDER BY s.ordinal DESC
 

@@ -43,3 +43,12 @@ ALTER TABLE pgtide.step ADD COLUMN undo_inside text;
 -- Until now the only step that no transaction can undo was an index.
 UPDATE pgtide.step SET undo_inside = replace(undo_sql, '"DROP INDEX CONCURRENTLY ', '"DROP INDEX ');
 ALTER TABLE pgtide.step ALTER undo_inside SET NOT NULL;
+
+-- What is written while safe_rollback_migration archives: whole rows as text, before and after. Holds row data: for the
+-- owner only. No key to the migration: a write of the application's must not touch its row.
+CREATE TABLE pgtide.archive_late (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    migration_id text NOT NULL,
+    gone boolean NOT NULL,
+    content text NOT NULL
+);

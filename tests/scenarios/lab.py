@@ -62,7 +62,6 @@ class Lab:
     contracting: Step
     purging: tuple[Step, ...]
     shape: str
-    verified_shape: str
     old_rows: str
     up: Course
     down: Course
@@ -81,53 +80,52 @@ def witnessed(server: Server) -> Iterator[str]:
         yield url
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Maker:
+    """Make databases like others, and go through courses in them."""
+
+    server: Server
+    stack: ExitStack
+    backups: str
+
+    def like(self, url: str) -> str:
+        return self.stack.enter_context(fresh_database(self.server, name_of(url)))
+
+    def course(self, action: Action, template: str) -> tuple[str, Course]:
+        url = self.like(template)
+        return url, _course(Order(url=url, action=action, backups=self.backups), template)
+
+
 @contextmanager
 def laboratory(server: Server) -> Iterator[Lab]:
     """Make the templates: a table, the same once verified, and once contracted."""
     with ExitStack() as stack:
         backups = stack.enter_context(TemporaryDirectory(prefix="pgtide-lab-"))
-        witness = stack.enter_context(witnessed(server))
         table = stack.enter_context(fresh_database(server))
         create_users(table, rows=ROWS)
-        plan, shape = plan_of(table, email_migration()), schema_dump(table)
-
-        def like(url: str) -> str:
-            return stack.enter_context(fresh_database(server, name_of(url)))
-
-        def course(action: Action, template: str) -> tuple[str, Course]:
-            url = like(template)
-            return url, _course(Order(url=url, action=action, backups=backups), template)
-
-        verified, up = course("up", table)
-        _, down = course("down", verified)
-        verified_shape = schema_dump(verified)
-        ready = like(verified)
+        make = _Maker(server=server, stack=stack, backups=backups)
+        verified, up = make.course("up", table)
+        ready = make.like(verified)
         _back_up(ready, backups)
         approve(ready, MIGRATION_ID, Gate.CONTRACT)
-        contracting = _contracting(ready)
-        contracted, contract = course("contract", ready)
-        _, back = course("back", contracted)
-        _, down_after = course("down", contracted)
-        leaving = like(contracted)
+        contracted, contract = make.course("contract", ready)
+        leaving = make.like(contracted)
         approve(leaving, MIGRATION_ID, Gate.READS_SWITCHED)
-        purging = _purging(leaving)
-        _, purge = course("purge", leaving)
         yield Lab(
             server=server,
-            witness=witness,
+            witness=stack.enter_context(witnessed(server)),
             backups=backups,
-            plan=plan,
-            contracting=contracting,
-            purging=purging,
-            shape=shape,
-            verified_shape=verified_shape,
+            plan=plan_of(table, email_migration()),
+            contracting=_contracting(ready),
+            purging=_purging(leaving),
+            shape=schema_dump(table),
             old_rows=up.end.old_rows,
             up=up,
-            down=down,
+            down=make.course("down", verified)[1],
             contract=contract,
-            purge=purge,
-            back=back,
-            down_after=down_after,
+            purge=make.course("purge", leaving)[1],
+            back=make.course("back", contracted)[1],
+            down_after=make.course("down", contracted)[1],
         )
 
 

@@ -188,7 +188,7 @@ def test_every_step_of_the_plan_and_of_the_way_back_is_a_point_of_the_matrix(
         covered = {point.label for point in points(course, chance)}
         assert _steps(covered) == wanted
     assert lab.down.shape == lab.down_after.shape == lab.shape
-    assert lab.back.shape == lab.verified_shape
+    assert lab.back.shape == lab.up.shape
     phases = {f"Phase{what}:{p}" for what in ("Began", "Ended") for p in _PHASES}
     assert phases <= {point.label for point in points(lab.up, chance)}
 
