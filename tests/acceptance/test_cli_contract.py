@@ -116,6 +116,8 @@ def test_the_way_back_from_contract_needs_the_ledger_alone(place: Workplace, dat
     assert phases(alone.status())["contract"] == "pending"
     error = alone.json("down", "2.1.0", "--to", "verified", "--yes", code=2)["error"]
     assert "no contract to undo" in error["message"]
+    assert "undone since" in alone.json(*CONTRACT, *NOW, code=3)["error"]["message"]
+    approve(database, MIGRATION_ID, Gate.CONTRACT)
     assert "Prefect" in alone.json(*CONTRACT, *NOW, code=2)["error"]["message"]
     contract(database, MIGRATION_ID)
     undone = alone.run("down", "2.1.0", "--yes")
