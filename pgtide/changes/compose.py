@@ -10,8 +10,10 @@ from pgtide.changes import sync_trigger
 from pgtide.changes.change import Change, Contribution, Impossible, NewColumn, Scope, refused
 from pgtide.changes.replacement import PRIVATE, replacements
 from pgtide.changes.sync import Added, Pair
+from pgtide.changes.twin import expected, twins
 from pgtide.model.expression import Answers, Questions
 from pgtide.model.migration import Migration
+from pgtide.model.original import Move, Originals
 from pgtide.model.plan import ArchiveSql, BackfillSql, Expected, Plan, Terms
 from pgtide.model.state import Phase
 from pgtide.model.statement import Lock, Statement, Step
@@ -36,6 +38,24 @@ class Draft:
             expressions=tuple(dict.fromkeys(text for one in asked for text in one.expressions)),
             indexes=tuple(dict.fromkeys(index for one in asked for index in one.indexes)),
         )
+
+    def moves(self, answers: Answers) -> tuple[Move, ...]:
+        """Return the replaced columns, each with the type of its successor."""
+        found = []
+        for column in self.scopes[0][1].added:
+            old = self.table.column(column.replaces) if column.replaces else None
+            if old is not None:
+                facts = answers.types[column.type]
+                collation = old.collation if facts.collatable else None
+                found.append(
+                    Move(
+                        old=old.name,
+                        new=column.name,
+                        type=facts.name,
+                        collation=collation or "",
+                    )
+                )
+        return tuple(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +83,11 @@ def draft(migration: Migration, changes: Sequence[Change], table: Table) -> Draf
     return Draft(migration=migration, table=table, scopes=scopes)
 
 
-def compose(sketch: Draft, answers: Answers) -> Composed:
-    """Return the plan; raises InvalidMigration where a change does not hold with the answers."""
+def compose(sketch: Draft, answers: Answers, originals: Originals) -> Composed:
+    """Return the plan; raises InvalidMigration where a change does not hold with the answers.
+
+    `originals` is what the replaced columns have.
+    """
     parts = [change.contribute(scope, answers) for change, scope in sketch.scopes]
     scope = sketch.scopes[0][1]
     pieces = [
@@ -73,7 +96,12 @@ def compose(sketch: Draft, answers: Answers) -> Composed:
         if part.sync and (part.sync.in_step("t") or part.sync.moved_sources() or _writes(part.sync))
     ]
     columns = tuple(column for part in parts for column in part.columns)
-    finalize = tuple(step for part in parts for step in part.finalize)
+    declared = [twin for part in parts for twin in part.twins]
+    built = twins(scope, originals, {twin.name for twin in declared})
+    finalize = (
+        *(step for part in parts for step in part.finalize),
+        *(step for one in built for step in one.steps),
+    )
     migration, table = sketch.migration, sketch.table
     plan = Plan(
         migration_id=migration.id,
@@ -88,12 +116,18 @@ def compose(sketch: Draft, answers: Answers) -> Composed:
         backfill=_backfill(parts, pieces),
         comparisons=tuple(part.comparison for part in parts if part.comparison),
         archive=_archive(table, parts),
-        expected=Expected(
-            columns=columns, indexes=tuple(index for part in parts for index in part.indexes)
+        expected=expected(
+            (
+                Expected(
+                    columns=columns,
+                    indexes=tuple(index for part in parts for index in part.indexes),
+                ),
+                *(one.expected for one in built),
+            )
         ),
         terms=_terms(migration),
         replacements=replacements(scope, pieces),
-        twins=(),
+        twins=(*declared, *(one.twin for one in built)),
         releases=_releases(migration, scope.added),
         notes=(*_warnings(scope.added), *(note for part in parts for note in part.notes)),
     )

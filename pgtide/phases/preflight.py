@@ -21,6 +21,7 @@ from pgtide.postgres.ddl import fill, relation, search_path
 from pgtide.postgres.expressions import bind
 from pgtide.postgres.pooler import refuse_pooler
 from pgtide.postgres.session import Session
+from pgtide.postgres.twins import read_originals
 from pgtide.settings import Settings
 from pgtide.sql import queries
 
@@ -57,7 +58,9 @@ def plan_anew(session: Session, migration: Migration, table: Table) -> Composed:
     Raises InvalidMigration with the place of a mistake.
     """
     sketch = draft(migration, cast("Sequence[Change]", migration.changes), table)
-    return compose(sketch, bind(session, table, sketch.questions))
+    answers = bind(session, table, sketch.questions)
+    originals = read_originals(session, table, sketch.moves(answers))
+    return compose(sketch, answers, originals)
 
 
 def warnings(session: Session, plan: Plan, table: Table) -> tuple[str, ...]:
