@@ -10,10 +10,10 @@ from pgtide.changes import sync_trigger
 from pgtide.changes.change import Change, Contribution, Impossible, NewColumn, Scope, refused
 from pgtide.changes.replacement import PRIVATE, replacements
 from pgtide.changes.sync import Added, Pair
-from pgtide.changes.twin import expected, twins
+from pgtide.changes.twin import with_twins
 from pgtide.model.expression import Answers, Questions
 from pgtide.model.migration import Migration
-from pgtide.model.original import Move, Originals
+from pgtide.model.original import Originals
 from pgtide.model.plan import ArchiveSql, BackfillSql, Expected, Plan, Terms
 from pgtide.model.state import Phase
 from pgtide.model.statement import Lock, Statement, Step
@@ -30,6 +30,11 @@ class Draft:
     scopes: tuple[tuple[Change, Scope], ...]
 
     @property
+    def scope(self) -> Scope:
+        """Return what all of them may look at: the table, and the columns that they add."""
+        return self.scopes[0][1]
+
+    @property
     def questions(self) -> Questions:
         """Return what all changes ask, once each."""
         asked = [change.questions(scope) for change, scope in self.scopes]
@@ -38,24 +43,6 @@ class Draft:
             expressions=tuple(dict.fromkeys(text for one in asked for text in one.expressions)),
             indexes=tuple(dict.fromkeys(index for one in asked for index in one.indexes)),
         )
-
-    def moves(self, answers: Answers) -> tuple[Move, ...]:
-        """Return the replaced columns, each with the type of its successor."""
-        found = []
-        for column in self.scopes[0][1].added:
-            old = self.table.column(column.replaces) if column.replaces else None
-            if old is not None:
-                facts = answers.types[column.type]
-                collation = old.collation if facts.collatable else None
-                found.append(
-                    Move(
-                        old=old.name,
-                        new=column.name,
-                        type=facts.name,
-                        collation=collation or "",
-                    )
-                )
-        return tuple(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,19 +76,14 @@ def compose(sketch: Draft, answers: Answers, originals: Originals) -> Composed:
     `originals` is what the replaced columns have.
     """
     parts = [change.contribute(scope, answers) for change, scope in sketch.scopes]
-    scope = sketch.scopes[0][1]
+    scope = sketch.scope
     pieces = [
         part.sync
         for part in parts
         if part.sync and (part.sync.in_step("t") or part.sync.moved_sources() or _writes(part.sync))
     ]
     columns = tuple(column for part in parts for column in part.columns)
-    declared = [twin for part in parts for twin in part.twins]
-    built = twins(scope, originals, {twin.name for twin in declared})
-    finalize = (
-        *(step for part in parts for step in part.finalize),
-        *(step for one in built for step in one.steps),
-    )
+    finalize = tuple(step for part in parts for step in part.finalize)
     migration, table = sketch.migration, sketch.table
     plan = Plan(
         migration_id=migration.id,
@@ -116,22 +98,19 @@ def compose(sketch: Draft, answers: Answers, originals: Originals) -> Composed:
         backfill=_backfill(parts, pieces),
         comparisons=tuple(part.comparison for part in parts if part.comparison),
         archive=_archive(table, parts),
-        expected=expected(
-            (
-                Expected(
-                    columns=columns,
-                    indexes=tuple(index for part in parts for index in part.indexes),
-                ),
-                *(one.expected for one in built),
-            )
+        expected=Expected(
+            columns=columns, indexes=tuple(index for part in parts for index in part.indexes)
         ),
         terms=_terms(migration),
         replacements=replacements(scope, pieces),
-        twins=(*declared, *(one.twin for one in built)),
+        twins=tuple(twin for part in parts for twin in part.twins),
         releases=_releases(migration, scope.added),
         notes=(*_warnings(scope.added), *(note for part in parts for note in part.notes)),
     )
-    return Composed(plan=plan, impossible=tuple(one for part in parts for one in part.impossible))
+    return Composed(
+        plan=with_twins(plan, scope, originals),
+        impossible=tuple(one for part in parts for one in part.impossible),
+    )
 
 
 def _terms(migration: Migration) -> Terms:

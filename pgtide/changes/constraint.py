@@ -4,7 +4,7 @@ NOT VALID first, which is a moment's work in the catalog; then VALIDATE, which r
 keeps no reader or writer waiting.
 """
 
-from pgtide.model.original import IndexOriginal, NotNullOriginal
+from pgtide.model.original import ConstraintOriginal, IndexOriginal, NotNullOriginal
 from pgtide.model.state import Phase
 from pgtide.model.statement import Lock, Statement, Step
 from pgtide.model.table import Table, TableName
@@ -36,7 +36,7 @@ def attach_step(table: TableName, name: str, one: IndexOriginal) -> Step:
 
 def not_null_steps(table: Table, name: str, proof: str, one: NotNullOriginal) -> tuple[Step, ...]:
     """Return the steps that make a column NOT NULL over a CHECK that was validated before."""
-    check = fill("CHECK (({column} IS NOT NULL))", column=ident(one.column))
+    check = fill("CHECK ({column} IS NOT NULL) NOT VALID", column=ident(one.column))
     is_set = fill(
         "EXISTS (SELECT FROM pg_attribute WHERE attrelid = {oid} AND attname = {column}"
         " AND attnotnull)",
@@ -51,8 +51,22 @@ def not_null_steps(table: Table, name: str, proof: str, one: NotNullOriginal) ->
     )
 
 
-def add_step(table: TableName, name: str, definition: str, *, why: str, done: str = "") -> Step:
-    """Return the step that adds a CHECK which is not validated.
+def constraint_steps(table: TableName, name: str, one: ConstraintOriginal) -> tuple[Step, ...]:
+    """Return the steps that add a CHECK or a foreign key, and those that validate it."""
+    why = f"twin of {one.name}"
+    if not one.validated:
+        return (add_step(table, name, one.twin, why=why, foreign=one.foreign),)
+    definition = f"{one.twin} NOT VALID"
+    return (
+        add_step(table, name, definition, why=why, foreign=one.foreign),
+        validate_step(table, name, why=why),
+    )
+
+
+def add_step(
+    table: TableName, name: str, definition: str, *, why: str, foreign: bool = False, done: str = ""
+) -> Step:
+    """Return the step that adds a constraint which is not validated.
 
     `done` is a test that says that what comes of it is there already.
     """
@@ -62,12 +76,12 @@ def add_step(table: TableName, name: str, definition: str, *, why: str, done: st
         statements=(
             Statement(
                 sql=fill(
-                    "ALTER TABLE {table} ADD CONSTRAINT {name} {definition} NOT VALID",
+                    "ALTER TABLE {table} ADD CONSTRAINT {name} {definition}",
                     table=relation(table),
                     name=ident(name),
                     definition=definition,
                 ),
-                lock=Lock.ACCESS_EXCLUSIVE,
+                lock=Lock.SHARE_ROW_EXCLUSIVE if foreign else Lock.ACCESS_EXCLUSIVE,
                 why=f"{why}; it checks every write from now on and reads no row",
                 undo=_drop(table, name),
             ),

@@ -3,44 +3,100 @@
 Whatever must read the whole table is done in finalize, so that contract has only names to change.
 """
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from pgtide.changes.change import Scope, refused
-from pgtide.changes.constraint import attach_step, not_null_steps
+from pgtide.changes.column_settings import settings_statements
+from pgtide.changes.constraint import attach_step, constraint_steps, not_null_steps
 from pgtide.changes.index import Build, index_step
 from pgtide.changes.replacement import PRIVATE
-from pgtide.model.original import IndexOriginal, NotNullOriginal, Originals
-from pgtide.model.plan import Expected, Twin
-from pgtide.model.statement import Step
+from pgtide.changes.statistics import comment_step, commented, statistics_step
+from pgtide.model.expression import Answers
+from pgtide.model.original import (
+    ConstraintOriginal,
+    IndexOriginal,
+    Move,
+    NotNullOriginal,
+    Originals,
+    StatisticsOriginal,
+)
+from pgtide.model.plan import Expected, Plan, Twin
+from pgtide.model.statement import Statement, Step
 from pgtide.postgres.ddl import fitted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Built:
-    """One twin: the steps that build it, and what the catalog must show of it."""
+    """One twin: the steps that build it, what the catalog must show of it, and its comment."""
 
     twin: Twin
     steps: tuple[Step, ...]
     expected: Expected
+    comments: tuple[Statement, ...] = ()
 
 
-def twins(scope: Scope, originals: Originals, declared: Collection[str]) -> tuple[Built, ...]:
-    """Return a twin of everything that the replaced columns have.
+def moves(scope: Scope, answers: Answers) -> tuple[Move, ...]:
+    """Return the replaced columns, each with the type of its successor."""
+    found = []
+    for column in scope.added:
+        old = scope.table.column(column.replaces) if column.replaces else None
+        if old is not None:
+            facts = answers.types[column.type]
+            collation = (old.collation if facts.collatable else None) or ""
+            found.append(Move(old=old.name, new=column.name, type=facts.name, collation=collation))
+    return tuple(found)
 
-    `declared` names the indexes that the migration's file builds itself: such a one is the twin.
+
+def with_twins(plan: Plan, scope: Scope, originals: Originals) -> Plan:
+    """Return the plan with a twin of everything that the replaced columns have.
+
+    An index that the migration's file declares under an original's name is the twin itself.
     """
-    _refuse_declared(originals, declared)
-    plain = [index for index in originals.indexes if index.name not in declared]
-    return (
-        *(_index(scope, number, one) for number, one in enumerate(plain)),
-        *(_not_null(scope, number, one) for number, one in enumerate(originals.not_null)),
+    declared = {twin.name for twin in plan.twins}
+    built = (
+        *(_index(scope, n, one) for n, one in enumerate(_undeclared(originals, declared))),
+        *(_constraint(scope, n, one) for n, one in enumerate(originals.constraints)),
+        *(_not_null(scope, n, one) for n, one in enumerate(originals.not_null)),
+        *(_statistics(scope, n, one) for n, one in enumerate(originals.statistics)),
+    )
+    settings = [
+        statement
+        for one in originals.settings
+        for statement in settings_statements(plan.table, one)
+    ]
+    if not built and not settings:
+        return plan
+    *ahead, analyze = plan.finalize
+    comments = comment_step([statement for one in built for statement in one.comments])
+    steps = chain.from_iterable(one.steps for one in built)
+    return replace(
+        plan,
+        expand=tuple(_with_settings(step, settings) for step in plan.expand),
+        # Statistics are gathered last, about all that was built.
+        finalize=(*ahead, *steps, *comments, analyze),
+        twins=(*plan.twins, *(one.twin for one in built)),
+        expected=_expected((plan.expected, *(one.expected for one in built))),
     )
 
 
-def expected(parts: Iterable[Expected]) -> Expected:
-    """Return what the catalog must show of all of them."""
+def _undeclared(originals: Originals, declared: Collection[str]) -> list[IndexOriginal]:
+    for one in originals.indexes:
+        if one.constraint and one.name in declared:
+            raise refused(
+                f"Index({one.name!r}): the index of that name serves a UNIQUE constraint, which is "
+                "redone on the new column by itself; leave the Index out, or give it another name"
+            )
+    return [one for one in originals.indexes if one.name not in declared]
+
+
+def _with_settings(step: Step, settings: Sequence[Statement]) -> Step:
+    # Before the backfill: a value is stored and compressed as its column says at that moment.
+    return replace(step, statements=(*step.statements, *settings))
+
+
+def _expected(parts: Iterable[Expected]) -> Expected:
     every = tuple(parts)
     return Expected(
         columns=tuple(chain.from_iterable(one.columns for one in every)),
@@ -51,17 +107,9 @@ def expected(parts: Iterable[Expected]) -> Expected:
     )
 
 
-def _refuse_declared(originals: Originals, declared: Collection[str]) -> None:
-    for one in originals.indexes:
-        if one.constraint and one.name in declared:
-            raise refused(
-                f"Index({one.name!r}): the index of that name serves a UNIQUE constraint, which is "
-                "redone on the new column by itself; leave the Index out, or give it another name"
-            )
-
-
 def _index(scope: Scope, number: int, one: IndexOriginal) -> Built:
     name, table = _private(scope, f"i{number}", one.name), scope.table.name
+    kind = "constraint" if one.constraint else "index"
     build = Build(
         name=name,
         tail=one.tail,
@@ -70,20 +118,46 @@ def _index(scope: Scope, number: int, one: IndexOriginal) -> Built:
         unique=one.unique,
         why=f"twin of {one.name}, which takes its name at contract",
     )
-    attached = (attach_step(table, name, one),) if one.constraint else ()
     return Built(
-        twin=_twin(scope, f"i{number}", one, kind="constraint" if one.constraint else "index"),
-        steps=(index_step(table, build), *attached),
+        twin=Twin(
+            kind=kind,
+            name=one.name,
+            twin=name,
+            retired=_private(scope, f"i{number}r", one.name),
+            original=one.definition,
+        ),
+        steps=(
+            index_step(table, build),
+            *((attach_step(table, name, one),) if one.constraint else ()),
+        ),
         expected=Expected(
             columns=(),
             indexes=((name, one.tail + one.where),),
-            constraints=((name, ""),) if one.constraint else (),
+            constraints=((name, one.served),) if one.constraint else (),
         ),
+        comments=commented(table, kind, name, one.comment),
+    )
+
+
+def _constraint(scope: Scope, number: int, one: ConstraintOriginal) -> Built:
+    name, table = _private(scope, f"c{number}", one.name), scope.table.name
+    return Built(
+        twin=Twin(
+            kind="constraint",
+            name=one.name,
+            twin=name,
+            retired=_private(scope, f"c{number}r", one.name),
+            original=one.definition,
+        ),
+        steps=constraint_steps(table, name, one),
+        expected=Expected(columns=(), indexes=(), constraints=((name, one.twin),)),
+        comments=commented(table, "constraint", name, one.comment),
     )
 
 
 def _not_null(scope: Scope, number: int, one: NotNullOriginal) -> Built:
-    name = _private(scope, f"n{number}", one.name or one.column)
+    label = one.name or one.column
+    name, proof = (_private(scope, f"n{number}{mark}", label) for mark in ("", "p"))
     return Built(
         twin=Twin(
             kind="not_null",
@@ -92,20 +166,25 @@ def _not_null(scope: Scope, number: int, one: NotNullOriginal) -> Built:
             retired=_private(scope, f"n{number}r", one.name) if one.name else "",
             original=one.definition,
         ),
-        steps=not_null_steps(
-            scope.table, name, _private(scope, f"n{number}p", one.name or one.column), one
-        ),
+        steps=not_null_steps(scope.table, name, proof, one),
         expected=Expected(columns=(), indexes=(), not_null=(one.column,)),
+        comments=commented(scope.table.name, "constraint", name, one.comment),
     )
 
 
-def _twin(scope: Scope, mark: str, one: IndexOriginal, *, kind: str) -> Twin:
-    return Twin(
-        kind=kind,
-        name=one.name,
-        twin=_private(scope, mark, one.name),
-        retired=_private(scope, f"{mark}r", one.name),
-        original=one.definition,
+def _statistics(scope: Scope, number: int, one: StatisticsOriginal) -> Built:
+    name, table = _private(scope, f"s{number}", one.name), scope.table
+    return Built(
+        twin=Twin(
+            kind="statistics",
+            name=one.name,
+            twin=name,
+            retired=_private(scope, f"s{number}r", one.name),
+            original=one.definition,
+        ),
+        steps=(statistics_step(table, name, one),),
+        expected=Expected(columns=(), indexes=(), statistics=(name,)),
+        comments=commented(table.name, "statistics", name, one.comment),
     )
 
 

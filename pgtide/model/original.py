@@ -21,7 +21,8 @@ class Move:
 class IndexOriginal:
     """An index; `tail` is the twin's definition after the table's name, `where` its predicate.
 
-    `constraint` says that it serves a UNIQUE constraint, `deferral` when that is checked.
+    `constraint` says that it serves a UNIQUE constraint and `deferral` when that is checked;
+    `served` is the constraint's own definition on the new columns.
     """
 
     name: str
@@ -32,6 +33,7 @@ class IndexOriginal:
     tablespace: str = ""
     constraint: bool = False
     deferral: str = ""
+    served: str = ""
     comment: str | None = None
 
 

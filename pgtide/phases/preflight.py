@@ -8,6 +8,7 @@ from typing import Final, cast
 from pgtide.changes.change import Change
 from pgtide.changes.compose import Composed, compose, draft
 from pgtide.changes.sync_trigger import names
+from pgtide.changes.twin import moves
 from pgtide.errors import InvalidMigration
 from pgtide.ledger.record import Record, find, same_version, unfinished_on
 from pgtide.model.migration import Migration
@@ -59,7 +60,7 @@ def plan_anew(session: Session, migration: Migration, table: Table) -> Composed:
     """
     sketch = draft(migration, cast("Sequence[Change]", migration.changes), table)
     answers = bind(session, table, sketch.questions)
-    originals = read_originals(session, table, sketch.moves(answers))
+    originals = read_originals(session, table, moves(sketch.scope, answers))
     return compose(sketch, answers, originals)
 
 
