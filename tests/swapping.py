@@ -22,8 +22,8 @@ def rename(connection: psycopg.Connection, clause: str) -> None:
 
 def swap(connection: psycopg.Connection, twin: Twin) -> None:
     for name, then in ((twin.name, twin.retired), (twin.twin, twin.name)):
-        if twin.kind == "index":
-            text = f"ALTER INDEX public.{quoted(name)} RENAME TO {quoted(then)}"
+        if twin.kind in {"index", "statistics"}:
+            text = f"ALTER {twin.kind} public.{quoted(name)} RENAME TO {quoted(then)}"
             connection.execute(text.encode())
         elif name:
             rename(connection, f"RENAME CONSTRAINT {quoted(name)} TO {quoted(then)}")

@@ -67,16 +67,7 @@ class Index:
                 ),
             ),
             indexes=((name, rest),),
-            twins=(
-                Twin(
-                    kind="index",
-                    name=self.name,
-                    twin=name,
-                    retired=fitted(f"{PRIVATE}{scope.tag}_{scope.ordinal}r_", self.name),
-                ),
-            )
-            if name != self.name
-            else (),
+            twins=self._twins(scope, name),
             notes=(f"index {self.name}: it is built as {name} and takes that name at contract.",)
             if name != self.name
             else (),
@@ -104,6 +95,12 @@ class Index:
             column.final for column in scope.added
         }
         return ident(part) if part in names else part
+
+    def _twins(self, scope: Scope, built: str) -> tuple[Twin, ...]:
+        if built == self.name:
+            return ()
+        retired = fitted(f"{PRIVATE}{scope.tag}_{scope.ordinal}_old_", self.name)
+        return (Twin(kind="index", name=self.name, twin=built, retired=retired),)
 
     def _built_name(self, scope: Scope) -> str:
         if self.name not in scope.table.indexes:
