@@ -10,8 +10,10 @@ from pgtide.changes import sync_trigger
 from pgtide.changes.change import Change, Contribution, Impossible, NewColumn, Scope, refused
 from pgtide.changes.replacement import PRIVATE, replacements
 from pgtide.changes.sync import Added, Pair
+from pgtide.changes.twin import with_twins
 from pgtide.model.expression import Answers, Questions
 from pgtide.model.migration import Migration
+from pgtide.model.original import Originals
 from pgtide.model.plan import ArchiveSql, BackfillSql, Expected, Plan, Terms
 from pgtide.model.state import Phase
 from pgtide.model.statement import Lock, Statement, Step
@@ -26,6 +28,11 @@ class Draft:
     migration: Migration
     table: Table
     scopes: tuple[tuple[Change, Scope], ...]
+
+    @property
+    def scope(self) -> Scope:
+        """Return what all of them may look at: the table, and the columns that they add."""
+        return self.scopes[0][1]
 
     @property
     def questions(self) -> Questions:
@@ -63,10 +70,13 @@ def draft(migration: Migration, changes: Sequence[Change], table: Table) -> Draf
     return Draft(migration=migration, table=table, scopes=scopes)
 
 
-def compose(sketch: Draft, answers: Answers) -> Composed:
-    """Return the plan; raises InvalidMigration where a change does not hold with the answers."""
+def compose(sketch: Draft, answers: Answers, originals: Originals) -> Composed:
+    """Return the plan; raises InvalidMigration where a change does not hold with the answers.
+
+    `originals` is what the replaced columns have.
+    """
     parts = [change.contribute(scope, answers) for change, scope in sketch.scopes]
-    scope = sketch.scopes[0][1]
+    scope = sketch.scope
     pieces = [
         part.sync
         for part in parts
@@ -97,7 +107,10 @@ def compose(sketch: Draft, answers: Answers) -> Composed:
         releases=_releases(migration, scope.added),
         notes=(*_warnings(scope.added), *(note for part in parts for note in part.notes)),
     )
-    return Composed(plan=plan, impossible=tuple(one for part in parts for one in part.impossible))
+    return Composed(
+        plan=with_twins(plan, scope, originals),
+        impossible=tuple(one for part in parts for one in part.impossible),
+    )
 
 
 def _terms(migration: Migration) -> Terms:

@@ -50,10 +50,16 @@ class ArchiveSql:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """What the catalog must show after finalize: columns with their types, and valid indexes."""
+    """What the catalog must show after finalize: columns with their types, and valid indexes.
+
+    Then the columns that are NOT NULL, constraints with their definitions, and statistics.
+    """
 
     columns: tuple[tuple[str, str], ...]
     indexes: tuple[tuple[str, str], ...]
+    not_null: tuple[str, ...] = ()
+    constraints: tuple[tuple[str, str], ...] = ()
+    statistics: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,14 +90,16 @@ class Replacement:
 class Twin:
     """What was built on the new column beside what the old one has, so that contract only renames.
 
-    Contract gives `name` to the twin and `retired` to the original; `name` is empty where the
-    original is none of the table's.
+    Contract gives `name` to the twin and `retired` to the original; `name` is empty where there is
+    nothing to rename. `original` is the definition that the twin was made after, empty where the
+    migration's file declares the twin itself.
     """
 
     kind: str  # index, constraint, not_null, statistics
     name: str
     twin: str
     retired: str
+    original: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
