@@ -10,6 +10,7 @@ from pgtide.changes import sync_trigger
 from pgtide.changes.change import Change, Contribution, Impossible, NewColumn, Scope, refused
 from pgtide.changes.replacement import PRIVATE, replacements
 from pgtide.changes.sync import Added, Pair
+from pgtide.changes.turned import turned
 from pgtide.changes.twin import with_twins
 from pgtide.model.expression import Answers, Questions
 from pgtide.model.migration import Migration
@@ -104,6 +105,7 @@ def compose(sketch: Draft, answers: Answers, originals: Originals) -> Composed:
         terms=_terms(migration),
         replacements=replacements(scope, pieces),
         twins=tuple(twin for part in parts for twin in part.twins),
+        turned=turned(scope, pieces, release=migration.on_unrepresentable == "release"),
         releases=_releases(migration, scope.added),
         notes=(*_warnings(scope.added), *(note for part in parts for note in part.notes)),
     )
