@@ -78,11 +78,7 @@ def compose(sketch: Draft, answers: Answers, originals: Originals) -> Composed:
     """
     parts = [change.contribute(scope, answers) for change, scope in sketch.scopes]
     scope = sketch.scope
-    pieces = [
-        part.sync
-        for part in parts
-        if part.sync and (part.sync.in_step("t") or part.sync.moved_sources() or _writes(part.sync))
-    ]
+    pieces = _pieces(parts)
     columns = tuple(column for part in parts for column in part.columns)
     finalize = tuple(step for part in parts for step in part.finalize)
     migration, table = sketch.migration, sketch.table
@@ -113,6 +109,11 @@ def compose(sketch: Draft, answers: Answers, originals: Originals) -> Composed:
         plan=with_twins(plan, scope, originals),
         impossible=tuple(one for part in parts for one in part.impossible),
     )
+
+
+def _pieces(parts: Sequence[Contribution]) -> list[Pair | Added]:
+    pieces = [part.sync for part in parts if part.sync]
+    return [one for one in pieces if one.in_step("t") or one.moved_sources() or _writes(one)]
 
 
 def _terms(migration: Migration) -> Terms:
