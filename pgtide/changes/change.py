@@ -11,7 +11,7 @@ from typing import Protocol
 from pgtide.changes.sync import Added, Pair
 from pgtide.errors import InvalidMigration
 from pgtide.model.expression import Answers, Questions
-from pgtide.model.plan import Comparison
+from pgtide.model.plan import Comparison, Twin
 from pgtide.model.statement import Statement, Step
 from pgtide.model.table import Column, Table
 
@@ -80,6 +80,7 @@ class Contribution:
     finalize: tuple[Step, ...] = ()
     columns: tuple[tuple[str, str], ...] = ()
     indexes: tuple[tuple[str, str], ...] = ()
+    twins: tuple[Twin, ...] = ()
     impossible: tuple[Impossible, ...] = ()
     notes: tuple[str, ...] = ()
 

@@ -10,8 +10,11 @@ from pgtide.changes import sync_trigger
 from pgtide.changes.change import Change, Contribution, Impossible, NewColumn, Scope, refused
 from pgtide.changes.replacement import PRIVATE, replacements
 from pgtide.changes.sync import Added, Pair
+from pgtide.changes.turned import turned
+from pgtide.changes.twin import with_twins
 from pgtide.model.expression import Answers, Questions
 from pgtide.model.migration import Migration
+from pgtide.model.original import Originals
 from pgtide.model.plan import ArchiveSql, BackfillSql, Expected, Plan, Terms
 from pgtide.model.state import Phase
 from pgtide.model.statement import Lock, Statement, Step
@@ -26,6 +29,11 @@ class Draft:
     migration: Migration
     table: Table
     scopes: tuple[tuple[Change, Scope], ...]
+
+    @property
+    def scope(self) -> Scope:
+        """Return what all of them may look at: the table, and the columns that they add."""
+        return self.scopes[0][1]
 
     @property
     def questions(self) -> Questions:
@@ -65,15 +73,14 @@ def draft(migration: Migration, changes: Sequence[Change], table: Table) -> Draf
     return Draft(migration=migration, table=table, scopes=scopes)
 
 
-def compose(sketch: Draft, answers: Answers) -> Composed:
-    """Return the plan; raises InvalidMigration where a change does not hold with the answers."""
+def compose(sketch: Draft, answers: Answers, originals: Originals) -> Composed:
+    """Return the plan; raises InvalidMigration where a change does not hold with the answers.
+
+    `originals` is what the replaced columns have.
+    """
     parts = [change.contribute(scope, answers) for change, scope in sketch.scopes]
-    scope = sketch.scopes[0][1]
-    pieces = [
-        part.sync
-        for part in parts
-        if part.sync and (part.sync.in_step("t") or part.sync.moved_sources() or _writes(part.sync))
-    ]
+    scope = sketch.scope
+    pieces = _pieces(parts)
     columns = tuple(column for part in parts for column in part.columns)
     finalize = tuple(step for part in parts for step in part.finalize)
     migration, table = sketch.migration, sketch.table
@@ -95,11 +102,20 @@ def compose(sketch: Draft, answers: Answers) -> Composed:
         ),
         terms=_terms(migration),
         replacements=replacements(scope, pieces),
-        twins=(),
+        twins=tuple(twin for part in parts for twin in part.twins),
+        turned=turned(scope, pieces, release=migration.on_unrepresentable == "release"),
         releases=_releases(migration, scope.added),
         notes=(*_warnings(scope.added), *(note for part in parts for note in part.notes)),
     )
-    return Composed(plan=plan, impossible=tuple(one for part in parts for one in part.impossible))
+    return Composed(
+        plan=with_twins(plan, scope, originals),
+        impossible=tuple(one for part in parts for one in part.impossible),
+    )
+
+
+def _pieces(parts: Sequence[Contribution]) -> list[Pair | Added]:
+    pieces = [part.sync for part in parts if part.sync]
+    return [one for one in pieces if one.in_step("t") or one.moved_sources() or _writes(one)]
 
 
 def _terms(migration: Migration) -> Terms:
