@@ -8,10 +8,14 @@ from dataclasses import dataclass
 
 from pgtide.changes import sync_trigger, watch_trigger
 from pgtide.changes.change import Change, Contribution, Impossible, NewColumn, Scope, refused
+from pgtide.changes.column import columns_taken, columns_there
 from pgtide.changes.replacement import PRIVATE, replacements
 from pgtide.changes.sync import Added, Pair
+from pgtide.changes.turned import turned
+from pgtide.changes.twin import with_twins
 from pgtide.model.expression import Answers, Questions
 from pgtide.model.migration import Migration
+from pgtide.model.original import Originals
 from pgtide.model.plan import ArchiveSql, BackfillSql, Expected, Plan, Terms
 from pgtide.model.state import Phase
 from pgtide.model.statement import Lock, Statement, Step
@@ -26,6 +30,11 @@ class Draft:
     migration: Migration
     table: Table
     scopes: tuple[tuple[Change, Scope], ...]
+
+    @property
+    def scope(self) -> Scope:
+        """Return what all of them may look at: the table, and the columns that they add."""
+        return self.scopes[0][1]
 
     @property
     def questions(self) -> Questions:
@@ -65,15 +74,14 @@ def draft(migration: Migration, changes: Sequence[Change], table: Table) -> Draf
     return Draft(migration=migration, table=table, scopes=scopes)
 
 
-def compose(sketch: Draft, answers: Answers) -> Composed:
-    """Return the plan; raises InvalidMigration where a change does not hold with the answers."""
+def compose(sketch: Draft, answers: Answers, originals: Originals) -> Composed:
+    """Return the plan; raises InvalidMigration where a change does not hold with the answers.
+
+    `originals` is what the replaced columns have.
+    """
     parts = [change.contribute(scope, answers) for change, scope in sketch.scopes]
-    scope = sketch.scopes[0][1]
-    pieces = [
-        part.sync
-        for part in parts
-        if part.sync and (part.sync.in_step("t") or part.sync.moved_sources() or _writes(part.sync))
-    ]
+    scope = sketch.scope
+    pieces = _pieces(parts)
     columns = tuple(column for part in parts for column in part.columns)
     finalize = tuple(step for part in parts for step in part.finalize)
     migration, table = sketch.migration, sketch.table
@@ -96,10 +104,19 @@ def compose(sketch: Draft, answers: Answers) -> Composed:
         terms=_terms(migration),
         replacements=replacements(scope, pieces),
         twins=tuple(twin for part in parts for twin in part.twins),
+        turned=turned(scope, pieces, release=migration.on_unrepresentable == "release"),
         releases=_releases(migration, scope.added),
         notes=(*_warnings(scope.added), *(note for part in parts for note in part.notes)),
     )
-    return Composed(plan=plan, impossible=tuple(one for part in parts for one in part.impossible))
+    return Composed(
+        plan=with_twins(plan, scope, originals),
+        impossible=tuple(one for part in parts for one in part.impossible),
+    )
+
+
+def _pieces(parts: Sequence[Contribution]) -> list[Pair | Added]:
+    pieces = [part.sync for part in parts if part.sync]
+    return [one for one in pieces if one.in_step("t") or one.moved_sources() or _writes(one)]
 
 
 def _terms(migration: Migration) -> Terms:
@@ -157,7 +174,7 @@ def _expand(
     if pieces:
         ahead += [*sync_trigger.prepare(scope), sync_trigger.function(scope, pieces)]
     present = (
-        sync_trigger.present(scope, columns) if pieces else _columns_there(scope.table, columns)
+        sync_trigger.present(scope, columns) if pieces else columns_there(scope.table, columns)
     )
     watched = any(part.archive for part in parts)
     if watched:
@@ -176,7 +193,7 @@ def _expand(
             phase=Phase.EXPAND,
             statements=tuple(statements),
             present=present,
-            taken=_columns_taken(scope.table, columns),
+            taken=columns_taken(scope.table, columns),
         ),
     )
 
@@ -205,25 +222,6 @@ def _columns(table: Table, clauses: list[str], names: list[str]) -> Statement:
         lock=Lock.ACCESS_EXCLUSIVE,
         why="nullable and without default: the catalog changes, no row is touched",
         undo=fill("ALTER TABLE {table} {drops}", table=relation(table.name), drops=drops),
-    )
-
-
-def _columns_there(table: Table, columns: tuple[tuple[str, str], ...]) -> str:
-    return fill(
-        "SELECT count(*) = {count} FROM pg_attribute WHERE attrelid = {oid} AND NOT attisdropped "
-        "AND attname IN ({names})",
-        count=str(len(columns)),
-        oid=str(table.oid),
-        names=listed([literal(name) for name, _ in columns]),
-    )
-
-
-def _columns_taken(table: Table, columns: tuple[tuple[str, str], ...]) -> str:
-    return fill(
-        "SELECT 'the table has a column ' || string_agg(attname, ', ') FROM pg_attribute"
-        " WHERE attrelid = {oid} AND NOT attisdropped AND attname IN ({names})",
-        oid=str(table.oid),
-        names=listed([literal(name) for name, _ in columns]),
     )
 
 

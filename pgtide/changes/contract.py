@@ -6,8 +6,10 @@ Every statement carries its undo, and the undo of the whole gives back the very 
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pgtide.changes.column_marks import marks_statements
+from pgtide.changes.release import release_guard, released_columns, releasing
 from pgtide.changes.replacement import PRIVATE
 from pgtide.model.followers import Followers
 from pgtide.model.plan import Plan, Replacement, Twin
@@ -21,16 +23,23 @@ SHAPE = "contract.shape"
 
 def contract_step(plan: Plan, table: Table, followers: Followers) -> Step:
     """Return the one step of contract, made from what the catalog shows before it."""
+    lock = locked([table.name])
+    again = plan.turned
     return Step(
         name=SHAPE,
         phase=Phase.CONTRACT,
         statements=(
-            locked([table.name]),
+            lock,
+            *releasing(plan),
             *_renamed_twins(plan, table.name),
             *_renamed_columns(plan, table.name),
+            *released_columns(plan, table.name, followers),
+            *(replace(one, undo="") for one in again),
             *marks_statements(plan, table.name, followers),
         ),
         present=present(plan),
+        undo_first=(lock.sql, *release_guard(plan)),
+        undo_last=tuple(one.undo for one in again),
     )
 
 

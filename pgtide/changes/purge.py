@@ -7,6 +7,7 @@ keeps it, and the server says who.
 from collections.abc import Iterator
 
 from pgtide.changes.contract import locked
+from pgtide.changes.release import counter
 from pgtide.model.plan import Plan, Twin
 from pgtide.model.state import Phase
 from pgtide.model.statement import Lock, Statement, Step
@@ -88,7 +89,13 @@ def _columns(plan: Plan, table: TableName) -> Iterator[Statement]:
 
 
 def _apart(plan: Plan) -> Iterator[Statement]:
-    """Yield the drops of what expand made beside the table: functions and counters."""
+    """Yield the drops of what was made beside the table: functions and counters."""
+    if counter(plan):
+        yield Statement(
+            sql=fill("DROP SEQUENCE IF EXISTS {name}", name=counter(plan)),
+            lock=Lock.NONE,
+            why="there is no way back any more that could be given up",
+        )
     made = [one for step in plan.expand for one in step.statements]
     for one in reversed(made):
         if one.lock is Lock.NONE and one.undo:

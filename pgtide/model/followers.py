@@ -14,10 +14,13 @@ class Marks:
     """What is kept with one column in the catalog, as the server writes it.
 
     `type_storage` is how its type is stored unless told otherwise: PLAIN where it cannot be stored
-    apart. `sequences` are those that the column owns, by their quoted names.
+    apart. `not_null_name` is empty before PostgreSQL 18. `sequences` are those that the column
+    owns, by their quoted names.
     """
 
     default: str | None = None
+    not_null: bool = False
+    not_null_name: str = ""
     comment: str | None = None
     statistics: int = -1
     options: tuple[str, ...] = ()

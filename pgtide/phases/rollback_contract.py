@@ -5,11 +5,10 @@ from typing import Final
 
 from pgtide.changes.contract import SHAPE
 from pgtide.errors import Refused
-from pgtide.ledger import audit, steps
+from pgtide.ledger import steps
 from pgtide.ledger.record import Record, set_fingerprint
 from pgtide.ledger.released import released
 from pgtide.ledger.run import Run
-from pgtide.ledger.steps import RecordedStep
 from pgtide.ledger.verifications import carry_over
 from pgtide.model.state import UNDOING, Phase, State
 from pgtide.phases.conduct import conducted
@@ -70,7 +69,7 @@ def undo_contract(run: Run) -> None:
             f"undo.{SHAPE}",
             done,
             guard=partial(touched.look, run),
-            also=partial(_seal, run, touched, done),
+            also=partial(_seal, run, touched),
         )
 
 
@@ -87,12 +86,11 @@ class _Touched:
         self.found = run.record.fingerprint != take(run, session, contracted=True)
 
 
-def _seal(run: Run, touched: _Touched, undone: list[RecordedStep], session: Session) -> None:
+def _seal(run: Run, touched: _Touched, session: Session) -> None:
     fingerprint = take(run, session)
     set_fingerprint(session, run.lease, fingerprint)
     if not touched.found:
         carry_over(session, run.lease, fingerprint=fingerprint)
-    audit.note(session, run.lease, "taken_back", steps=[step.name for step in undone])
 
 
 def refuse_released(session: Session, record: Record) -> None:

@@ -2,6 +2,9 @@
 -- What is kept with a column. Attributes that came with later versions are read as JSON, so that older servers answer
 -- too; since 17 a statistics target of NULL is the default.
 SELECT a.attname AS name, pg_get_expr(d.adbin, d.adrelid) AS "default", col_description(a.attrelid, a.attnum) AS comment,
+       a.attnotnull AS not_null,
+       coalesce((SELECT c.conname FROM pg_constraint c WHERE c.conrelid = a.attrelid AND c.contype = 'n'
+                    AND c.conkey = ARRAY[a.attnum]), '') AS not_null_name,
        coalesce(a.attstattarget, -1)::int AS statistics, coalesce(a.attoptions, '{}') AS options,
        k.words ->> a.attstorage::text AS storage, k.words ->> t.typstorage::text AS type_storage,
        CASE to_jsonb(a) ->> 'attcompression' WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' ELSE '' END AS compression,
