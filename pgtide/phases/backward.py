@@ -3,7 +3,7 @@
 from pgtide.errors import Refused
 from pgtide.ledger.record import Record
 from pgtide.ledger.run import Caller
-from pgtide.model.state import RUNNING, Phase, State, allowed, undoable
+from pgtide.model.state import RUNNING, UNDOING, Phase, State, allowed, undoable
 from pgtide.model.verification import Verification
 from pgtide.phases.begun import begun
 from pgtide.phases.rollback import rollback
@@ -47,7 +47,9 @@ def verify_again(settings: Settings, caller: Caller, record: Record) -> Verifica
 def refuse_undo(session: Session, record: Record, *, to: State = State.ROLLED_BACK) -> None:
     """Raise Refused where a migration cannot be taken back as far as that; reads the ledger."""
     _refuse_no_way_back(record)
-    refuse_released(session, record)
+    if record.state not in UNDOING:
+        # One that is being undone is told so under the lock, and can go forward again then.
+        refuse_released(session, record)
     if to is State.VERIFIED:
         refuse_partial(session, record)
 

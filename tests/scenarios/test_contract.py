@@ -1,8 +1,6 @@
 """Contract: the final names for the new columns, once, and never on a proof that has gone."""
 
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +9,7 @@ import psycopg
 import pytest
 
 from pgtide.errors import AwaitingApproval, LockNotAcquired, Refused, Waiting
-from pgtide.events import Event, Listener, LockWaited, StepBegan
+from pgtide.events import Event, LockWaited
 from pgtide.ledger.run import Caller
 from pgtide.model.gate import Gate
 from pgtide.model.state import Phase, State
@@ -19,7 +17,7 @@ from pgtide.phases.begun import begun
 from pgtide.phases.contract import Contracting
 from pgtide.phases.contract import contract as carry_out
 from tests.driving import ACTOR, migrate, record_of, refusal
-from tests.later import HURRY, RELEASE, approve, contract, later_settings, to_verified
+from tests.later import HURRY, RELEASE, approve, contract, later_settings, once, to_verified
 from tests.small_table import run
 from tests.table_state import schema_dump
 from tests.users import MIGRATION_ID, create_users, email_migration
@@ -39,6 +37,7 @@ NUMBERS = (
     " AND attrelid = 'public.users'::regclass AND attname LIKE 'email\\_verified%'"
 )
 VALUES = "SELECT email_verified, email_verified_v2 FROM public.users WHERE id = 33"
+_LONG = 5
 LOG = "SELECT status, rollback_available, error_message FROM pgtide.migration_log"
 
 
@@ -55,36 +54,13 @@ def events(url: str, kind: str) -> list[dict[str, object]]:
     return [row[0] for row in found]  # type: ignore[misc]  # a JSON column
 
 
-def once(step: str, act: Callable[[], object]) -> Listener:
-    """Return a listener that acts when a step begins, before it has its lock."""
-    acted = threading.Event()
-
-    def listen(event: Event) -> None:
-        if isinstance(event, StepBegan) and event.step == step and not acted.is_set():
-            acted.set()
-            act()
-
-    return listen
-
-
 @contextmanager
-def reading(url: str, seconds: float) -> Iterator[None]:
-    """Hold the table as a report does, for so long."""
-    begun, connection = threading.Event(), psycopg.connect(url)
-
-    def hold() -> None:
-        with connection:
-            connection.execute("SELECT count(*) FROM public.users")
-            begun.set()
-            time.sleep(seconds)
-
-    thread = threading.Thread(target=hold)
-    thread.start()
-    begun.wait(10)
-    try:
-        yield
-    finally:
-        thread.join()
+def reading(url: str) -> Iterator[psycopg.Connection]:
+    """Hold the table as a report does, to the end of the block."""
+    with psycopg.connect(url) as connection:
+        connection.execute("SELECT count(*) FROM public.users")
+        yield connection
+        connection.rollback()
 
 
 def test_the_new_columns_have_the_final_names_and_every_name_reads_the_same(verified: str) -> None:
@@ -226,25 +202,25 @@ def test_what_is_hung_on_a_column_while_contract_waits_goes_with_the_name(verifi
     assert ("email_verified", "came late") in found
 
 
-def test_contract_outlasts_a_reader(verified: str) -> None:
+def test_contract_outlasts_a_reader_that_is_longer_than_many_tries(verified: str) -> None:
     tries: list[LockWaited] = []
+    with reading(verified) as reader:
 
-    def listen(event: Event) -> None:
-        if isinstance(event, LockWaited):
-            tries.append(event)
+        def listen(event: Event) -> None:
+            if isinstance(event, LockWaited):
+                tries.append(event)
+            if len(tries) == _LONG:
+                reader.rollback()
 
-    with reading(verified, seconds=4.0):
-        begun_at = time.monotonic()
         assert contract(verified, MIGRATION_ID, emit=listen).state is State.CONTRACTED
-    assert time.monotonic() - begun_at > 2
-    assert len(tries) >= 3
+    assert [one.attempt for one in tries] == list(range(1, _LONG + 1))
     assert "count(*)" in tries[0].blockers[0]
 
 
 def test_a_contract_that_gave_up_is_gone_on_with_or_taken_back(verified: str) -> None:
     shape, brief = schema_dump(verified), replace(later_settings(verified), lock_tries=1)
     for go_on in (False, True):
-        with reading(verified, seconds=3.0):
+        with reading(verified):
             error = refusal(lambda: contract(verified, MIGRATION_ID, settings=brief))
         assert isinstance(error, LockNotAcquired)
         record = record_of(verified, MIGRATION_ID)

@@ -180,3 +180,27 @@ def test_a_dropped_table_ends_its_contracted_migration(users: str) -> None:
     assert undo(users, MIGRATION_ID).state is State.ROLLED_BACK
     left = "SELECT relname FROM pg_class WHERE relname LIKE 'm\\_%'"
     assert run(users, left) == []
+
+
+def test_an_undo_of_what_was_never_contracted_does_not_end_at_verified(users: str) -> None:
+    migrate(users, email_migration(), until=Phase.EXPAND)
+    run(users, "CREATE VIEW public.watching AS SELECT verified_at FROM public.users")
+    refusal(lambda: undo(users, MIGRATION_ID))
+    assert record_of(users, MIGRATION_ID).state is State.ROLLBACK_FAILED
+    run(
+        users,
+        "UPDATE pgtide.step SET state = 'done'",
+        "DELETE FROM pgtide.step WHERE phase = 'rollback'",
+    )
+    assert "no contract to undo" in refusal(lambda: to_verified(users, MIGRATION_ID)).what
+
+
+def test_psql_alone_undoes_a_contracted_migration(users: str) -> None:
+    before = schema_dump(users)
+    migrate(users, email_migration())
+    contract(users, MIGRATION_ID)
+    run(users, *WRITES)
+    assert run(users, "SELECT pgtide.safe_rollback_migration('2.1.0')") == [(True,)]
+    assert schema_dump(users) == before
+    assert run(users, WRITTEN) == KEPT
+    assert record_of(users, MIGRATION_ID).state is State.ROLLED_BACK
