@@ -23,24 +23,48 @@ SHAPE = "contract.shape"
 
 def contract_step(plan: Plan, table: Table, followers: Followers) -> Step:
     """Return the one step of contract, made from what the catalog shows before it."""
-    lock = locked([table.name])
-    again = plan.turned
+    locks = tuple(_locks(table.name, followers))
+    turned = tuple(replace(one, undo="") for one in plan.turned)
+    again = tuple(_again(followers))
     return Step(
         name=SHAPE,
         phase=Phase.CONTRACT,
         statements=(
-            lock,
+            *locks,
             *releasing(plan),
             *_renamed_twins(plan, table.name),
             *_renamed_columns(plan, table.name),
             *released_columns(plan, table.name, followers),
-            *(replace(one, undo="") for one in again),
+            *turned,
             *marks_statements(plan, table.name, followers),
+            *again,
         ),
         present=present(plan),
-        undo_first=(lock.sql, *release_guard(plan)),
-        undo_last=tuple(one.undo for one in again),
+        undo_first=(*(one.sql for one in locks), *release_guard(plan)),
+        undo_last=(*(one.undo for one in plan.turned), *(one.sql for one in again)),
     )
+
+
+def _locks(table: TableName, followers: Followers) -> Iterator[Statement]:
+    """Yield the locks: on views before the table, as their readers take them."""
+    for one in followers.followers:
+        if one.lock:
+            yield Statement(
+                sql=one.lock,
+                lock=Lock.NONE,
+                why=f"locks {one.what} and changes nothing: its readers hold it before the table",
+            )
+    yield locked([table])
+
+
+def _again(followers: Followers) -> Iterator[Statement]:
+    for one in followers.followers:
+        for text in one.again:
+            yield Statement(
+                sql=text,
+                lock=Lock.ACCESS_EXCLUSIVE,
+                why=f"{one.what} follows the name: said again, it means the new column",
+            )
 
 
 def present(plan: Plan) -> str:

@@ -41,11 +41,24 @@ class ColumnMarks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Follower:
+    """What is said again once the names are swapped, and once more when they are back.
+
+    `lock` is a statement that keeps everybody off what stands between readers and the table.
+    """
+
+    what: str
+    again: tuple[str, ...]
+    lock: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Followers:
     """All that follows the replaced columns.
 
-    `unfollowable` says in words, by name, what contract cannot carry over.
+    `unfollowable` says in words, by name, what cannot be carried over.
     """
 
     columns: tuple[ColumnMarks, ...] = ()
+    followers: tuple[Follower, ...] = ()
     unfollowable: tuple[str, ...] = ()
