@@ -25,12 +25,13 @@ def contract_step(plan: Plan, table: Table, followers: Followers) -> Step:
     """Return the one step of contract, made from what the catalog shows before it."""
     locks = tuple(_locks(table.name, followers))
     turned = tuple(replace(one, undo="") for one in plan.turned)
-    again = tuple(_again(followers))
+    ahead, again = tuple(_ahead(followers)), tuple(_again(followers))
     return Step(
         name=SHAPE,
         phase=Phase.CONTRACT,
         statements=(
             *locks,
+            *ahead,
             *releasing(plan),
             *_renamed_twins(plan, table.name),
             *_renamed_columns(plan, table.name),
@@ -40,14 +41,14 @@ def contract_step(plan: Plan, table: Table, followers: Followers) -> Step:
             *again,
         ),
         present=present(plan),
-        undo_first=(*(one.sql for one in locks), *release_guard(plan)),
+        undo_first=(*(one.sql for one in (*locks, *ahead)), *release_guard(plan)),
         undo_last=(*(one.undo for one in plan.turned), *(one.sql for one in again)),
     )
 
 
 def _locks(table: TableName, followers: Followers) -> Iterator[Statement]:
     """Yield the locks: on views before the table, as their readers take them."""
-    for one in followers.followers:
+    for one in reversed(followers.followers):
         if one.lock:
             yield Statement(
                 sql=one.lock,
@@ -55,6 +56,16 @@ def _locks(table: TableName, followers: Followers) -> Iterator[Statement]:
                 why=f"locks {one.what} and changes nothing: its readers hold it before the table",
             )
     yield locked([table])
+
+
+def _ahead(followers: Followers) -> Iterator[Statement]:
+    for one in reversed(followers.followers):
+        for text in one.ahead:
+            yield Statement(
+                sql=text,
+                lock=Lock.ACCESS_EXCLUSIVE,
+                why=f"{one.what} cannot be replaced: it is made again below, with all it had",
+            )
 
 
 def _again(followers: Followers) -> Iterator[Statement]:

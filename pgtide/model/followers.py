@@ -44,11 +44,13 @@ class ColumnMarks:
 class Follower:
     """What is said again once the names are swapped, and once more when they are back.
 
-    `lock` is a statement that keeps everybody off what stands between readers and the table.
+    `ahead` goes before either: what cannot be replaced is dropped. `lock` is a statement that keeps
+    everybody off what stands between readers and the table.
     """
 
     what: str
     again: tuple[str, ...]
+    ahead: tuple[str, ...] = ()
     lock: str = ""
 
 

@@ -15,6 +15,7 @@ from pgtide.model.plan import Plan
 from pgtide.postgres.catalog import read_columns
 from pgtide.postgres.ddl import fill, ident, listed, literal, relation
 from pgtide.postgres.session import Session
+from pgtide.postgres.views import read_views
 from pgtide.sql import queries
 
 _SQL: Final = queries("followers")
@@ -30,7 +31,6 @@ _WORDS: Final = MappingProxyType(
         ("pg_constraint", "x"): "the exclusion constraint on {columns} ({words})",
         ("pg_constraint", ""): "the foreign key that refers to {columns} ({words})",
         ("pg_attrdef", ""): "the generated column that uses {columns} ({words})",
-        ("pg_rewrite", "v"): "the view {relation}, since the type of {columns} changes",
         ("pg_rewrite", "m"): "the materialized view {relation}",
         ("pg_proc", ""): "the {words}, whose body is bound to {columns}",
         ("pg_policy", ""): "the {words}, which uses {columns} of {table}",
@@ -41,11 +41,12 @@ _WORDS: Final = MappingProxyType(
 def read_dependents(session: Session, plan: Plan) -> tuple[tuple[Follower, ...], tuple[str, ...]]:
     """Return what can be said again, and in words what cannot."""
     found = _clustered(session, plan)
-    stuck = []
     changed = _changed(session, plan)
     where = {"oid": plan.table_oid, "columns": [one.old for one in plan.replacements]}
-    for row in session.rows(_SQL["dependents"], where):
-        if _apart(plan, row):
+    rows = [row for row in session.rows(_SQL["dependents"], where) if not _apart(plan, row)]
+    views, stuck = read_views(session, [row for row in rows if _is_view(row)], changed)
+    for row in rows:
+        if _is_view(row):
             continue
         reader = None if _refused(plan, row, changed) else _READERS.get(row["catalog"])
         follower = reader(session, plan, row) if reader else None
@@ -55,7 +56,7 @@ def read_dependents(session: Session, plan: Plan) -> tuple[tuple[Follower, ...],
             stuck.append(
                 f"{_words(plan, row)}{', which this role may not alter' if reader else ''}"
             )
-    return tuple(found), tuple(stuck)
+    return (*found, *views), tuple(stuck)
 
 
 def _changed(session: Session, plan: Plan) -> frozenset[str]:
@@ -82,10 +83,12 @@ def _apart(plan: Plan, row: DictRow) -> bool:
     return False
 
 
+def _is_view(row: DictRow) -> bool:
+    return bool(row["catalog"] == "pg_rewrite" and row["kind"] == "v")
+
+
 def _refused(plan: Plan, row: DictRow, changed: frozenset[str]) -> bool:
     match row["catalog"]:
-        case "pg_rewrite":
-            return row["kind"] != "v" or not changed.isdisjoint(row["columns"])
         case "pg_proc":
             # What it returns and whom it calls was settled for the old type.
             return not changed.isdisjoint(row["columns"])
@@ -119,24 +122,6 @@ def _clustered(session: Session, plan: Plan) -> list[Follower]:
         )
         for row in session.rows(_SQL["clustered"], where)
     ]
-
-
-def _view(session: Session, plan: Plan, row: DictRow) -> Follower | None:
-    del plan
-    found = session.row(_SQL["view"], {"oid": row["on_relation"]}) or {}
-    if not found["allowed"]:
-        return None
-    text = fill(
-        "CREATE OR REPLACE VIEW {name}{options} AS {definition}",
-        name=found["name"],
-        options=f" WITH ({found['options']})" if found["options"] else "",
-        definition=found["definition"].rstrip(";"),
-    )
-    # LOCK TABLE would lock every other table that the view reads.
-    lock = fill(
-        "ALTER VIEW {name} OWNER TO {owner}", name=found["name"], owner=ident(found["owner"])
-    )
-    return Follower(what=f"the view {found['name']}", again=(text,), lock=lock)
 
 
 def _policy(session: Session, plan: Plan, row: DictRow) -> Follower:
@@ -213,7 +198,6 @@ def _publication(session: Session, plan: Plan, row: DictRow) -> Follower | None:
 _Reader = Callable[[Session, Plan, DictRow], Follower | None]
 _READERS: Final[Mapping[str, _Reader]] = MappingProxyType(
     {
-        "pg_rewrite": _view,
         "pg_policy": _policy,
         "pg_trigger": _trigger,
         "pg_proc": _function,

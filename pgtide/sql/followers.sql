@@ -49,13 +49,6 @@ SELECT d.classid::regclass::text AS catalog, d.objid::bigint AS oid, d.columns,
   LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
  ORDER BY 1, pg_describe_object(d.classid, d.objid, 0) COLLATE "C"
 
--- view --
--- A view, as it can be made again.
-SELECT format('%%I.%%I', n.nspname, c.relname) AS name, pg_get_viewdef(c.oid) AS definition,
-       coalesce(array_to_string(c.reloptions, ', '), '') AS options, pg_get_userbyid(c.relowner) AS owner,
-       pg_has_role(c.relowner, 'USAGE') AND has_schema_privilege(c.relnamespace, 'CREATE') AS allowed
-  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = %(oid)s
-
 -- policy --
 -- A policy's tests.
 SELECT polname AS name, pg_get_expr(polqual, polrelid) AS using, pg_get_expr(polwithcheck, polrelid) AS "check"
