@@ -12,7 +12,7 @@ from pgtide.changes.column_marks import marks_statements
 from pgtide.changes.release import release_guard, released_columns, releasing
 from pgtide.changes.replacement import PRIVATE
 from pgtide.model.followers import Followers
-from pgtide.model.plan import Plan, Replacement, Twin
+from pgtide.model.plan import Plan, Replacement
 from pgtide.model.state import Phase
 from pgtide.model.statement import Lock, Statement, Step
 from pgtide.model.table import Table, TableName
@@ -94,18 +94,18 @@ def present(plan: Plan) -> str:
         )
         for one in plan.replacements
     ]
-    tests += [_taken_over(plan, twin) for twin in plan.twins if twin.name]
+    tests += [absent(plan, twin.twin) for twin in plan.twins if twin.name]
     return f"SELECT {' AND '.join(tests) or 'true'}"
 
 
-def _taken_over(plan: Plan, twin: Twin) -> str:
-    """Return the test whether a twin has its final name: none is left under the name of before."""
+def absent(plan: Plan, name: str) -> str:
+    """Return the test whether no index, constraint or statistics of the table has a name."""
     return fill(
         "{name} NOT IN (SELECT relname FROM pg_class JOIN pg_index ON indexrelid = pg_class.oid"
         " WHERE indrelid = {oid}"
         " UNION ALL SELECT conname FROM pg_constraint WHERE conrelid = {oid}"
         " UNION ALL SELECT stxname FROM pg_statistic_ext WHERE stxrelid = {oid})",
-        name=literal(twin.twin),
+        name=literal(name),
         oid=str(plan.table_oid),
     )
 

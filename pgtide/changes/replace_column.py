@@ -167,4 +167,5 @@ class ReplaceColumn:
         return (
             f"{self.name}: the application keeps using this name throughout.",
             "contract: a prepared SELECT * fails once per session, with `cached plan`.",
+            "contract: until purge, INSERT without a column list reaches the old column: name all.",
         )

@@ -210,3 +210,40 @@ def test_views_are_made_anew_where_the_type_changes_with_all_they_had(database: 
         purge(database, widened())
         assert dump(database).replace("a bigint", "a integer") == first
         run(database, f"ALTER DEFAULT PRIVILEGES IN SCHEMA public REVOKE ALL ON TABLES FROM {role}")
+
+
+def test_a_private_and_an_interim_name_in_one_migration(database: str) -> None:
+    create_small(database)
+    run(
+        database,
+        "ALTER TABLE public.t ADD n int NOT NULL DEFAULT 1",
+        "ALTER TABLE public.t ALTER n DROP DEFAULT",
+        "CREATE INDEX two ON public.t (a, n)",
+        "CREATE VIEW public.v AS SELECT a, n FROM public.t",
+    )
+    migration = small_migration(
+        ReplaceColumn("a", interim="a_v2", type="integer"),
+        ReplaceColumn("n", type="bigint", up="n::bigint + a", down="(n - a)::int"),
+    )
+    migrate(database, migration)
+    before = dump(database)
+    step = contract(database, migration)
+    run(
+        database,
+        "INSERT INTO public.t (id, a_v2, n) VALUES (501, 10, 13)",
+        "INSERT INTO public.t (id, a, n) VALUES (502, 20, 23)",
+        "UPDATE public.t SET n = 40, a = 30 WHERE id = 502",
+    )
+    assert run(database, "SELECT a, a_v2, n FROM public.t WHERE id > 500 ORDER BY id") == [
+        (10, 10, 13),
+        (30, 30, 40),
+    ]
+    undone(database, step)
+    assert dump(database) == before
+    assert run(database, "SELECT a, n FROM public.t WHERE id > 500 ORDER BY id") == [
+        (10, 3),
+        (30, 10),
+    ]
+    contract(database, migration)
+    purge(database, migration)
+    assert run(database, "SELECT a, n FROM public.v WHERE n = 40") == [(30, 40)]
