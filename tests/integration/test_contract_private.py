@@ -246,4 +246,4 @@ def test_a_private_and_an_interim_name_in_one_migration(database: str) -> None:
     ]
     contract(database, migration)
     purge(database, migration)
-    assert run(database, "SELECT a, n FROM public.v WHERE n = 40") == [(30, 40)]
+    assert run(database, "SELECT a, n FROM public.v WHERE n = 40 AND a = 30") == [(30, 40)]
