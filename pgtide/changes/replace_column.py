@@ -139,6 +139,7 @@ class ReplaceColumn:
             comparable_old=old.comparable,
             # The new column gets the old one's collation.
             comparable_new=facts.comparable and (old.comparable or not facts.collatable),
+            told=self.up is not None,
         )
 
     def _functions(self, scope: Scope, answers: Answers, old: Column) -> tuple[Statement, ...]:
@@ -166,4 +167,5 @@ class ReplaceColumn:
         return (
             f"{self.name}: the application keeps using this name throughout.",
             "contract: a prepared SELECT * fails once per session, with `cached plan`.",
+            "contract: until purge, INSERT without a column list reaches the old column: name all.",
         )
