@@ -18,7 +18,7 @@ from tests.scenarios.child import carried_out
 from tests.scenarios.killed import Order
 from tests.small_table import ROWS, SMALL_ID, create_small, run, small_migration
 from tests.table_state import old_rows, schema_dump
-from tests.users import MIGRATION_ID, create_users, email_migration
+from tests.users import create_users, email_migration
 
 NUMBER = AddColumn("n", type="int", backfill="a")
 WATCHER = "SELECT quote_ident(tgname) FROM pg_trigger WHERE tgname LIKE '~zz_pgtide%w'"
@@ -257,4 +257,3 @@ def test_the_lock_is_held_no_longer_for_a_table_of_twenty_times_the_rows(databas
         min(stall_of_an_undo(database, rows) for _ in range(2)) for rows in (5_000, 100_000)
     )
     assert big < 2 * small + 0.15
-    assert MIGRATION_ID
