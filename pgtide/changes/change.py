@@ -72,6 +72,7 @@ class Contribution:
     sync: Pair | Added | None = None
     assignment: str = ""
     comparison: Comparison | None = None
+    fresh: tuple[tuple[str, str, str], ...] = ()  # a replacing column, its type and its value
     archive: tuple[
         tuple[str, str, str], ...
     ] = ()  # the value's name, the value, and which rows have one

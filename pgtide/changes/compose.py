@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pgtide.changes import sync_trigger
 from pgtide.changes.change import Change, Contribution, Impossible, NewColumn, Scope, refused
+from pgtide.changes.misfit import misfits
 from pgtide.changes.replacement import PRIVATE, replacements
 from pgtide.changes.sync import Added, Pair
 from pgtide.changes.twin import with_twins
@@ -109,8 +110,16 @@ def compose(sketch: Draft, answers: Answers, originals: Originals) -> Composed:
     )
     return Composed(
         plan=with_twins(plan, scope, originals),
-        impossible=tuple(one for part in parts for one in part.impossible),
+        impossible=_impossible(plan, parts, originals),
     )
+
+
+def _impossible(
+    plan: Plan, parts: Sequence[Contribution], originals: Originals
+) -> tuple[Impossible, ...]:
+    fresh = [column for part in parts for column in part.fresh]
+    own = (one for part in parts for one in part.impossible)
+    return (*own, *misfits(plan, originals, fresh))
 
 
 def _terms(migration: Migration) -> Terms:

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from pgtide import ReplaceColumn
-from pgtide.errors import Failed, Mismatched
+from pgtide.errors import Failed, InvalidMigration, Mismatched
 from pgtide.ledger.run import Caller
 from pgtide.model.plan import Plan
 from pgtide.model.state import Phase, State
@@ -116,12 +116,34 @@ def enable(url: str) -> None:
         run(url, f'ALTER TABLE public.t ENABLE ALWAYS TRIGGER "{name}"')
 
 
-def test_a_row_that_up_leaves_empty_stops_finalize_and_is_named(table: str) -> None:
-    change = ReplaceColumn("a", type="int", up="nullif(a, 7)", down="coalesce(a, 7)")
+EMPTYING = ReplaceColumn("a", type="int", up="nullif(a, 7) -- never 7", down="coalesce(a, 7)")
+
+
+def test_a_row_that_up_leaves_empty_is_refused_before_anything_changed(table: str) -> None:
+    error = refusal(lambda: migrate(table, small_migration(EMPTYING)))
+    assert isinstance(error, InvalidMigration)
+    assert "NOT NULL a does not hold for the values that `up` gives: 1 rows" in error.what
+    assert run(table, "SELECT to_regnamespace('pgtide')") == [(None,)]
+
+
+def test_a_check_that_the_new_values_break_is_refused_before_anything_changed(table: str) -> None:
+    run(table, "ALTER TABLE public.t ADD CONSTRAINT small CHECK (a <= 500 AND id > 0)")
+    change = ReplaceColumn("a", type="bigint", up="a::bigint * 2", down="(a / 2)::int")
     error = refusal(lambda: migrate(table, small_migration(change)))
+    assert isinstance(error, InvalidMigration)
+    assert "small does not hold for the values that `up` gives: 250 rows" in error.what
+    assert run(table, "SELECT to_regnamespace('pgtide')") == [(None,)]
+
+
+def test_a_row_that_up_leaves_empty_later_stops_finalize_and_is_named(table: str) -> None:
+    run(table, "DELETE FROM public.t WHERE a = 7")
+    migrate(table, small_migration(EMPTYING), until=Phase.BACKFILL)
+    run(table, "INSERT INTO public.t VALUES (9001, 7)")
+    error = refusal(lambda: migrate(table, small_migration(EMPTYING)))
     assert isinstance(error, Failed)
     assert "do not fit the twin of NOT NULL a" in error.what
     assert "pgtide down" in error.remedy
+    run(table, "INSERT INTO public.t VALUES (9002, 7)")
     assert undo(table, SMALL_ID).state is State.ROLLED_BACK
 
 
