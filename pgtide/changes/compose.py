@@ -76,8 +76,7 @@ def compose(sketch: Draft, answers: Answers, originals: Originals) -> Composed:
 
     `originals` is what the replaced columns have.
     """
-    parts = [change.contribute(scope, answers) for change, scope in sketch.scopes]
-    scope = sketch.scope
+    scope, parts = sketch.scope, [one.contribute(own, answers) for one, own in sketch.scopes]
     pieces = [
         part.sync
         for part in parts
@@ -85,7 +84,7 @@ def compose(sketch: Draft, answers: Answers, originals: Originals) -> Composed:
     ]
     columns = tuple(column for part in parts for column in part.columns)
     finalize = tuple(step for part in parts for step in part.finalize)
-    migration, table = sketch.migration, sketch.table
+    migration, table = sketch.migration, scope.table
     plan = Plan(
         migration_id=migration.id,
         version=migration.version,
