@@ -56,10 +56,15 @@ class Scope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Impossible:
-    """A query that counts rows which can never be verified, and what that means in words."""
+    """A query that counts rows which can never be verified, and what that means in words.
+
+    `converts` says that it stumbles over values that cannot be converted: these are the backfill's
+    to name.
+    """
 
     query: str
     meaning: str
+    converts: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,4 +35,5 @@ def misfits(
                 broken=broken,
             ),
             meaning=f"{name} does not hold for the values that `up` gives",
+            converts=True,
         )
