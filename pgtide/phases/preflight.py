@@ -144,7 +144,7 @@ def _refuse_taken(session: Session, migration: Migration, table: Table) -> None:
 
 
 def _refuse_names(session: Session, plan: Plan) -> None:
-    if plan.expected.indexes:
+    if plan.expected.indexes or plan.expected.statistics:
         refuse_schema(session, plan.table)
     for step in plan.steps:
         found = session.value(step.taken) if step.taken else None

@@ -11,6 +11,7 @@ from pgtide.model.state import Phase, State
 from pgtide.phases.backward import verify_again
 from tests.driving import ACTOR, migrate, plan_of, refusal, settings_for, undo
 from tests.integration.test_plan_locks import held_by
+from tests.roles import temporary_role
 from tests.schema import dumped
 from tests.small_table import ROWS, SMALL_ID, create_small, run, small_migration
 from tests.swapping import quoted, swapped, swapped_back
@@ -227,3 +228,19 @@ def test_every_statement_holds_the_lock_that_it_names(table: str) -> None:
                     wrong.append(f"{one.sql} holds {lock}, the plan says {one.lock}")
     assert checked > 40
     assert wrong == []
+
+
+def test_a_parent_that_the_owner_may_not_refer_to_is_refused_by_name(table: str) -> None:
+    run(table, ADD + "FOREIGN KEY (a) REFERENCES public.parent")
+    with temporary_role(table) as (role, address):
+        database = table.rsplit("/", 1)[1]
+        run(
+            table,
+            f"ALTER TABLE public.t OWNER TO {role}",
+            f"GRANT CREATE ON DATABASE {database} TO {role}",
+            f"GRANT CREATE ON SCHEMA public TO {role}",
+        )
+        error = refusal(lambda: plan_of(address, small_migration(SAME)))
+        assert "may not refer to public.parent: constraint one" in error.what
+        run(table, f"GRANT REFERENCES (id) ON public.parent TO {role}")
+        assert len(plan_of(address, small_migration(SAME)).twins) == 1
