@@ -9,6 +9,7 @@ import pytest
 
 from pgtide import ReplaceColumn
 from pgtide.errors import Failed, InvalidMigration, Mismatched
+from pgtide.events import Event, StatementBegan
 from pgtide.ledger.run import Caller
 from pgtide.model.plan import Plan
 from pgtide.model.state import Phase, State
@@ -139,8 +140,12 @@ def test_finalize_can_be_repeated(table: str) -> None:
     enable(table)
     error = refusal(lambda: verify_again(settings_for(table), Caller(actor=ACTOR), record))
     assert isinstance(error, Mismatched)
-    assert migrate(table, small_migration(SAME)).state is State.VERIFIED
+    begun: list[Event] = []
+    assert migrate(table, small_migration(SAME), emit=begun.append).state is State.VERIFIED
     assert strict(table, one.new)
+    # What is proved need not be proved again.
+    steps = [one.step for one in begun if isinstance(one, StatementBegan)]
+    assert steps == ["finalize.analyze"]
 
 
 def enable(url: str) -> None:
@@ -149,6 +154,24 @@ def enable(url: str) -> None:
 
 
 EMPTYING = ReplaceColumn("a", type="int", up="nullif(a, 7) -- never 7", down="coalesce(a, 7)")
+
+
+@pytest.mark.parametrize(
+    "tampering",
+    [
+        'ALTER TABLE public.t ALTER COLUMN "{}" SET DEFAULT 5',
+        "ALTER TABLE public.t DISABLE TRIGGER USER; ALTER TABLE public.t ENABLE TRIGGER USER",
+    ],
+)
+def test_finalize_hides_nothing_that_was_done_before_it(table: str, tampering: str) -> None:
+    """NOT NULL changes the column's row in the catalog, and with it the fingerprint."""
+    record = migrate(table, small_migration(SAME), until=Phase.BACKFILL)
+    [one] = record.plan.replacements
+    run(table, *tampering.format(one.new).split("; "))
+    enable(table)
+    error = refusal(lambda: migrate(table, small_migration(SAME)))
+    assert isinstance(error, Mismatched)
+    assert "were changed since they were made" in error.what
 
 
 def test_a_row_that_up_leaves_empty_is_refused_before_anything_changed(table: str) -> None:
