@@ -145,7 +145,7 @@ def test_finalize_can_be_repeated(table: str) -> None:
     assert strict(table, one.new)
     # What is proved need not be proved again.
     steps = [one.step for one in begun if isinstance(one, StatementBegan)]
-    assert steps == ["finalize.analyze"]
+    assert [name for name in steps if name.startswith("finalize.")] == ["finalize.analyze"]
 
 
 def enable(url: str) -> None:
