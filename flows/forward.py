@@ -101,6 +101,10 @@ def _summarized(board: Noticeboard, run: Run) -> Iterator[None]:
             show_summary(board, run)
 
 
+def _backup(run: Run, _display: Display) -> None:
+    tasks.outcome(tasks.backup(run, return_state=True))
+
+
 def _expand(run: Run, _display: Display) -> None:
     tasks.outcome(tasks.expand(run, return_state=True))
 
@@ -133,6 +137,7 @@ def _verify(run: Run, display: Display) -> None:
 
 
 _PHASES = {
+    Phase.BACKUP: _backup,
     Phase.EXPAND: _expand,
     Phase.BACKFILL: _backfill,
     Phase.FINALIZE: _finalize,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from pgtide.events import (
+    BackupPartEnded,
     BatchCommitted,
     BatchRetried,
     Event,
@@ -71,6 +72,11 @@ def _phase(event: PhaseEnded) -> str:
     return f"{event.phase} ended after {event.seconds:.1f} s{rows}"
 
 
+def _part(event: BackupPartEnded) -> str:
+    grown = "" if event.bytes is None else f", {event.bytes:,} bytes"
+    return f"backup: {event.part} done after {event.seconds:.1f} s{grown}"
+
+
 def _lock(event: LockWaited) -> str:
     who = "; ".join(event.blockers) or "nobody who is still there"
     return f"{event.step} waits for a lock, try {event.attempt} of {event.tries}, behind {who}"
@@ -89,6 +95,7 @@ _SENTENCES: Final[Mapping[type[Event], Callable[[Any], str]]] = {
     PhaseBegan: lambda event: f"{event.phase} begins",
     PhaseEnded: _phase,
     StepEnded: _step,
+    BackupPartEnded: _part,
     LockWaited: _lock,
     SlicesCut: lambda event: f"{_count(event.slices, 'slice')} to fill: {event.why}",
     BatchRetried: lambda event: f"A batch is tried again ({event.attempt}): {event.reason}",

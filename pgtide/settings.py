@@ -35,7 +35,9 @@ class Settings:
     # A minute with their pauses: longer than a careful application keeps a row locked.
     batch_retries: int = 30
     # Whether `up` begins with a backup; contract needs one in any case.
-    backup_first: bool = False
+    backup_first: bool = True
+    # How old a backup may be that contract, or a second try, still relies on.
+    backups_fresh: timedelta = timedelta(hours=24)
     backups_dir: Path = Path(".pgtide/backups")
     # A bad one is noticed at once, so the newest would do; the others are for second thoughts.
     backups_keep: int = 3
@@ -82,6 +84,13 @@ def _count(text: str) -> int:
     return value
 
 
+def _switch(text: str) -> bool:
+    known = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+    if text.lower() not in known:
+        raise ValueError("must be 1 or 0")
+    return known[text.lower()]
+
+
 def _level(text: str) -> int:
     value = int(text)
     if value not in range(10):
@@ -104,6 +113,8 @@ VARIABLES: Final[tuple[tuple[str, str, Callable[[str], object]], ...]] = (
     ("PGTIDE_LOCK_TRIES", "lock_tries", _count),
     ("PGTIDE_BATCH_MS", "batch_target", _span),
     ("PGTIDE_BATCH_RETRIES", "batch_retries", _count),
+    ("PGTIDE_BACKUP_FIRST", "backup_first", _switch),
+    ("PGTIDE_BACKUPS_FRESH_MS", "backups_fresh", _span),
     ("PGTIDE_BACKUPS", "backups_dir", Path),
     ("PGTIDE_BACKUPS_KEEP", "backups_keep", _count),
     ("PGTIDE_BACKUPS_COMPRESSION", "backups_compression", _level),

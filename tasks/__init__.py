@@ -1,6 +1,7 @@
 """Prefect tasks: one thin task per use case; the work is the engine's."""
 
 from tasks.backfill import backfill, one_task_each
+from tasks.backup import backup
 from tasks.door import ending, outcome
 from tasks.expand import expand
 from tasks.finalize import finalize
@@ -9,6 +10,7 @@ from tasks.verify import verify
 
 __all__ = [
     "backfill",
+    "backup",
     "ending",
     "expand",
     "finalize",

@@ -74,6 +74,7 @@ class Workplace:
             "DATABASE_URL": self.url,
             "COLUMNS": "100",
             "DO_NOT_TRACK": "1",
+            "PGTIDE_BACKUP_FIRST": "0",
             **self.extra,
         }
 

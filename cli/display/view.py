@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, replace
 
+from cli.display.words import data_size, span
 from pgtide.events import (
+    BackupPartEnded,
     BatchCommitted,
     BatchRetried,
     Event,
@@ -61,7 +63,7 @@ def _phase(view: View, event: PhaseBegan | PhaseEnded) -> View:
     return replace(fresh, ended=(*kept, event))
 
 
-def sentence(event: Event) -> str | None:
+def sentence(event: Event) -> str | None:  # noqa: PLR0911  # one per event
     """Return what is worth a line of its own, if the event is."""
     match event:
         case RunBegan(taken_over=str(name)):
@@ -73,6 +75,9 @@ def sentence(event: Event) -> str | None:
             return "the sweep found nothing left to do"
         case SweepEnded():
             return f"the sweep brought {event.rows:,} more rows in step"
+        case BackupPartEnded(part=part, bytes=size):
+            grown = f", {data_size(size)}" if size is not None else ""
+            return f"{part} of the backup done in {span(event.seconds)}{grown}"
         case BatchRetried():
             return f"a batch is tried again (try {event.attempt}): {event.reason}"
         case _:

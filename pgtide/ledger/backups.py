@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -119,6 +119,20 @@ def standing(session: Session, migration_id: str) -> list[BackupRecord]:
     if not there(session):
         return []
     return [_record(row) for row in session.rows(_SQL["standing"], {"id": migration_id})]
+
+
+def fresh(
+    session: Session, migration_id: str, *, attempt: int, host: str, younger_than: timedelta
+) -> BackupRecord | None:
+    """Return the newest backup of an attempt that passed and lies on a machine, if there is one."""
+    where = {
+        "id": migration_id,
+        "attempt": attempt,
+        "host": host,
+        "seconds": younger_than.total_seconds(),
+    }
+    row = session.row(_SQL["fresh"], where)
+    return _record(row) if row else None
 
 
 def newest(session: Session, migration_id: str) -> tuple[BackupRecord, float] | None:

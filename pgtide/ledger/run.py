@@ -67,6 +67,7 @@ class Run:
         self.plan = plan
         self.lease = lease
         self.session = session
+        self.caller = caller
         self.emit = caller.emit
         self.clock = caller.clock
         self._stop = caller.stop

@@ -98,6 +98,7 @@ _WORDS: Final[Mapping[str, Callable[[_Detail], str]]] = MappingProxyType(
         "held": lambda detail: f"held: {detail['reason']}",
         "backup_began": lambda detail: f"a backup began, in {detail['directory']}",
         "backup_passed": _backed_up,
+        "backup_damaged": lambda detail: f"a backup is none any more: {detail['why']}",
         "backup_failed": lambda detail: f"the backup failed: {detail['why']}",
         "backup_removed": lambda detail: f"an old backup was removed: {detail['directory']}",
         "backup_restored": lambda detail: f"the backup of {detail['taken_at']} was restored",

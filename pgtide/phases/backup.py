@@ -46,7 +46,7 @@ _LEDGER: Final = queries("ledger")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Work:
+class Work:
     """One backup: its settings and caller, the ledger's session, and where scratch databases go."""
 
     settings: Settings
@@ -55,12 +55,23 @@ class _Work:
     session: Session
     place: Session
     host: str
+    programs: Programs
 
 
 def backup(settings: Settings, caller: Caller, record: Record) -> BackupRecord:
     """Take a backup of a migration's table, try it, and return it as the ledger has it.
 
     Raises Refused before anything is written; Failed where the trial shows that it is none.
+    """
+    with prepared(settings, caller, record) as work:
+        return take(work)
+
+
+@contextmanager
+def prepared(settings: Settings, caller: Caller, record: Record) -> Iterator[Work]:
+    """Keep other backups away, with all checked that could forbid this one.
+
+    Raises Refused or Busy before anything is written.
     """
     refuse_pooler(settings.url)
     with (
@@ -74,16 +85,17 @@ def backup(settings: Settings, caller: Caller, record: Record) -> BackupRecord:
         _refuse_place(session, place, settings)
         install(session, log_schema=settings.log_schema)
         _become_the_only_one(session, caller)
-        work = _Work(
+        work = Work(
             settings=settings,
             caller=caller,
             record=record,
             session=session,
             place=place,
             host=socket.gethostname(),
+            programs=programs,
         )
         clear_killed(session, place, settings, actor=caller.actor, host=work.host)
-        return _take(work, programs)
+        yield work
 
 
 def _place(settings: Settings) -> Session:
@@ -92,12 +104,13 @@ def _place(settings: Settings) -> Session:
     return connect(settings.url, purpose="scratch")
 
 
-def _take(work: _Work, programs: Programs) -> BackupRecord:
+def take(work: Work) -> BackupRecord:
+    """Take the backup that was prepared, and try it."""
     session, record = work.session, work.record
-    beginning = _beginning(work, programs)
+    beginning = _beginning(work)
     make_folder(beginning.directory)
     client = Client(
-        programs=programs,
+        programs=work.programs,
         application=application(beginning.scratch),
         folder=beginning.directory,
         stop=work.caller.stop,
@@ -125,7 +138,7 @@ def _take(work: _Work, programs: Programs) -> BackupRecord:
     return _found(work, id_)
 
 
-def _taken_and_tried(work: _Work, client: Client, id_: int, *, name: str) -> float:
+def _taken_and_tried(work: Work, client: Client, id_: int, *, name: str) -> float:
     teller = Teller(emit=work.caller.emit, clock=work.caller.clock)
     table = work.record.table
     with connect(work.settings.url, purpose="snapshot") as snapshot:
@@ -150,7 +163,7 @@ def _taken_and_tried(work: _Work, client: Client, id_: int, *, name: str) -> flo
 
 
 @contextmanager
-def _scratch(work: _Work, name: str) -> Iterator[Session]:
+def _scratch(work: Work, name: str) -> Iterator[Session]:
     url = scratch.with_database(work.settings.scratch_url or work.settings.url, name)
     try:
         scratch.create(work.place, name, like=work.session)
@@ -163,7 +176,7 @@ def _scratch(work: _Work, name: str) -> Iterator[Session]:
 
 
 @contextmanager
-def _recorded(work: _Work, id_: int) -> Iterator[None]:
+def _recorded(work: Work, id_: int) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
@@ -176,7 +189,7 @@ def _recorded(work: _Work, id_: int) -> Iterator[None]:
         raise
 
 
-def _beginning(work: _Work, programs: Programs) -> Beginning:
+def _beginning(work: Work) -> Beginning:
     token = secrets.token_hex(6)
     stamp = f"{work.caller.clock.now().astimezone(UTC):%Y%m%d_%H%M%S}"
     return Beginning(
@@ -187,13 +200,13 @@ def _beginning(work: _Work, programs: Programs) -> Beginning:
         table=work.record.table,
         directory=Path(work.settings.backups_dir).resolve() / work.record.id / f"{stamp}_{token}",
         server_version=work.session.version,
-        client_version=programs.version,
+        client_version=work.programs.version,
         scratch=f"pgtide_scratch_{token}",
         scratch_place=work.place.place,
     )
 
 
-def _found(work: _Work, id_: int) -> BackupRecord:
+def _found(work: Work, id_: int) -> BackupRecord:
     newest = backups.newest(work.session, work.record.id)
     if newest is None or newest[0].id != id_:
         raise Failed(

@@ -6,7 +6,7 @@ From its commit on no write can leave the two shapes apart, whichever release it
 from functools import partial
 
 from pgtide.ledger import log
-from pgtide.ledger.record import set_fingerprint
+from pgtide.ledger.record import fence, set_fingerprint
 from pgtide.ledger.run import Run
 from pgtide.model.state import Phase
 from pgtide.phases.conduct import conducted
@@ -20,6 +20,11 @@ def expand(run: Run) -> None:
     with conducted(run, Phase.EXPAND):
         for step in run.plan.expand:
             perform(run, step, ordinal=run.plan.steps.index(step), also=partial(_seal, run))
+        if not run.plan.expand:
+            # Nothing keeps shapes in step; the table itself is to stay the one that is verified.
+            with run.session.transaction() as session:
+                fence(session, run.lease)
+                _seal(run, session)
 
 
 def _seal(run: Run, session: Session) -> None:

@@ -16,6 +16,7 @@ from pgtide.model.state import UNDOING, Phase
 from pgtide.phases.backfill import backfill
 from pgtide.phases.expand import expand
 from pgtide.phases.finalize import finalize
+from pgtide.phases.first_backup import first_backup
 from pgtide.phases.preflight import preflight, refuse_edited
 from pgtide.phases.verify import verify
 from pgtide.postgres.session import Session, connect
@@ -23,6 +24,7 @@ from pgtide.settings import Settings
 
 WORK: Final[Mapping[Phase, Callable[[Run], object]]] = MappingProxyType(
     {
+        Phase.BACKUP: first_backup,
         Phase.EXPAND: expand,
         Phase.BACKFILL: backfill,
         Phase.FINALIZE: finalize,

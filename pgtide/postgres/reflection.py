@@ -14,7 +14,7 @@ from sqlalchemy.pool import NullPool
 
 from pgtide.model.plan import Plan
 from pgtide.postgres.catalog import read_columns
-from pgtide.postgres.faults import translated
+from pgtide.postgres.faults import translate, translated
 from pgtide.postgres.session import Session, base_settings
 from pgtide.sql import queries
 
@@ -31,6 +31,8 @@ def engine(url: str) -> Iterator[sqlalchemy.Engine]:
         "postgresql+psycopg://",
         creator=lambda: _connected(url),
         poolclass=NullPool,
+        # Every reading sees what is there now, and none holds a snapshot while it is looked at.
+        isolation_level="AUTOCOMMIT",
     )
     try:
         yield made
@@ -39,12 +41,24 @@ def engine(url: str) -> Iterator[sqlalchemy.Engine]:
 
 
 def _connected(url: str) -> psycopg.Connection:
-    connection = psycopg.connect(url, application_name="pgtide report")
+    connection = psycopg.connect(url, application_name="pgtide report", autocommit=True)
     # A role's own limits must not end a reading that takes its time.
     for setting in base_settings(connection.info.server_version).items():
         connection.execute("SELECT set_config(%s, %s, false)", setting)
-    connection.commit()
     return connection
+
+
+@contextmanager
+def _reflecting() -> Iterator[None]:
+    """Turn what SQLAlchemy made of the driver's errors into pgtide's."""
+    doing = "reflecting the schema"
+    try:
+        with translated(doing):
+            yield
+    except sqlalchemy.exc.DBAPIError as error:
+        if not isinstance(error.orig, psycopg.Error):
+            raise
+        raise translate(error.orig, doing) from error
 
 
 def differences(session: Session, url: str, plan: Plan) -> tuple[str, ...]:
@@ -52,7 +66,7 @@ def differences(session: Session, url: str, plan: Plan) -> tuple[str, ...]:
 
     None where all is well.
     """
-    with engine(url) as made, translated("reflecting the schema"):
+    with engine(url) as made, _reflecting():
         inspector = sqlalchemy.inspect(made)
         columns = {
             c["name"] for c in inspector.get_columns(plan.table.name, schema=plan.table.schema)

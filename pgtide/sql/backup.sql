@@ -41,6 +41,13 @@ SELECT * FROM pgtide.backup WHERE state IN ('taking', 'taken') ORDER BY id
 -- Backups of a migration that passed and are still there, the newest first.
 SELECT * FROM pgtide.backup WHERE migration_id = %(id)s AND state = 'passed' AND removed_at IS NULL ORDER BY id DESC
 
+-- fresh --
+-- The newest backup of an attempt that passed, is not too old, and lies on this machine.
+SELECT * FROM pgtide.backup
+ WHERE migration_id = %(id)s AND attempt = %(attempt)s AND state = 'passed' AND removed_at IS NULL AND host = %(host)s
+   AND taken_at > clock_timestamp() - make_interval(secs => %(seconds)s)
+ ORDER BY id DESC LIMIT 1
+
 -- newest --
 -- The newest backup of a migration, whatever became of it, with its age by the database's clock.
 SELECT b.*, extract(epoch FROM clock_timestamp() - b.taken_at)::float8 AS age_seconds

@@ -24,10 +24,16 @@ ROWS = 20_000
 
 
 @contextmanager
-def child(api: PrefectApi, url: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a flow in a process of its own, which does not outlive the block."""
+def child(
+    api: PrefectApi, url: str, *arguments: str, backups: Path | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a flow in a process of its own, which does not outlive the block.
+
+    With a directory for backups it begins with one.
+    """
     command = [sys.executable, "-m", "tests.acceptance.flow_child", *arguments]
-    environment = {**os.environ, "DATABASE_URL": url, "PREFECT_API_URL": api.url}
+    wanted = {"PGTIDE_BACKUPS": str(backups)} if backups else {"PGTIDE_BACKUP_FIRST": "0"}
+    environment = {**os.environ, "DATABASE_URL": url, "PREFECT_API_URL": api.url, **wanted}
     with subprocess.Popen(command, cwd=ROOT, env=environment) as process:
         try:
             yield process

@@ -127,6 +127,7 @@ def _act(order: Order, caller: Caller) -> None:
     settings = Settings(
         database_url=order.url,
         actor=order.actor,
+        backup_first=False,
         batch_target=timedelta(milliseconds=order.batch_ms),
         heartbeat=timedelta(milliseconds=order.heartbeat_ms),
         lease=timedelta(milliseconds=order.lease_ms),
