@@ -88,11 +88,12 @@ def _notes(originals: Originals) -> tuple[str, ...]:
     names = [one.name for one in originals.indexes if one.unique and not one.deferral]
     if not names:
         return ()
-    return (
+    told = (
         f"finalize: {', '.join(names)} is enforced on old and new column until purge; INSERT ... "
         "ON CONFLICT that meets another one of the same key may fail with 23505 or 40P01: the "
-        "application must try it again.",
+        "application must try it again."
     )
+    return (told,)
 
 
 def _undeclared(originals: Originals, declared: Collection[str]) -> list[IndexOriginal]:
