@@ -85,6 +85,7 @@ class ReplaceColumn:
             grants=column_grants(scope.table.name, old, pair.new),
             sync=pair,
             assignment=f"{ident(pair.new)} = {self._fresh(pair)}",
+            fresh=((pair.new, facts.name, self._up().text),),
             comparison=Comparison(
                 change=self.name,
                 in_step=pair.in_step("t"),

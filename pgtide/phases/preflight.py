@@ -5,11 +5,11 @@ import json
 from collections.abc import Sequence
 from typing import Final, cast
 
-from pgtide.changes.change import Change
+from pgtide.changes.change import Change, Impossible
 from pgtide.changes.compose import Composed, compose, draft
 from pgtide.changes.sync_trigger import names
 from pgtide.changes.twin import moves
-from pgtide.errors import InvalidMigration
+from pgtide.errors import InvalidMigration, StatementFailed
 from pgtide.ledger.record import Record, find, same_version, unfinished_on
 from pgtide.model.migration import Migration
 from pgtide.model.plan import Plan
@@ -29,6 +29,7 @@ from pgtide.sql import queries
 
 # Longer than any statement of an application that minds its users.
 _OLD_SECONDS: Final = 30.0
+_DATA_EXCEPTION: Final = "22"
 _SQL: Final = queries("preflight")
 
 
@@ -145,7 +146,7 @@ def _refuse_taken(session: Session, migration: Migration, table: Table) -> None:
 
 
 def _refuse_names(session: Session, plan: Plan) -> None:
-    if plan.expected.indexes:
+    if plan.expected.indexes or plan.expected.statistics:
         refuse_schema(session, plan.table)
     for step in plan.steps:
         found = session.value(step.taken) if step.taken else None
@@ -188,10 +189,19 @@ def _count(session: Session, table: Table, query: str, *, doing: str) -> int:
 
 def _refuse_impossible(session: Session, table: Table, composed: Composed) -> None:
     for one in composed.impossible:
-        rows = _count(session, table, one.query, doing="counting rows that could never be verified")
+        rows = _impossible(session, table, one)
         if rows:
             raise InvalidMigration(
                 f"{one.meaning}: {rows:,} rows could never pass.",
                 state="Nothing was changed.",
                 remedy="Mend the expressions, or the rows, and run the command again.",
             )
+
+
+def _impossible(session: Session, table: Table, one: Impossible) -> int:
+    try:
+        return _count(session, table, one.query, doing="counting rows that could never be verified")
+    except StatementFailed as error:
+        if one.converts and error.sqlstate.startswith(_DATA_EXCEPTION):
+            return 0
+        raise
