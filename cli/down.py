@@ -22,6 +22,7 @@ from pgtide.model.state import Phase
 from pgtide.operate.hold import held_for_undo, let_go, live_run, still_held
 from pgtide.operate.undo import archived, losses, undoable
 from pgtide.phases.backward import undo
+from pgtide.phases.free_step import refuse_irreversible
 from pgtide.postgres.session import Session, connect
 from pgtide.settings import Settings
 
@@ -47,6 +48,7 @@ def down(
     with connect(settings.url, purpose="down") as session:
         record = record_of(session, settings, migration)
         _refuse_nothing(record)
+        refuse_irreversible(session, record)
         if not yes:
             _ask(record, as_json=as_json)
         begun = SYSTEM_CLOCK.monotonic()

@@ -17,6 +17,7 @@ from pgtide.events import (
     SlicesCut,
     StepEnded,
     SweepEnded,
+    WayBackClosed,
 )
 
 # A log line costs the server a row: batches and ranges are told of now and then.
@@ -97,6 +98,7 @@ _SENTENCES: Final[Mapping[type[Event], Callable[[Any], str]]] = {
     StepEnded: _step,
     BackupPartEnded: _part,
     LockWaited: _lock,
+    WayBackClosed: lambda event: f"No way back from {event.step} on: {event.reason}",
     SlicesCut: lambda event: f"{_count(event.slices, 'slice')} to fill: {event.why}",
     BatchRetried: lambda event: f"A batch is tried again ({event.attempt}): {event.reason}",
     SweepEnded: lambda event: (

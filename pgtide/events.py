@@ -72,6 +72,14 @@ class StepEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WayBackClosed:
+    """A step that nothing can take back has acted: the migration cannot be undone any more."""
+
+    step: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LockWaited:
     """A try at a lock ended without it; `blockers` are sentences."""
 
@@ -188,6 +196,7 @@ Event = (
     | StatementBegan
     | StatementEnded
     | StepEnded
+    | WayBackClosed
     | LockWaited
     | SlicesCut
     | BatchBegan

@@ -16,7 +16,7 @@ from rich.text import Text
 from cli.display.screen import mark
 from cli.display.sql_text import Sql
 from cli.display.words import plural
-from pgtide.model.statement import Lock
+from pgtide.model.statement import Finding, Lock
 from pgtide.operate.plan import BackfillPlan, PlanDocument, PlanStatement
 
 _INDENT: Final = 4
@@ -83,7 +83,7 @@ def _heading(step: str, first: PlanStatement) -> Text:
 
 
 def _how(first: PlanStatement) -> str:
-    if first.phase not in {"expand", "finalize"}:
+    if first.phase not in {"expand", "finalize", "contract"}:
         return ""
     return "  all in one transaction" if first.transactional else "  outside of a transaction"
 
@@ -105,7 +105,9 @@ def _statement(number: int, row: PlanStatement) -> RenderableType:
         facts.add_row("lock", Text.assemble(_spelled(row.lock), ", blocks ", blocks))
     if row.rewrites:
         facts.add_row("note", Text("rewrites the whole table under that lock", style="bold red"))
-    facts.add_row("undo", Sql(row.undo, style="") if row.undo else Text("none needed", "dim"))
+    for finding in row.findings:
+        facts.add_row("lint", _finding(finding))
+    facts.add_row("undo", _undo(row))
     grid = Table.grid(padding=(0, 1, 0, 0))
     grid.add_column(justify="right", width=2, style="bold")
     grid.add_column()
@@ -113,6 +115,18 @@ def _statement(number: int, row: PlanStatement) -> RenderableType:
     grid.add_row("", Sql(row.sql))
     grid.add_row("", facts)
     return Padding(grid, (0, 0, 1, 1), expand=False)
+
+
+def _undo(row: PlanStatement) -> RenderableType:
+    if row.irreversible:
+        return Text(f"impossible, from here on: {row.irreversible}", style="bold red")
+    return Sql(row.undo, style="") if row.undo else Text("none needed", "dim")
+
+
+def _finding(finding: Finding) -> Text:
+    accepted = f" Accepted: {finding.accepted}" if finding.accepted else ""
+    style = "bold yellow" if finding.level == "error" else ""
+    return Text(f"{finding.level} {finding.rule}: {finding.message}{accepted}", style=style)
 
 
 def _spelled(lock: str) -> str:

@@ -4,7 +4,7 @@ A pure function of the declaration, the table and the answers.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pgtide.changes import sync_trigger
 from pgtide.changes.change import Change, Contribution, Impossible, NewColumn, Scope, refused
@@ -35,6 +35,7 @@ class Draft:
             types=tuple(dict.fromkeys(kind for one in asked for kind in one.types)),
             expressions=tuple(dict.fromkeys(text for one in asked for text in one.expressions)),
             indexes=tuple(dict.fromkeys(index for one in asked for index in one.indexes)),
+            statements=tuple(dict.fromkeys(text for one in asked for text in one.statements)),
         )
 
 
@@ -48,7 +49,10 @@ class Composed:
 
 def draft(migration: Migration, changes: Sequence[Change], table: Table) -> Draft:
     """Fit the changes to the table; raises InvalidMigration where one does not."""
-    bare = [Scope(table=table, tag=migration.tag, ordinal=i) for i in range(len(changes))]
+    bare = [
+        Scope(table=table, migration_id=migration.id, tag=migration.tag, ordinal=i)
+        for i in range(len(changes))
+    ]
     added = tuple(
         column
         for change, scope in zip(changes, bare, strict=True)
@@ -57,8 +61,7 @@ def draft(migration: Migration, changes: Sequence[Change], table: Table) -> Draf
     _refuse_twice(added)
     _refuse_long(added)
     scopes = tuple(
-        (change, Scope(table=table, tag=migration.tag, ordinal=i, added=added))
-        for i, change in enumerate(changes)
+        (change, replace(scope, added=added)) for change, scope in zip(changes, bare, strict=True)
     )
     return Draft(migration=migration, table=table, scopes=scopes)
 
@@ -82,7 +85,10 @@ def compose(sketch: Draft, answers: Answers) -> Composed:
         table=table.name,
         table_oid=table.oid,
         key=table.key,
-        expand=_expand(scope, parts, pieces, columns),
+        expand=(
+            *_expand(scope, parts, pieces, columns),
+            *(step for part in parts for step in part.expand),
+        ),
         finalize=(*finalize, _analyze(table)) if finalize or columns else (),
         sync=sync_trigger.names(migration.tag) if pieces else None,
         backfill=_backfill(parts, pieces),
@@ -96,6 +102,7 @@ def compose(sketch: Draft, answers: Answers) -> Composed:
         twins=(),
         releases=_releases(migration, scope.added),
         notes=(*_warnings(scope.added), *(note for part in parts for note in part.notes)),
+        contract_sql=tuple(step for part in parts for step in part.contract),
     )
     return Composed(plan=plan, impossible=tuple(one for part in parts for one in part.impossible))
 

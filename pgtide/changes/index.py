@@ -94,7 +94,7 @@ class Index:
 def _step(scope: Scope, name: str, rest: str, *, unique: bool) -> Step:
     schema, table = scope.table.name.schema, relation(scope.table.name)
     drop = fill("DROP INDEX CONCURRENTLY IF EXISTS {index}", index=ident(schema, name))
-    there, good = _there(schema, name), _good(table, rest)
+    found, good = there(schema, name), _good(table, rest)
     create = fill(
         "CREATE {unique}INDEX CONCURRENTLY {name} ON {table} {rest}",
         unique="UNIQUE " if unique else "",
@@ -114,14 +114,15 @@ def _step(scope: Scope, name: str, rest: str, *, unique: bool) -> Step:
                 undo=drop,
             ),
         ),
-        present=f"SELECT EXISTS (SELECT {there} AND {good})",
-        broken=f"SELECT EXISTS (SELECT {there} AND NOT ({good}))",
+        present=f"SELECT EXISTS (SELECT {found} AND {good})",
+        broken=f"SELECT EXISTS (SELECT {found} AND NOT ({good}))",
         clear=drop,
-        taken=_taken(schema, name),
+        taken=taken(schema, name),
     )
 
 
-def _there(schema: str, name: str) -> str:
+def there(schema: str, name: str) -> str:
+    """Return the FROM and WHERE that find an index `i` and its relation `c` by name."""
     return fill(
         "FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
         " JOIN pg_namespace n ON n.oid = c.relnamespace"
@@ -131,7 +132,8 @@ def _there(schema: str, name: str) -> str:
     )
 
 
-def _taken(schema: str, name: str) -> str:
+def taken(schema: str, name: str) -> str:
+    """Return the query that says in words what has an index's name; no row where nothing has."""
     return fill(
         "SELECT coalesce('an index of ' || i.indrelid::regclass, 'another relation')"
         " || ' is called ' || c.relname"

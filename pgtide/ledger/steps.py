@@ -20,6 +20,7 @@ class RecordedStep:
     phase: str
     state: str
     undo: tuple[str, ...]
+    irreversible: str
     transactional: bool
     attempts: int
     lock_tries: int
@@ -38,6 +39,7 @@ def begin(session: Session, lease: Lease, step: Step, *, ordinal: int) -> None:
             "ordinal": ordinal,
             "sql": ";\n".join(statement.sql for statement in step.statements),
             "undo": json.dumps(step.undo),
+            "irreversible": step.irreversible,
             "transactional": step.transactional,
         },
         doing="noting a step",

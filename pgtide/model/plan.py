@@ -109,7 +109,8 @@ class Terms:
 class Plan:
     """Everything that a migration executes.
 
-    `sync` and `backfill` are absent where no row has to change.
+    `sync` and `backfill` are absent where no row has to change. `contract_sql` are the declared
+    statements that join contract's one transaction.
     """
 
     migration_id: str
@@ -130,6 +131,7 @@ class Plan:
     twins: tuple[Twin, ...]
     releases: tuple[str, ...]
     notes: tuple[str, ...]
+    contract_sql: tuple[Step, ...] = ()
 
     @property
     def steps(self) -> tuple[Step, ...]:

@@ -40,6 +40,16 @@ BLOCKS: Final = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What the linter says of a statement; `accepted` is the reason for going on all the same."""
+
+    rule: str
+    level: str  # error, warning
+    message: str
+    accepted: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
     """One SQL statement with the lock it takes on the migration's table.
 
@@ -51,6 +61,7 @@ class Statement:
     why: str
     undo: str = ""
     rewrites: bool = False
+    findings: tuple[Finding, ...] = ()
 
     @property
     def blocks(self) -> str:
@@ -68,6 +79,9 @@ class Step:
     whether a half-done one is in the way, and `clear` removes it. `taken` says in words what has a
     name that the step would give, null where nothing has: until the step has begun, it is
     somebody else's. A transactional step commits with its ledger row.
+
+    `undo_ahead` comes before the undo statements, so that they mean the same wherever they run, and
+    can be run again. `irreversible` is the reason why nothing can take the step back.
     """
 
     name: str
@@ -78,8 +92,10 @@ class Step:
     broken: str = ""
     clear: str = ""
     taken: str = ""
+    undo_ahead: tuple[str, ...] = ()
+    irreversible: str = ""
 
     @property
     def undo(self) -> tuple[str, ...]:
         """Return the undo statements in the order to run them in: the last act first."""
-        return tuple(s.undo for s in reversed(self.statements) if s.undo)
+        return (*self.undo_ahead, *(s.undo for s in reversed(self.statements) if s.undo))

@@ -15,7 +15,7 @@ from pgtide.backfill.statements import filling
 from pgtide.backfill.walk import Walk, choose, cuts
 from pgtide.model.plan import BackfillSql, Plan
 from pgtide.model.state import UNTOUCHED, Phase, State
-from pgtide.model.statement import Lock, Statement, Step
+from pgtide.model.statement import Finding, Lock, Statement, Step
 from pgtide.postgres.locks import LockPolicy
 from pgtide.settings import Settings
 
@@ -50,6 +50,8 @@ class PlanStatement:
     limit: Limit
     rewrites: bool
     undo: str | None
+    irreversible: str | None = None
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +112,8 @@ def statements(
     finalize = (row for step in plan.finalize for row in _step(step, settings, progressed))
     backfill = [_filling(plan, plan.backfill, progressed)] if plan.backfill else []
     verify = [_verifying(verify_sql, progressed)] if verify_sql else []
-    return (*expand, *backfill, *finalize, *verify)
+    contract = (row for step in plan.contract_sql for row in _step(step, settings, progressed))
+    return (*expand, *backfill, *finalize, *verify, *contract)
 
 
 def walk(settings: Settings, *, blocks: int, horizon_seconds: float) -> BackfillPlan:
@@ -147,6 +150,8 @@ def _row(step: Step, one: Statement, limit: Limit, state: str) -> PlanStatement:
         limit=limit,
         rewrites=one.rewrites,
         undo=one.undo or None,
+        irreversible=step.irreversible or None,
+        findings=one.findings,
     )
 
 

@@ -9,6 +9,7 @@ from pgtide.ledger.run import Caller, Run, holding
 from pgtide.ledger.schema import install
 from pgtide.model.state import RUNNING, Phase, State, allowed
 from pgtide.model.verification import Verification
+from pgtide.phases.free_step import refuse_irreversible
 from pgtide.phases.rollback import rollback
 from pgtide.phases.target import refuse_target
 from pgtide.phases.verify import verify
@@ -18,9 +19,13 @@ from pgtide.settings import Settings
 
 
 def undo(settings: Settings, caller: Caller, record: Record) -> None:
-    """Take a migration back, from any state; raises Refused where nothing of it is there."""
+    """Take a migration back, from any state; raises Refused where nothing of it is there.
+
+    Or where one of its steps cannot be taken back.
+    """
     _refuse(record, Phase.ROLLBACK, "There is nothing to undo.")
     with _held(settings, caller, record) as run:
+        refuse_irreversible(run.session, record)
         rollback(run)
 
 

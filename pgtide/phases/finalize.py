@@ -6,6 +6,7 @@ It comes after the backfill: an index on a written column ends HOT updates (trap
 from pgtide.ledger.run import Run
 from pgtide.model.state import Phase
 from pgtide.phases.conduct import conducted
+from pgtide.phases.free_step import is_free, perform_free
 from pgtide.phases.step import perform
 
 
@@ -13,4 +14,5 @@ def finalize(run: Run) -> None:
     """Build the indexes and refresh the statistics."""
     with conducted(run, Phase.FINALIZE):
         for step in run.plan.finalize:
-            perform(run, step, ordinal=run.plan.steps.index(step))
+            act = perform_free if is_free(step) else perform
+            act(run, step, ordinal=run.plan.steps.index(step))

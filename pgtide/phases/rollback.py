@@ -3,6 +3,7 @@
 Everything it needs is in the ledger: it works without the migration's file.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from pgtide.backfill import statements
@@ -21,7 +22,7 @@ from pgtide.model.plan import ArchiveSql
 from pgtide.model.state import Phase
 from pgtide.model.statement import Lock
 from pgtide.phases.conduct import conducted
-from pgtide.phases.step import perform, policy, present, waited
+from pgtide.phases.step import After, perform, policy, present, waited
 from pgtide.postgres.catalog import read_name, read_size
 from pgtide.postgres.locks import patiently
 from pgtide.postgres.session import Session
@@ -41,10 +42,12 @@ def rollback(run: Run) -> None:
             and done & {step.name for step in run.plan.expand}
         ):
             outcome.rows = _archive(run, run.plan.archive)
-        for step in _to_undo(run):
-            if not step.transactional:
+        for step in _one_by_one(_to_undo(run)):
+            if step.transactional:
+                _undo_together(run, (step,), _name(step))
+            else:
                 _undo_apart(run, step)
-        _undo_together(run)
+        _undo_last(run)
         with run.session.unhurried() as session:
             forget_empty(session, run.lease)
 
@@ -73,7 +76,8 @@ def _apart_from_table(run: Run) -> set[str]:
     made = list(run.plan.steps)
     if run.plan.archive is not None:
         made.append(capture(run.plan, run.plan.archive, attempt=run.lease.attempt))
-    return {one.undo for step in made for one in step.statements if one.lock is Lock.NONE}
+    ahead = {sql for step in made for sql in step.undo_ahead}
+    return ahead | {one.undo for step in made for one in step.statements if one.lock is Lock.NONE}
 
 
 def _archive(run: Run, archive: ArchiveSql) -> int:
@@ -131,15 +135,25 @@ def _undo_apart(run: Run, step: RecordedStep) -> None:
     )
 
 
-def _undo_together(run: Run) -> None:
-    """Drop triggers, columns and functions in one short transaction, the last act first."""
-    todo = [step for step in _to_undo(run) if step.transactional]
+def _one_by_one(todo: list[RecordedStep]) -> list[RecordedStep]:
+    """Return the steps that cannot wait for the last transaction, in the order of undoing.
 
-    def work(session: Session) -> None:
-        fence(session, run.lease)
-        for step in todo:
-            _statements(run, session, step)
-            steps.undone(session, run.lease, step.name)
+    Those that allow no transaction; and what finalize built upon them, which would be in their way:
+    a constraint that uses a concurrently built index, say.
+    """
+    apart = [number for number, step in enumerate(todo) if not step.transactional and step.undo]
+    last = max(apart, default=-1)
+    return [
+        step
+        for number, step in enumerate(todo)
+        if not step.transactional or (number < last and step.phase == Phase.FINALIZE)
+    ]
+
+
+def _undo_last(run: Run) -> None:
+    """Drop triggers, columns and functions in one short transaction, the last act first."""
+
+    def close(session: Session) -> None:
         record = run.record
         if record.log_id is not None:
             log.status(
@@ -149,18 +163,34 @@ def _undo_together(run: Run) -> None:
                 log_schema=run.settings.log_schema,
                 available=False,
             )
+
+    todo = [step for step in _to_undo(run) if step.transactional]
+    _undo_together(run, todo, "undo.shape", also=close)
+
+
+def _undo_together(
+    run: Run, todo: Sequence[RecordedStep], name: str, *, also: After | None = None
+) -> None:
+    def work(session: Session) -> None:
+        fence(session, run.lease)
+        for step in todo:
+            _statements(run, session, step)
+            steps.undone(session, run.lease, step.name)
+        if also is not None:
+            also(session)
         audit.note(session, run.lease, "taken_back", steps=[step.name for step in todo])
 
-    run.emit(StepBegan(step="undo.shape"))
+    run.check()
+    run.emit(StepBegan(step=name))
     held = patiently(
         run.session,
         run.plan.table_oid,
         work,
         policy=policy(run),
         clock=run.clock,
-        on_wait=lambda attempt: waited(run, "undo.shape", attempt),
+        on_wait=lambda attempt: waited(run, name, attempt),
     )
-    run.emit(StepEnded(step="undo.shape", tries=held.attempts, seconds=held.seconds, skipped=False))
+    run.emit(StepEnded(step=name, tries=held.attempts, seconds=held.seconds, skipped=False))
 
 
 def _statements(run: Run, session: Session, step: RecordedStep) -> None:

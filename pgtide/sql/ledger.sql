@@ -134,8 +134,10 @@ SELECT p.phase, p.state, p.started_at, p.ended_at, p.rows,
 
 -- begin_step --
 -- Note that a step is about to act, with the statements that would undo it.
-INSERT INTO pgtide.step (migration_id, attempt, name, phase, ordinal, state, sql, undo_sql, transactional, attempts)
-VALUES (%(id)s, %(attempt)s, %(name)s, %(phase)s, %(ordinal)s, 'running', %(sql)s, %(undo)s, %(transactional)s, 1)
+INSERT INTO pgtide.step (migration_id, attempt, name, phase, ordinal, state, sql, undo_sql, irreversible, transactional,
+                         attempts)
+VALUES (%(id)s, %(attempt)s, %(name)s, %(phase)s, %(ordinal)s, 'running', %(sql)s, %(undo)s, %(irreversible)s,
+        %(transactional)s, 1)
 ON CONFLICT (migration_id, attempt, name) DO UPDATE
    SET state = 'running', attempts = step.attempts + 1, started_at = clock_timestamp(), ended_at = NULL
 
@@ -151,7 +153,7 @@ UPDATE pgtide.step SET state = 'undone', ended_at = clock_timestamp()
 
 -- steps --
 -- The steps of a migration's present attempt, the last first: the order of undoing.
-SELECT s.name, s.phase, s.state, s.undo_sql, s.transactional, s.attempts, s.lock_tries, s.seconds
+SELECT s.name, s.phase, s.state, s.undo_sql, s.irreversible, s.transactional, s.attempts, s.lock_tries, s.seconds
   FROM pgtide.step s JOIN pgtide.migration m ON m.id = s.migration_id AND m.attempt = s.attempt
  WHERE s.migration_id = %(id)s ORDER BY s.ordinal DESC
 

@@ -25,3 +25,6 @@ CREATE TABLE pgtide.approval (
     verification_id bigint REFERENCES pgtide.verification
 );
 CREATE INDEX approval_by_migration ON pgtide.approval (migration_id, id);
+
+-- Why nothing can take a step back; empty where its undo_sql does.
+ALTER TABLE pgtide.step ADD COLUMN irreversible text NOT NULL DEFAULT '';
