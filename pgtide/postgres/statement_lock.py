@@ -52,6 +52,9 @@ def lock_of(kind: str, node: Node, table: TableName) -> Lock | None:
     """Return the lock on the table, or None where it is not known."""
     if kind == "drop_stmt":
         return _drop(node, table)
+    if kind == "reindex_stmt":
+        apart = any(one.def_elem.defname == "concurrently" for one in node.params)
+        return Lock.SHARE_UPDATE_EXCLUSIVE if apart else None
     if kind == "create_function_stmt":
         # A SQL body is bound when it is made, and what it names is locked.
         return None if _names(node, table) or _language(node) == "sql" else Lock.NONE
