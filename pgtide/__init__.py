@@ -8,5 +8,6 @@ from pgtide.changes.index import Index
 from pgtide.changes.replace_column import ReplaceColumn
 from pgtide.changes.sql import Sql
 from pgtide.model.migration import Migration
+from pgtide.model.performance import Performance
 
-__all__ = ["AddColumn", "Index", "Migration", "ReplaceColumn", "Sql"]
+__all__ = ["AddColumn", "Index", "Migration", "Performance", "ReplaceColumn", "Sql"]

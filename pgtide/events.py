@@ -155,6 +155,17 @@ class RangeVerified:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QueryMeasured:
+    """A declared query was run; `median_ms` None: it did not end in time."""
+
+    moment: str
+    query: str
+    median_ms: float | None
+    max_ms: float | None
+    scans: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BackupPartBegan:
     """A part of a backup begins; `path` is the file it writes or reads, if it is about one."""
 
@@ -204,6 +215,7 @@ Event = (
     | BatchRetried
     | SweepEnded
     | RangeVerified
+    | QueryMeasured
     | BackupPartBegan
     | BackupGrew
     | BackupPartEnded

@@ -103,6 +103,7 @@ def compose(sketch: Draft, answers: Answers) -> Composed:
         releases=_releases(migration, scope.added),
         notes=(*_warnings(scope.added), *(note for part in parts for note in part.notes)),
         contract_sql=tuple(step for part in parts for step in part.contract),
+        performance=tuple(migration.verify),
     )
     return Composed(plan=plan, impossible=tuple(one for part in parts for one in part.impossible))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
+from pgtide.model.performance import Performance
 from pgtide.model.statement import Step
 from pgtide.model.table import TableName
 
@@ -110,7 +111,7 @@ class Plan:
     """Everything that a migration executes.
 
     `sync` and `backfill` are absent where no row has to change. `contract_sql` are the declared
-    statements that join contract's one transaction.
+    statements that join contract's one transaction, `performance` the queries to measure.
     """
 
     migration_id: str
@@ -132,6 +133,7 @@ class Plan:
     releases: tuple[str, ...]
     notes: tuple[str, ...]
     contract_sql: tuple[Step, ...] = ()
+    performance: tuple[Performance, ...] = ()
 
     @property
     def steps(self) -> tuple[Step, ...]:

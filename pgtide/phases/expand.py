@@ -5,13 +5,15 @@ From its commit on no write can leave the two shapes apart, whichever release it
 
 from functools import partial
 
-from pgtide.ledger import log
+from pgtide.ledger import log, steps
 from pgtide.ledger.record import fence, set_fingerprint
 from pgtide.ledger.run import Run
+from pgtide.model.performance import Moment
 from pgtide.model.state import Phase
 from pgtide.phases.conduct import conducted
 from pgtide.phases.fingerprint import take
-from pgtide.phases.free_step import closed, is_free, perform_free
+from pgtide.phases.free_step import is_free, perform_free
+from pgtide.phases.performance import measure
 from pgtide.phases.step import perform
 from pgtide.postgres.session import Session
 
@@ -19,6 +21,7 @@ from pgtide.postgres.session import Session
 def expand(run: Run) -> None:
     """Bring the additive half of the migration about."""
     with conducted(run, Phase.EXPAND):
+        measure(run, Moment.BEFORE_EXPAND)
         if all(is_free(step) for step in run.plan.expand):
             # Nothing keeps shapes in step; the table itself is to stay the one that is verified.
             with run.session.transaction() as session:
@@ -37,7 +40,7 @@ def _seal(run: Run, session: Session) -> None:
     # known.
     set_fingerprint(session, run.lease, take(run, session))
     record = run.record
-    available = not closed(session, record)
+    available = not steps.irreversible(session, record.id)
     log.status(
         session, record, log.RUNNING, log_schema=run.settings.log_schema, available=available
     )

@@ -8,7 +8,6 @@ from pgtide.events import WayBackClosed
 from pgtide.ledger import audit, log, steps
 from pgtide.ledger.record import Record
 from pgtide.ledger.run import Run
-from pgtide.ledger.steps import RecordedStep
 from pgtide.model.state import Phase
 from pgtide.model.statement import Step
 from pgtide.phases.fingerprint import take
@@ -37,22 +36,11 @@ def perform_free(run: Run, step: Step, *, ordinal: int) -> None:
         run.emit(WayBackClosed(step=step.name, reason=step.irreversible))
 
 
-def closed(
-    session: Session, record: Record, phases: Collection[Phase] = tuple(Phase)
-) -> list[RecordedStep]:
-    """Return the steps of these phases that were taken and that nothing can take back."""
-    return [
-        step
-        for step in steps.recorded(session, record.id)
-        if step.irreversible and step.state != "undone" and step.phase in phases
-    ]
-
-
 def refuse_irreversible(
     session: Session, record: Record, phases: Collection[Phase] = tuple(Phase)
 ) -> None:
     """Raise Refused where a step of these phases was taken that nothing can take back."""
-    found = closed(session, record, phases)
+    found = steps.irreversible(session, record.id, phases)
     if found:
         why = "; ".join(f"{step.name}: {step.irreversible}" for step in found)
         raise Refused(

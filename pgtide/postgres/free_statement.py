@@ -90,6 +90,19 @@ def read(session: Session, table: Table, statement: FreeStatement) -> StatementF
     )
 
 
+def refuse_query(session: Session, label: str, text: str, table: Table) -> None:
+    """Raise InvalidMigration where a text is no single query; what it does is the server's to say.
+
+    A transaction that may not write refuses the rest.
+    """
+    statement = FreeStatement(label=label, text=text, linted=False)
+    kind, node = _one(statement)
+    if kind != "select_stmt":
+        raise mistake(label, f"{_words(kind)} is no query")
+    _refuse(statement, kind, node, table.name)
+    _refuse_here(session, statement)
+
+
 def _one(statement: FreeStatement) -> tuple[str, Node]:
     text = statement.text
     try:

@@ -153,7 +153,9 @@ UPDATE pgtide.step SET state = 'undone', ended_at = clock_timestamp()
 
 -- steps --
 -- The steps of a migration's present attempt, the last first: the order of undoing.
-SELECT s.name, s.phase, s.state, s.undo_sql, s.irreversible, s.transactional, s.attempts, s.lock_tries, s.seconds
+-- `irreversible` is not there before a ledger is brought up to date.
+SELECT s.name, s.phase, s.state, s.undo_sql, coalesce(to_jsonb(s) ->> 'irreversible', '') AS irreversible,
+       s.transactional, s.attempts, s.lock_tries, s.seconds
   FROM pgtide.step s JOIN pgtide.migration m ON m.id = s.migration_id AND m.attempt = s.attempt
  WHERE s.migration_id = %(id)s ORDER BY s.ordinal DESC
 
