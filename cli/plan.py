@@ -94,6 +94,7 @@ def _document(session: Session, settings: Settings, migration: Migration) -> Pla
             verify_sql=_verify_sql(settled),
         ),
         backfill=walk(settings, blocks=blocks, horizon_seconds=age) if settled.backfill else None,
+        queries=settled.performance,
         releases=settled.releases,
         notes=settled.notes,
         warnings=warnings(session, settled, table),

@@ -15,7 +15,7 @@ from prefect import State, get_run_logger
 from prefect.exceptions import TerminationSignal
 
 import tasks
-from flows.artifacts import show_plan, show_summary, show_verification
+from flows.artifacts import show_performance, show_plan, show_summary, show_verification
 from flows.context import Invocation, present
 from flows.narrator import Narrator
 from flows.noticeboard import Noticeboard
@@ -121,8 +121,9 @@ def _backfill(run: Run, display: Display) -> None:
     display.progress.end()
 
 
-def _finalize(run: Run, _display: Display) -> None:
+def _finalize(run: Run, display: Display) -> None:
     tasks.outcome(tasks.finalize(run, return_state=True))
+    show_performance(display.board, run)
 
 
 def _verify(run: Run, display: Display) -> None:

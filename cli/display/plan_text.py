@@ -16,6 +16,7 @@ from rich.text import Text
 from cli.display.screen import mark
 from cli.display.sql_text import Sql
 from cli.display.words import plural
+from pgtide.model.performance import Performance
 from pgtide.model.statement import Finding, Lock
 from pgtide.operate.plan import BackfillPlan, PlanDocument, PlanStatement
 
@@ -42,10 +43,16 @@ def _parts(plan: PlanDocument) -> Iterator[RenderableType]:
         for row in together:
             number += 1
             yield _statement(number, row)
+    yield from _sentences("Measured before and after", tuple(map(_measured, plan.queries)))
     yield from _sentences("Who may write what, and when", plan.releases)
     yield from _sentences("Good to know", plan.notes)
     yield from _sentences("Warnings", plan.warnings, style="yellow")
     yield Text("This command has changed nothing.", style="dim")
+
+
+def _measured(query: Performance) -> str:
+    limit = f", at most {query.max_ms:g} ms" if query.max_ms is not None else ""
+    return f"{' '.join(query.query.split())} ({plural(query.runs, 'run')}{limit}, no new full scan)"
 
 
 def _standing(plan: PlanDocument) -> str:

@@ -32,7 +32,7 @@ def keep(session: Session, lease: Lease, one: Measurement) -> None:
 
 
 def measured(session: Session, record: Record) -> list[Measurement]:
-    """Return the newest measurement of each query and moment of the present attempt."""
+    """Return the newest measurement of each query and moment of the present attempt, in time."""
     if not session.value(_SQL["performance_there"]):
         return []
     rows = session.rows(_SQL["measurements"], {"id": record.id, "attempt": record.attempt})

@@ -77,6 +77,41 @@ def objections(before: Sequence[Measurement], after: Sequence[Measurement]) -> t
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryStanding:
+    """What a declared query took before expand, and at the last moment it was measured since."""
+
+    query: str
+    max_ms: float | None
+    before_ms: float | None
+    after_ms: float | None
+    moment: str | None
+    objections: tuple[str, ...]
+
+
+def standings(
+    declared: Sequence[Performance], measured: Sequence[Measurement]
+) -> tuple[QueryStanding, ...]:
+    """Return where each query stands; `measured` is in the order of time."""
+    return tuple(_standing(ordinal, one, measured) for ordinal, one in enumerate(declared))
+
+
+def _standing(
+    ordinal: int, declared: Performance, measured: Sequence[Measurement]
+) -> QueryStanding:
+    own = [one for one in measured if one.ordinal == ordinal]
+    before = [one for one in own if one.moment is Moment.BEFORE_EXPAND]
+    after = [one for one in own if one.moment is not Moment.BEFORE_EXPAND][-1:]
+    return QueryStanding(
+        query=declared.query,
+        max_ms=declared.max_ms,
+        before_ms=before[0].median_ms if before else None,
+        after_ms=after[0].median_ms if after else None,
+        moment=after[0].moment if after else None,
+        objections=objections(before, after),
+    )
+
+
 def head(query: str) -> str:
     """Return a query's beginning, in one line."""
     line = " ".join(query.split())

@@ -83,6 +83,11 @@ def _backed_up(detail: _Detail) -> str:
     return f"backed up: {rows:,} rows, restored on trial in {seconds} s, the same rows came back"
 
 
+def _measured(detail: _Detail) -> str:
+    when = detail["moment"].replace("_", " ")
+    return f"queries measured {when}: {'; '.join(detail['objections']) or 'nothing against them'}"
+
+
 _WORDS: Final[Mapping[str, Callable[[_Detail], str]]] = MappingProxyType(
     {
         "run_began": _began,
@@ -94,6 +99,8 @@ _WORDS: Final[Mapping[str, Callable[[_Detail], str]]] = MappingProxyType(
         "slices_cut": _cut,
         "table_rewritten": lambda _: "the table was rewritten by somebody: cut anew",
         "verified": _verified,
+        "measured": _measured,
+        "way_back_closed": lambda detail: f"no way back from {detail['step']} on: {detail['why']}",
         "taken_back": lambda detail: f"taken back: {', '.join(detail['steps'])}",
         "held": lambda detail: f"held: {detail['reason']}",
         "backup_began": lambda detail: f"a backup began, in {detail['directory']}",

@@ -13,6 +13,7 @@ from typing import Final
 from pgtide.backfill.batch import ROW_LOCK_WAIT, STATEMENT_LIMIT
 from pgtide.backfill.statements import filling
 from pgtide.backfill.walk import Walk, choose, cuts
+from pgtide.model.performance import Performance
 from pgtide.model.plan import BackfillSql, Plan
 from pgtide.model.state import UNTOUCHED, Phase, State
 from pgtide.model.statement import Finding, Lock, Statement, Step
@@ -78,6 +79,7 @@ class PlanDocument:
     begun: bool
     statements: tuple[PlanStatement, ...]
     backfill: BackfillPlan | None
+    queries: tuple[Performance, ...]
     releases: tuple[str, ...]
     notes: tuple[str, ...]
     warnings: tuple[str, ...]

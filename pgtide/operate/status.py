@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from pgtide.ledger import backups, phases
+from pgtide.ledger import backups, phases, steps
 from pgtide.ledger.control import Hold, held
+from pgtide.ledger.performance import measured
 from pgtide.ledger.record import Record, every
 from pgtide.ledger.verifications import newest
+from pgtide.model.performance import QueryStanding, standings
 from pgtide.model.route import FORWARD
 from pgtide.model.state import RUNNING, UNDOING, UNTOUCHED, Phase, State
 from pgtide.operate.advice import Standing, advice
@@ -96,6 +98,7 @@ class MigrationStatus:
     rollback_until: datetime | None
     verification: VerificationStatus | None
     backup: BackupStatus | None
+    queries: tuple[QueryStanding, ...]
     conflicts: int | None
     worker: Worker | None
     next: str
@@ -131,6 +134,7 @@ def not_begun(file: Declaration) -> MigrationStatus:
         rollback_until=None,
         verification=None,
         backup=None,
+        queries=(),
         conflicts=None,
         worker=None,
         next=advice(Standing(name=file.version or file.id, state=State.PLANNED)),
@@ -160,10 +164,11 @@ def status_of(session: Session, settings: Settings, record: Record) -> Migration
         eta_high=ends.high if ends else None,
         waiting_for=_waiting_for(session, record, worker, hold),
         last_error=record.last_error,
-        rollback_available=undoable(record.state),
+        rollback_available=undoable(record.state) and not steps.irreversible(session, record.id),
         rollback_until=None,
         verification=_verification(session, record, session.value(_SQL["attempt_began"], where)),
         backup=_backup(session, record),
+        queries=standings(record.plan.performance, measured(session, record)),
         conflicts=_conflicts(session, record),
         worker=worker,
         next=advice(

@@ -17,6 +17,7 @@ def _parts(plan: Plan, warnings: Sequence[str]) -> Iterator[str]:
     yield f"# {plan.migration_id}: version {plan.version} on {plan.table}"
     yield from _bullets("Good to know", (*warnings, *plan.notes))
     yield from _bullets("What releases may do, and when", plan.releases)
+    yield from _bullets("Measured before and after", [f"`{one.query}`" for one in plan.performance])
     yield from _phase(Phase.EXPAND, plan.expand)
     if plan.backfill is not None:
         yield "## Backfill"

@@ -9,7 +9,8 @@ VALUES (%(id)s, %(attempt)s, %(ordinal)s, %(moment)s, %(query)s, %(max_ms)s, %(m
         %(plan)s)
 
 -- measurements --
--- The newest measurement of each query and moment of an attempt.
-SELECT DISTINCT ON (moment, ordinal) ordinal, moment, query, max_ms, median_ms, scans, blocks, plan
-  FROM pgtide.performance WHERE migration_id = %(id)s AND attempt = %(attempt)s
- ORDER BY moment, ordinal, id DESC
+-- The newest measurement of each query and moment of an attempt, the newest last.
+SELECT p.ordinal, p.moment, p.query, p.max_ms, p.median_ms, p.scans, p.blocks, p.plan
+  FROM (SELECT DISTINCT ON (moment, ordinal) * FROM pgtide.performance
+         WHERE migration_id = %(id)s AND attempt = %(attempt)s ORDER BY moment, ordinal, id DESC) p
+ ORDER BY p.id
