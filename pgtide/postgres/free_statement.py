@@ -97,8 +97,10 @@ def refuse_query(session: Session, label: str, text: str, table: Table) -> None:
     """
     statement = FreeStatement(label=label, text=text, linted=False)
     kind, node = _one(statement)
-    if kind != "select_stmt":
-        raise mistake(label, f"{_words(kind)} is no query")
+    # EXPLAIN ANALYZE would make INTO's table even where nothing may be written.
+    makes = any(type(one).__name__ == "IntoClause" for _, one in walk(node))
+    if kind != "select_stmt" or makes:
+        raise mistake(label, f"{_words(kind)}{' into' if makes else ''} is no query")
     _refuse(statement, kind, node, table.name)
     _refuse_here(session, statement)
 
