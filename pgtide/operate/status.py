@@ -164,7 +164,7 @@ def status_of(session: Session, settings: Settings, record: Record) -> Migration
         eta_high=ends.high if ends else None,
         waiting_for=_waiting_for(session, record, worker, hold),
         last_error=record.last_error,
-        rollback_available=undoable(record.state) and not steps.irreversible(session, record.id),
+        rollback_available=_undoable(session, record),
         rollback_until=None,
         verification=_verification(session, record, session.value(_SQL["attempt_began"], where)),
         backup=_backup(session, record),
@@ -182,6 +182,10 @@ def status_of(session: Session, settings: Settings, record: Record) -> Migration
             )
         ),
     )
+
+
+def _undoable(session: Session, record: Record) -> bool:
+    return undoable(record.state) and not steps.irreversible(session, record.id)
 
 
 def _phases(recorded: list[phases.PhaseRecord]) -> tuple[PhaseStatus, ...]:

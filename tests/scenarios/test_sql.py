@@ -18,6 +18,7 @@ from pgtide.ledger import steps
 from pgtide.ledger.run import Caller
 from pgtide.model.state import Phase, State
 from pgtide.model.statement import Lock, Statement, Step
+from pgtide.operate.status import status_of
 from pgtide.phases.forward import opened
 from pgtide.phases.step import perform
 from pgtide.postgres.embedded import Server
@@ -203,6 +204,8 @@ def test_a_statement_that_nothing_can_take_back_closes_the_way_back(database: st
     assert isinstance(error, Refused)
     assert "finalize.sql.1: the old number is lost" in error.what
     assert record_of(database, SMALL_ID).state is record.state is State.VERIFIED
+    with connect(database, purpose="test") as session:
+        assert not status_of(session, settings_for(database), record).rollback_available
     assert run(database, "SELECT a FROM public.t WHERE id = 1") == [(7,)]
 
 
