@@ -143,7 +143,6 @@ def not_begun(file: Declaration) -> MigrationStatus:
 
 def status_of(session: Session, settings: Settings, record: Record) -> MigrationStatus:
     """Return the status of a migration that the ledger knows, as of now."""
-    where = {"id": record.id}
     worker = _worker(session, record, settings.lease)
     hold = held(session, record.id)
     walked = _walked(session, record)
@@ -166,7 +165,7 @@ def status_of(session: Session, settings: Settings, record: Record) -> Migration
         last_error=record.last_error,
         rollback_available=_undoable(session, record),
         rollback_until=None,
-        verification=_verification(session, record, session.value(_SQL["attempt_began"], where)),
+        verification=_verification(session, record, _attempt_began(session, record)),
         backup=_backup(session, record),
         queries=standings(record.plan.performance, measured(session, record)),
         conflicts=_conflicts(session, record),
@@ -182,6 +181,11 @@ def status_of(session: Session, settings: Settings, record: Record) -> Migration
             )
         ),
     )
+
+
+def _attempt_began(session: Session, record: Record) -> datetime | None:
+    found: datetime | None = session.value(_SQL["attempt_began"], {"id": record.id})
+    return found
 
 
 def _undoable(session: Session, record: Record) -> bool:
