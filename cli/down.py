@@ -3,31 +3,44 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from enum import StrEnum
+from types import MappingProxyType
 from typing import Annotated, Final
 
 import typer
 
-from cli.console import interactive, note, say
+from cli.console import note, say
 from cli.display.progress import progress
 from cli.display.words import plural, span
 from cli.document import show
 from cli.ledger import record_of
 from cli.options import By, Json, OneId, settings_of
+from cli.question import asked_for_yes
 from cli.signals import Stop, stopping
 from pgtide.clock import SYSTEM_CLOCK
-from pgtide.errors import Interrupted, Refused
+from pgtide.errors import Interrupted
 from pgtide.ledger.record import Record
 from pgtide.ledger.run import Caller
-from pgtide.model.state import Phase
+from pgtide.model.state import Phase, State
 from pgtide.operate.hold import held_for_undo, let_go, live_run, still_held
-from pgtide.operate.undo import archived, losses, undoable
-from pgtide.phases.backward import undo
-from pgtide.phases.free_step import refuse_irreversible
+from pgtide.operate.status import status_now
+from pgtide.operate.undo import archived, contract_losses, losses
+from pgtide.phases.backward import refuse_undo, undo
 from pgtide.postgres.session import Session, connect
 from pgtide.settings import Settings
 
 # Longer than a pause between two tries at a lock (10 s), after which a run hears of the hold.
 _PATIENCE: Final = timedelta(seconds=15)
+
+
+class To(StrEnum):
+    """How far back: to the start, or to where only contract is undone."""
+
+    START = "start"
+    VERIFIED = "verified"
+
+
+_STATES: Final = MappingProxyType({To.START: State.ROLLED_BACK, To.VERIFIED: State.VERIFIED})
 
 
 def register(app: typer.Typer) -> None:
@@ -39,6 +52,7 @@ def down(
     ctx: typer.Context,
     migration: OneId,
     *,
+    to: Annotated[To, typer.Option("--to", help="`verified` undoes contract only.")] = To.START,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     by: By = None,
     as_json: Json = False,
@@ -47,61 +61,43 @@ def down(
     settings = settings_of(ctx, by=by)
     with connect(settings.url, purpose="down") as session:
         record = record_of(session, settings, migration)
-        _refuse_nothing(record)
-        refuse_irreversible(session, record)
+        refuse_undo(session, record, to=_STATES[to])
         if not yes:
-            _ask(record, as_json=as_json)
+            _ask(record, to, as_json=as_json)
         begun = SYSTEM_CLOCK.monotonic()
-        _undo(session, settings, record)
+        _undo(session, settings, record, to=_STATES[to])
         seconds = SYSTEM_CLOCK.monotonic() - begun
+        status = status_now(session, settings, record.id)
         rows = archived(session, record.id)
     if as_json:
         show(
             {
                 "id": record.id,
-                "state": "rolled_back",
+                "state": status.state,
                 "seconds": round(seconds, 3),
                 "archived_rows": rows,
             }
         )
+        return
+    if to is To.VERIFIED:
+        say(f"The contract of {record.id} is undone in {span(seconds)}: it is {status.state}.")
+        say(status.next)
         return
     say(f"{record.id} is undone in {span(seconds)}: {record.table} has its old shape again.")
     if rows:
         say(f"{plural(rows, 'row')} had values that the old shape lacks; pgtide.archive has them.")
 
 
-def _refuse_nothing(record: Record) -> None:
-    if not undoable(record.state):
-        raise Refused(
-            f"{record.id} is {record.state}: there is nothing to undo.",
-            state="Nothing was changed.",
-            remedy="`pgtide status` lists what can be undone.",
-        )
+def _ask(record: Record, to: To, *, as_json: bool) -> None:
+    asked_for_yes(
+        f"Undo {record.id} on {record.table}, which is {record.state}:",
+        losses(record.plan) if to is To.START else contract_losses(record.plan),
+        name=f"down {record.version}" + ("" if to is To.START else f" --to {to}"),
+        as_json=as_json,
+    )
 
 
-def _ask(record: Record, *, as_json: bool) -> None:
-    if as_json or not interactive():
-        raise Refused(
-            f"Undoing {record.id} needs a yes, and nobody can be asked here.",
-            state="Nothing was changed.",
-            remedy=f"Run `pgtide down {record.version} --yes`.",
-        )
-    say(f"Undo {record.id} on {record.table}, which is {record.state}:")
-    for line in losses(record.plan):
-        say(f"  {line}")
-    try:
-        answer = input("Type yes to undo it: ")
-    except EOFError:
-        answer = ""
-    if answer.strip() != "yes":
-        raise Refused(
-            f"{record.id} was not undone: the answer was not `yes`.",
-            state="Nothing was changed.",
-            remedy="Run the command again when you are sure.",
-        )
-
-
-def _undo(session: Session, settings: Settings, record: Record) -> None:
+def _undo(session: Session, settings: Settings, record: Record, *, to: State) -> None:
     with (
         progress(settings, record.id, [Phase.ROLLBACK]) as display,
         stopping(display.tell) as stop,
@@ -114,7 +110,7 @@ def _undo(session: Session, settings: Settings, record: Record) -> None:
             clock=stop.clock,
             heeds_hold=False,
         )
-        undo(settings, caller, record)
+        undo(settings, caller, record, to=to)
 
 
 @contextmanager

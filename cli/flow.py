@@ -1,10 +1,10 @@
 """The way to a migration's flow; the only part of the command that needs Prefect."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cli.display.progress import Progress, progress
 from cli.signals import stopping
@@ -16,14 +16,23 @@ from pgtide.operate.find import Candidate, find_id
 from pgtide.settings import Settings, decline_tracking
 
 if TYPE_CHECKING:
+    from prefect import Flow
+
     from flows.loader import Loaded
 
 
 def loaded(settings: Settings) -> list["Loaded"]:
     """Load every migration file in the order of ids; raises InvalidMigration, or Refused."""
+    with _importable():
+        from flows.loader import load_migrations
+    return load_migrations(settings.migrations_dir)
+
+
+@contextmanager
+def _importable() -> Iterator[None]:
     decline_tracking()
     try:
-        from flows.loader import load_migrations
+        yield
     except ImportError as error:
         raise Refused(
             f"Prefect cannot be imported here: {error}.",
@@ -33,7 +42,6 @@ def loaded(settings: Settings) -> list["Loaded"]:
                 "down work without it."
             ),
         ) from error
-    return load_migrations(settings.migrations_dir)
 
 
 def loaded_one(folder: Sequence["Loaded"], wanted: str) -> "Loaded":
@@ -45,25 +53,49 @@ def loaded_one(folder: Sequence["Loaded"], wanted: str) -> "Loaded":
 
 def run(settings: Settings, one: "Loaded", *, until: Phase) -> None:
     """Run a migration's flow here, with progress; raises what ended it."""
-    from flows.run import run_flow
+    shown = FORWARD[: FORWARD.index(until) + 1]
+    run_any(settings, one.id, one.flow, {"until": until.value}, shown=shown)
+
+
+def later(settings: Settings, phase: Phase, migration_id: str, parameters: object) -> None:
+    """Run the flow of a later release's phase here, with progress; raises what ended it."""
+    with _importable():
+        from flows import later as flows_of_later
+
+    flow: Flow[..., Any] = (
+        flows_of_later.contract if phase is Phase.CONTRACT else flows_of_later.purge
+    )
+    given = {"migration": migration_id, "parameters": parameters}
+    run_any(settings, migration_id, flow, given, shown=[phase])
+
+
+def run_any(
+    settings: Settings,
+    migration_id: str,
+    flow: "Flow[..., Any]",
+    parameters: Mapping[str, object],
+    *,
+    shown: Sequence[str],
+) -> None:
+    """Run a flow here, with progress; raises what ended it."""
+    from flows.run import run_any as run_here
 
     _quiet()
-    shown = FORWARD[: FORWARD.index(until) + 1]
     with (
-        progress(settings, one.id, shown) as display,
+        progress(settings, migration_id, shown) as display,
         stopping(display.tell) as stop,
         _served(settings, display) as served,
     ):
         if stop.asked.is_set():
-            raise _terminated(one.id)
+            raise _terminated(migration_id)
         caller = Caller(actor=settings.actor, emit=display.hear, stop=stop.asked, clock=stop.clock)
         try:
-            run_flow(one.flow, served, caller, until=until)
+            run_here(flow, served, caller, parameters)
         except Exception:
             raise
         except BaseException as error:
             # Prefect's answer to a SIGTERM that came before the engine held the migration.
-            raise _terminated(one.id) from error
+            raise _terminated(migration_id) from error
 
 
 @contextmanager

@@ -7,7 +7,9 @@ from typing import Annotated
 import typer
 
 from cli import (
+    approve,
     backup,
+    contract,
     create,
     demo,
     down,
@@ -15,6 +17,7 @@ from cli import (
     pause,
     plan,
     postgres,
+    purge,
     restore,
     resume,
     status,
@@ -35,7 +38,10 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for one in (create, plan, up, status, history, pause, resume, verify, down, backup, restore, demo):
+for one in (
+    create, plan, up, status, history, pause, resume, verify, approve, contract, purge, down,
+    backup, restore, demo,
+):  # fmt: skip
     one.register(app)
 app.add_typer(postgres.app, name="postgres")
 

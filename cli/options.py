@@ -22,6 +22,12 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.
 By = Annotated[
     str | None, typer.Option("--by", metavar="NAME", help="Who does this, for the audit.")
 ]
+Now = Annotated[
+    bool, typer.Option("--now", help="Do not wait for the end of the span; needs --reason.")
+]
+Reason = Annotated[
+    str | None, typer.Option("--reason", metavar="TEXT", help="Why not to wait, for the audit.")
+]
 AnyId = Annotated[
     str | None, typer.Argument(metavar="[ID]", help="Any unique part of an id, or a version.")
 ]
@@ -59,3 +65,10 @@ def settings_of(ctx: typer.Context, *, by: str | None = None) -> Settings:
 
 def _given(ctx: typer.Context) -> Options:
     return ctx.obj if isinstance(ctx.obj, Options) else Options()
+
+
+def hurry(*, now: bool, reason: str | None) -> str | None:
+    """Return the reason for not waiting; None where nobody asked not to."""
+    if now and not (reason or "").strip():
+        raise typer.BadParameter("needs a reason: --reason TEXT", param_hint="--now")
+    return (reason or "").strip() if now else None

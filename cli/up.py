@@ -16,7 +16,7 @@ from pgtide.errors import PgtideError
 from pgtide.ledger.record import every
 from pgtide.model.route import FORWARD, next_phase
 from pgtide.model.state import Phase, State
-from pgtide.operate.status import MigrationStatus, status_of
+from pgtide.operate.status import MigrationStatus, status_now
 from pgtide.postgres.session import connect
 from pgtide.settings import Settings
 
@@ -114,11 +114,7 @@ def go_on(
 
 def _status(settings: Settings, migration_id: str) -> MigrationStatus:
     with connect(settings.url, purpose="up") as session:
-        return next(
-            status_of(session, settings, record)
-            for record in every(session)
-            if record.id == migration_id
-        )
+        return status_now(session, settings, migration_id)
 
 
 def _summary(done: Done) -> list[str]:

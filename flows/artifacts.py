@@ -7,6 +7,7 @@ from pgtide.ledger.run import Run
 from pgtide.ledger.verifications import newest
 from pgtide.model.performance import standings
 from pgtide.model.verification import Verification
+from pgtide.operate.gates import gates, in_words, waiting_at
 from pgtide.report.performance_table import performance
 from pgtide.report.plan_text import plan_page
 from pgtide.report.summary_text import summary_page
@@ -36,5 +37,11 @@ def show_summary(board: Noticeboard, run: Run) -> None:
     """Pin up where the migration stands now."""
     record = run.record
     verdict = newest(run.session, record.id)
-    page = summary_page(record, phases.read(run.session, record.id), verdict)
+    gate = waiting_at(record, gates(run.session, record, run.settings))
+    page = summary_page(
+        record,
+        phases.read(run.session, record.id),
+        verdict,
+        waiting_for=in_words(gate) if gate else None,
+    )
     board.markdown("summary", page, f"{record.version}: {record.state}")

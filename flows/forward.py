@@ -1,28 +1,19 @@
-"""The story of a migration: preflight, then phase after phase, as the ledger says.
+"""The story of a migration: preflight, then phase after phase, as the ledger says."""
 
-Prefect shows it. What ends the work is kept for a caller in this process, and becomes the state of
-the flow run for everybody else: `Paused` is a completed run, since nothing is wrong; a mismatch or
-a failure is a failed one, with its sentence.
-"""
-
-import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import partial
 
 from prefect import State, get_run_logger
-from prefect.exceptions import TerminationSignal
 
 import tasks
-from flows.artifacts import show_performance, show_plan, show_summary, show_verification
-from flows.context import Invocation, present
-from flows.narrator import Narrator
+from flows.artifacts import show_performance, show_plan, show_verification
+from flows.carried import carried_out, heard, summarized
+from flows.context import Invocation
 from flows.noticeboard import Noticeboard
 from flows.progress import Progress
-from flows.stopping import stopping
-from pgtide.errors import Interrupted, PgtideError
-from pgtide.events import Event, Listener
+from pgtide.errors import PgtideError
 from pgtide.ledger import slices
 from pgtide.ledger.run import Caller, Run
 from pgtide.ledger.slices import Kind
@@ -44,43 +35,19 @@ class Display:
 
 def forward(migration: Migration, until: Phase) -> State[PgtideError] | None:
     """Carry out what is left of a migration; return the state that shows a foreseen end."""
-    invocation = present()
-    with stopping(invocation) as asked:
-        try:
-            _carry_out(invocation, migration, until)
-        except PgtideError as error:
-            invocation.error = error
-        except Exception as error:
-            invocation.fault = error
-            raise
-        finally:
-            invocation.ended = True
-    interrupted = isinstance(invocation.error, Interrupted)
-    if interrupted and asked.signal == signal.SIGTERM and not invocation.at_hand:
-        # Cancelled, or shut down: Prefect knows which of the two, and shows it.
-        raise TerminationSignal(signal=signal.SIGTERM) from invocation.error
-    return tasks.ending(invocation.error) if invocation.error else None
+    return carried_out(partial(_carry_out, migration, until))
 
 
-def _carry_out(invocation: Invocation, migration: Migration, until: Phase) -> None:
+def _carry_out(migration: Migration, until: Phase, invocation: Invocation) -> None:
     logger, clock = get_run_logger(), invocation.caller.clock
     board = Noticeboard(migration.id, logger)
     display = Display(board=board, progress=Progress(board.progress, clock.monotonic))
-    narrator = Narrator(logger.info, clock.monotonic)
-    caller = replace(
-        invocation.caller,
-        emit=partial(_tell_all, (invocation.caller.emit, narrator, display.progress)),
-    )
+    caller = heard(invocation, logger, display.progress)
     with board.open(), _held(invocation, caller, migration) as run:
         show_plan(board, run)
-        with _summarized(board, run):
+        with summarized(board, run):
             while phase := following(run, until):
                 _PHASES[phase](run, display)
-
-
-def _tell_all(listeners: Sequence[Listener], event: Event) -> None:
-    for listener in listeners:
-        listener(event)
 
 
 @contextmanager
@@ -89,16 +56,6 @@ def _held(invocation: Invocation, caller: Caller, migration: Migration) -> Itera
         yield tasks.outcome(
             tasks.preflight(stack, invocation.settings, caller, migration, return_state=True)
         )
-
-
-@contextmanager
-def _summarized(board: Noticeboard, run: Run) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        # Where the database is out of reach there is nothing to sum up.
-        with suppress(PgtideError):
-            show_summary(board, run)
 
 
 def _backup(run: Run, _display: Display) -> None:

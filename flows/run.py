@@ -38,6 +38,13 @@ _KNOCKS: Final = 2
 def run_flow(
     flow: Flow[..., Any], settings: Settings, caller: Caller, *, until: Phase = Phase.VERIFY
 ) -> None:
+    """Run a migration's own flow; raises what ended the engine's work: the very error."""
+    run_any(flow, settings, caller, {"until": until.value})
+
+
+def run_any(
+    flow: Flow[..., Any], settings: Settings, caller: Caller, parameters: Mapping[str, object]
+) -> None:
     """Run a flow to its end; raises what ended the engine's work: the very error.
 
     On the server that the settings name, else on one that lives as long as the run. A server that
@@ -45,7 +52,7 @@ def run_flow(
     """
     with _on_server(settings.prefect_api_url), invoking(settings, caller) as invocation:
         try:
-            flow(until=until.value, return_state=True)
+            flow(**parameters, return_state=True)
         except Exception:
             # Else the work is done, and only Prefect could not write that down.
             if invocation.fault or not invocation.ended:

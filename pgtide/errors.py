@@ -11,6 +11,7 @@ PgtideError               exit code
 │   ├── ConnectionLost
 │   └── StatementFailed
 ├── Waiting               3    paused by an operator
+│   └── AwaitingApproval       a person has to decide first
 ├── Mismatched            4    verification found mismatches
 └── Interrupted           130  stopped by a signal, checkpointed
 """
@@ -104,6 +105,10 @@ class Waiting(PgtideError):
 
     exit_code = 3
     code = "waiting"
+
+
+class AwaitingApproval(Waiting):
+    """End cleanly at a gate: a person has to decide before the next phase."""
 
 
 class Mismatched(PgtideError):

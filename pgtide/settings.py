@@ -2,6 +2,8 @@
 
 import getpass
 import os
+import pwd
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -24,6 +26,10 @@ class Settings:
     postgres_bin: Path | None = None
     log_schema: str = "pgtide"
     actor: str = ""
+    # The operating system's account and host, whatever the environment says.
+    account: str = ""
+    # Whether gates are for somebody else than who started the migration.
+    four_eyes: bool = False
     prefect_api_url: str | None = None
     # A run whose heartbeat is older is taken over: ten beats missed.
     lease: timedelta = timedelta(seconds=10)
@@ -107,6 +113,7 @@ VARIABLES: Final[tuple[tuple[str, str, Callable[[str], object]], ...]] = (
     ("PGTIDE_POSTGRES_BIN", "postgres_bin", Path),
     ("PGTIDE_LOG_SCHEMA", "log_schema", _schema),
     ("PGTIDE_ACTOR", "actor", str),
+    ("PGTIDE_FOUR_EYES", "four_eyes", _switch),
     ("PGTIDE_LEASE_MS", "lease", _span),
     ("PGTIDE_HEARTBEAT_MS", "heartbeat", _span),
     ("PGTIDE_LOCK_WAIT_MS", "lock_wait", _span),
@@ -125,7 +132,7 @@ VARIABLES: Final[tuple[tuple[str, str, Callable[[str], object]], ...]] = (
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
     """Read settings; raises InvalidSettings that lists every bad value with its variable's name."""
-    values: dict[str, object] = {"actor": _user()}
+    values: dict[str, object] = {"actor": _user(), "account": _account()}
     problems = []
     for variable, name, read in VARIABLES:
         text = environment.get(variable, "").strip()
@@ -150,6 +157,15 @@ def _user() -> str:
     except (KeyError, OSError):
         # A container's user often has no name.
         return "unknown"
+
+
+def _account() -> str:
+    # Not getpass: it believes the environment.
+    try:
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        user = f"uid {os.getuid()}"
+    return f"{user}@{socket.gethostname()}"
 
 
 def load() -> Settings:

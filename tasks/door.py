@@ -14,7 +14,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.states import Cancelled, Completed, Failed
 
-from pgtide.errors import ConnectionLost, Interrupted, PgtideError, Waiting
+from pgtide.errors import AwaitingApproval, ConnectionLost, Interrupted, PgtideError, Waiting
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -50,6 +50,8 @@ def door(name: str, *, called: str) -> Callable[[Callable[P, R]], Task[P, R | St
 def ending(error: PgtideError) -> State[PgtideError]:
     """Return the state that shows how work ended, with the error itself as its data."""
     match error:
+        case AwaitingApproval():
+            return Completed(name="Waiting", message=str(error), data=error)
         case Waiting():
             return Completed(name="Paused", message=str(error), data=error)
         case Interrupted():

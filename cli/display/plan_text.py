@@ -44,6 +44,7 @@ def _parts(plan: PlanDocument) -> Iterator[RenderableType]:
             number += 1
             yield _statement(number, row)
     yield from _sentences("Measured before and after", tuple(map(_measured, plan.queries)))
+    yield from _sentences("What it waits for a person to decide", plan.waits)
     yield from _sentences("Who may write what, and when", plan.releases)
     yield from _sentences("Good to know", plan.notes)
     yield from _sentences("Warnings", plan.warnings, style="yellow")
@@ -90,7 +91,7 @@ def _heading(step: str, first: PlanStatement) -> Text:
 
 
 def _how(first: PlanStatement) -> str:
-    if first.phase not in {"expand", "finalize", "contract"}:
+    if first.phase not in {"expand", "finalize", "contract", "purge"}:
         return ""
     return "  all in one transaction" if first.transactional else "  outside of a transaction"
 

@@ -11,7 +11,7 @@ from typing import Protocol
 from pgtide.changes.sync import Added, Pair
 from pgtide.errors import InvalidMigration
 from pgtide.model.expression import Answers, Questions
-from pgtide.model.plan import Comparison
+from pgtide.model.plan import Comparison, Twin
 from pgtide.model.statement import Statement, Step
 from pgtide.model.table import Column, Table
 
@@ -33,7 +33,8 @@ class NewColumn:
 class Scope:
     """What a change may look at.
 
-    The table, its place among the changes, and what all of them add.
+    The table, its place among the changes, and what all of them add. `counted` says that writes
+    which the triggers have to mend are counted: the application is to write both shapes itself.
     """
 
     table: Table
@@ -41,6 +42,7 @@ class Scope:
     tag: str
     ordinal: int
     added: tuple[NewColumn, ...] = ()
+    counted: bool = False
 
     @property
     def prefix(self) -> str:
@@ -81,6 +83,7 @@ class Contribution:
     contract: tuple[Step, ...] = ()
     columns: tuple[tuple[str, str], ...] = ()
     indexes: tuple[tuple[str, str], ...] = ()
+    twins: tuple[Twin, ...] = ()
     impossible: tuple[Impossible, ...] = ()
     notes: tuple[str, ...] = ()
 

@@ -6,12 +6,17 @@ A pure function of the declaration, the table and the answers.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pgtide.changes import sync_trigger
+from pgtide.changes import sync_trigger, watch_trigger
 from pgtide.changes.change import Change, Contribution, Impossible, NewColumn, Scope, refused
+from pgtide.changes.column import columns_taken, columns_there
 from pgtide.changes.replacement import PRIVATE, replacements
+from pgtide.changes.sql import with_declared
 from pgtide.changes.sync import Added, Pair
+from pgtide.changes.turned import turned
+from pgtide.changes.twin import with_twins
 from pgtide.model.expression import Answers, Questions
 from pgtide.model.migration import Migration
+from pgtide.model.original import Originals
 from pgtide.model.plan import ArchiveSql, BackfillSql, Expected, Plan, Terms
 from pgtide.model.state import Phase
 from pgtide.model.statement import Lock, Statement, Step
@@ -26,6 +31,11 @@ class Draft:
     migration: Migration
     table: Table
     scopes: tuple[tuple[Change, Scope], ...]
+
+    @property
+    def scope(self) -> Scope:
+        """Return what all of them may look at: the table, and the columns that they add."""
+        return self.scopes[0][1]
 
     @property
     def questions(self) -> Questions:
@@ -60,21 +70,23 @@ def draft(migration: Migration, changes: Sequence[Change], table: Table) -> Draf
     )
     _refuse_twice(added)
     _refuse_long(added)
+    _refuse_unknown(migration, added)
+    counted = migration.dual_write == "application"
     scopes = tuple(
-        (change, replace(scope, added=added)) for change, scope in zip(changes, bare, strict=True)
+        (change, replace(scope, added=added, counted=counted))
+        for change, scope in zip(changes, bare, strict=True)
     )
     return Draft(migration=migration, table=table, scopes=scopes)
 
 
-def compose(sketch: Draft, answers: Answers) -> Composed:
-    """Return the plan; raises InvalidMigration where a change does not hold with the answers."""
+def compose(sketch: Draft, answers: Answers, originals: Originals) -> Composed:
+    """Return the plan; raises InvalidMigration where a change does not hold with the answers.
+
+    `originals` is what the replaced columns have.
+    """
     parts = [change.contribute(scope, answers) for change, scope in sketch.scopes]
-    scope = sketch.scopes[0][1]
-    pieces = [
-        part.sync
-        for part in parts
-        if part.sync and (part.sync.in_step("t") or part.sync.moved_sources() or _writes(part.sync))
-    ]
+    scope = sketch.scope
+    pieces = _pieces(parts)
     columns = tuple(column for part in parts for column in part.columns)
     finalize = tuple(step for part in parts for step in part.finalize)
     migration, table = sketch.migration, sketch.table
@@ -85,10 +97,7 @@ def compose(sketch: Draft, answers: Answers) -> Composed:
         table=table.name,
         table_oid=table.oid,
         key=table.key,
-        expand=(
-            *_expand(scope, parts, pieces, columns),
-            *(step for part in parts for step in part.expand),
-        ),
+        expand=_expand(scope, parts, pieces, columns, migration_id=migration.id),
         finalize=(*finalize, _analyze(table)) if finalize or columns else (),
         sync=sync_trigger.names(migration.tag) if pieces else None,
         backfill=_backfill(parts, pieces),
@@ -99,13 +108,20 @@ def compose(sketch: Draft, answers: Answers) -> Composed:
         ),
         terms=_terms(migration),
         replacements=replacements(scope, pieces),
-        twins=(),
+        twins=tuple(twin for part in parts for twin in part.twins),
+        turned=turned(scope, pieces, release=migration.on_unrepresentable == "release"),
         releases=_releases(migration, scope.added),
         notes=(*_warnings(scope.added), *(note for part in parts for note in part.notes)),
-        contract_sql=tuple(step for part in parts for step in part.contract),
-        performance=tuple(migration.verify),
     )
-    return Composed(plan=plan, impossible=tuple(one for part in parts for one in part.impossible))
+    return Composed(
+        plan=with_twins(with_declared(plan, parts, migration.verify), scope, originals),
+        impossible=tuple(one for part in parts for one in part.impossible),
+    )
+
+
+def _pieces(parts: Sequence[Contribution]) -> list[Pair | Added]:
+    pieces = [part.sync for part in parts if part.sync]
+    return [one for one in pieces if one.in_step("t") or one.moved_sources() or _writes(one)]
 
 
 def _terms(migration: Migration) -> Terms:
@@ -132,6 +148,15 @@ def _refuse_long(added: tuple[NewColumn, ...]) -> None:
         raise refused(f"a column's name is longer than {MAX_NAME_BYTES} bytes: {', '.join(long)}")
 
 
+def _refuse_unknown(migration: Migration, added: tuple[NewColumn, ...]) -> None:
+    private = [str(column.replaces) for column in added if column.name.startswith(PRIVATE)]
+    if private and migration.dual_write == "application":
+        raise refused(
+            "dual_write='application' needs new columns that the application may write: give "
+            f"{', '.join(private)} an interim name, or leave dual_write to the triggers"
+        )
+
+
 def _writes(piece: Pair | Added) -> bool:
     return isinstance(piece, Added) and piece.write is not None
 
@@ -141,6 +166,8 @@ def _expand(
     parts: Sequence[Contribution],
     pieces: Sequence[Pair | Added],
     columns: tuple[tuple[str, str], ...],
+    *,
+    migration_id: str,
 ) -> tuple[Step, ...]:
     functions = [statement for part in parts for statement in part.functions]
     clauses = [clause for part in parts for clause in part.clauses]
@@ -150,22 +177,28 @@ def _expand(
     # only.
     ahead = [*functions, *_public(functions)]
     if pieces:
-        ahead += [*sync_trigger.prepare(scope.tag), sync_trigger.function(scope, pieces)]
+        ahead += [*sync_trigger.prepare(scope), sync_trigger.function(scope, pieces)]
+    present = (
+        sync_trigger.present(scope, columns) if pieces else columns_there(scope.table, columns)
+    )
+    watched = any(part.archive for part in parts)
+    if watched:
+        ahead += watch_trigger.prepare(scope.tag, migration_id)
+        present = f"SELECT ({present}) AND ({watch_trigger.present(scope.tag, scope.table)})"
     statements = [
         *ahead,
         _columns(scope.table, clauses, [name for name, _ in columns]),
         *(grant for part in parts for grant in part.grants),
         *(sync_trigger.triggers(scope, pieces) if pieces else ()),
+        *(watch_trigger.trigger(scope.tag, scope.table) if watched else ()),
     ]
     return (
         Step(
             name="expand.shape",
             phase=Phase.EXPAND,
             statements=tuple(statements),
-            present=sync_trigger.present(scope, columns)
-            if pieces
-            else _columns_there(scope.table, columns),
-            taken=_columns_taken(scope.table, columns),
+            present=present,
+            taken=columns_taken(scope.table, columns),
         ),
     )
 
@@ -194,25 +227,6 @@ def _columns(table: Table, clauses: list[str], names: list[str]) -> Statement:
         lock=Lock.ACCESS_EXCLUSIVE,
         why="nullable and without default: the catalog changes, no row is touched",
         undo=fill("ALTER TABLE {table} {drops}", table=relation(table.name), drops=drops),
-    )
-
-
-def _columns_there(table: Table, columns: tuple[tuple[str, str], ...]) -> str:
-    return fill(
-        "SELECT count(*) = {count} FROM pg_attribute WHERE attrelid = {oid} AND NOT attisdropped "
-        "AND attname IN ({names})",
-        count=str(len(columns)),
-        oid=str(table.oid),
-        names=listed([literal(name) for name, _ in columns]),
-    )
-
-
-def _columns_taken(table: Table, columns: tuple[tuple[str, str], ...]) -> str:
-    return fill(
-        "SELECT 'the table has a column ' || string_agg(attname, ', ') FROM pg_attribute"
-        " WHERE attrelid = {oid} AND NOT attisdropped AND attname IN ({names})",
-        oid=str(table.oid),
-        names=listed([literal(name) for name, _ in columns]),
     )
 
 

@@ -8,6 +8,8 @@ from typing import Final, Literal
 from pgtide.changes.change import Contribution, NewColumn, Scope, refused
 from pgtide.changes.index import taken, there
 from pgtide.model.expression import Answers, FreeStatement, Questions, StatementFacts
+from pgtide.model.performance import Performance
+from pgtide.model.plan import Plan
 from pgtide.model.state import Phase
 from pgtide.model.statement import Finding, Lock, Statement, Step
 from pgtide.postgres.ddl import fill, ident, literal, search_path
@@ -110,16 +112,17 @@ class Sql:
                     sql=_bare(self.up),
                     lock=up.lock or Lock.ACCESS_EXCLUSIVE,
                     why=_why(up),
-                    undo=_bare(self.down or ""),
+                    undo=_undo(scope, self.down or "", down),
+                    undo_inside=_bare(down.inside) if down else "",
                     findings=tuple(self._accepted(one) for one in up.findings),
                 ),
             ),
-            present=f"SELECT {_ledger(scope, name, state='done')}",
+            present=f"SELECT {done(scope.migration_id, name)}",
             transactional=up.together,
-            undo_ahead=_ahead(scope, down),
+            undo_first=_ahead(down),
             irreversible=self.irreversible.strip(),
         )
-        return _about_index(step, up, begun=_ledger(scope, name, state="running"))
+        return _about_index(step, up, begun=_ledger(scope.migration_id, name, state="running"))
 
     def _accepted(self, finding: Finding) -> Finding:
         return replace(finding, accepted=self.accept.get(finding.rule, ""))
@@ -136,19 +139,32 @@ class Sql:
         return notes
 
 
-def joined(step: Step, free: Sequence[Step]) -> Step:
+def with_declared(plan: Plan, parts: Sequence[Contribution], checks: Sequence[Performance]) -> Plan:
+    """Return a plan with the declared statements of expand and contract, and the checks."""
+    return replace(
+        plan,
+        expand=(*plan.expand, *(step for part in parts for step in part.expand)),
+        contract_sql=tuple(step for part in parts for step in part.contract),
+        performance=tuple(checks),
+    )
+
+
+def joined(step: Step, plan: Plan) -> Step:
     """Return contract's step with the declared statements at its end.
 
-    Undoing it begins with theirs.
+    Undoing it begins with theirs. The ledger says whether it is done: the catalog does not show
+    what they did.
     """
-    reasons = [one.irreversible for one in free if one.irreversible]
+    free = plan.contract_sql
+    if not free:
+        return step
+    first = (*step.undo_first, *(sql for one in free for sql in one.undo_first))
     return replace(
         step,
         statements=(*step.statements, *(text for one in free for text in one.statements)),
-        undo_ahead=tuple(
-            dict.fromkeys((*step.undo_ahead, *(a for o in free for a in o.undo_ahead)))
-        ),
-        irreversible="; ".join((*([step.irreversible] if step.irreversible else []), *reasons)),
+        present=f"SELECT {done(plan.migration_id, step.name)}",
+        undo_first=tuple(dict.fromkeys(first)),
+        irreversible="; ".join(one.irreversible for one in free if one.irreversible),
     )
 
 
@@ -165,15 +181,18 @@ def _why(up: StatementFacts) -> str:
     return f"declared by the migration: {up.kind}{known}"
 
 
-def _ahead(scope: Scope, down: StatementFacts | None) -> tuple[str, ...]:
-    if down is None:
-        return ()
-    if down.together:
-        # As the statement itself was run: undo may come from any session.
-        path = search_path(scope.table.name)
-        return (fill("SET LOCAL search_path = {path}", path=path),)
+def _undo(scope: Scope, text: str, down: StatementFacts | None) -> str:
+    if down is None or not down.together:
+        return _bare(text)
+    # As the statement itself was run. In one text with it: undo from psql executes each text in a
+    # call of its own, which has a path of its own.
+    path = search_path(scope.table.name)
+    return f"{fill('SET LOCAL search_path = {path}', path=path)};\n{_bare(text)}"
+
+
+def _ahead(down: StatementFacts | None) -> tuple[str, ...]:
     # A build that was killed leaves an index that is in the way of the next.
-    return (_drop(*down.builds),) if down.builds else ()
+    return (_drop(*down.builds),) if down and down.builds else ()
 
 
 def _about_index(step: Step, up: StatementFacts, *, begun: str) -> Step:
@@ -201,12 +220,17 @@ def _drop(schema: str, name: str) -> str:
     return fill("DROP INDEX CONCURRENTLY IF EXISTS {index}", index=ident(schema, name))
 
 
-def _ledger(scope: Scope, name: str, *, state: str) -> str:
+def done(migration_id: str, name: str) -> str:
+    """Return the test whether the ledger has a step as done."""
+    return _ledger(migration_id, name, state="done")
+
+
+def _ledger(migration_id: str, name: str, *, state: str) -> str:
     return fill(
         "EXISTS (SELECT FROM pgtide.step s JOIN pgtide.migration m"
         " ON m.id = s.migration_id AND m.attempt = s.attempt"
         " WHERE m.id = {id} AND s.name = {name} AND s.state = {state})",
-        id=literal(scope.migration_id),
+        id=literal(migration_id),
         name=literal(name),
         state=literal(state),
     )

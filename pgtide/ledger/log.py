@@ -14,6 +14,7 @@ from pgtide.sql import queries
 _SQL: Final = queries("ledger")
 
 RUNNING: Final = "RUNNING"
+SUCCESS: Final = "SUCCESS"
 FAILED: Final = "FAILED"
 ROLLED_BACK: Final = "ROLLED_BACK"
 ROLLBACK_FAILED: Final = "ROLLBACK_FAILED"
@@ -46,6 +47,16 @@ def status(
     """Set the row's status, and whether a rollback is available where that changes."""
     params = {"log_id": record.log_id, "status": value, "error": error, "available": available}
     session.execute(_in(log_schema, "log_status"), params, doing="keeping the log row true")
+
+
+def settle(session: Session, record: Record, *, log_schema: str) -> None:
+    """Set the row to SUCCESS again, where a later phase had failed before it was done."""
+    session.execute(_in(log_schema, "log_settle"), {"log_id": record.log_id})
+
+
+def give_up(session: Session, record: Record, *, log_schema: str) -> None:
+    """Note that there is no way back any more."""
+    session.execute(_in(log_schema, "log_give_up"), {"log_id": record.log_id})
 
 
 def _in(log_schema: str, query: str) -> str:

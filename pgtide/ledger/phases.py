@@ -41,5 +41,24 @@ def read(session: Session, migration_id: str) -> list[PhaseRecord]:
     return [PhaseRecord(**row) for row in session.rows(_SQL["phases"], {"id": migration_id})]
 
 
+def forget(session: Session, lease: Lease, phase: Phase) -> None:
+    """Forget a phase that was taken back: it is to come again."""
+    session.execute(_SQL["forget_phase"], _where(lease, phase))
+
+
+def done_at(session: Session, migration_id: str, phase: Phase) -> datetime | None:
+    """Return when a phase of the present attempt was done."""
+    found: datetime | None = session.value(
+        _SQL["phase_ended"], {"id": migration_id, "phase": phase}
+    )
+    return found
+
+
+def now(session: Session) -> datetime:
+    """Return the database's time, by which all waiting goes."""
+    found: datetime = session.value(_SQL["now"])
+    return found
+
+
 def _where(lease: Lease, phase: Phase) -> dict[str, object]:
     return {"id": lease.migration_id, "attempt": lease.attempt, "phase": phase}

@@ -16,7 +16,7 @@ from datetime import timedelta
 from typing import Final
 
 from pgtide.clock import SYSTEM_CLOCK, Clock
-from pgtide.errors import Busy, Fenced, Interrupted, PgtideError, Waiting
+from pgtide.errors import AwaitingApproval, Busy, Fenced, Interrupted, PgtideError, Waiting
 from pgtide.events import Listener, RunBegan, RunEnded, silence
 from pgtide.ledger import audit, backends
 from pgtide.ledger.heart import Heart
@@ -226,6 +226,7 @@ def _take(lock: Session, caller: Caller, record: Record) -> tuple[Lease, str | N
             _SQL["begin_run"],
             {
                 **where,
+                "attempt": taken["attempt"],
                 "actor": caller.actor,
                 "host": socket.gethostname(),
                 "pid": os.getpid(),
@@ -255,6 +256,8 @@ def _end(settings: Settings, run: Run, outcome: str) -> None:
 
 def _outcome(error: BaseException) -> str:
     match error:
+        case AwaitingApproval():
+            return "waiting"
         case Waiting():
             return "paused"
         case Interrupted() | KeyboardInterrupt():

@@ -1,17 +1,20 @@
 """The ledger's schema and its numbered upgrades."""
 
+import hashlib
 from datetime import timedelta
 from typing import Final
 
 from pgtide.errors import Refused
 from pgtide.model.table import TableName
-from pgtide.postgres.ddl import ident
+from pgtide.postgres.ddl import fill, ident, literal
 from pgtide.postgres.session import Session
 from pgtide.sql import queries, script
 
 _SQL: Final = queries("ledger")
 # Each file is applied once, in order, and never edited after a release.
 UPGRADES: Final = ("ledger_001", "ledger_002", "ledger_003")
+# What a DBA undoes with; replaced whenever the text is another.
+_UNDO: Final = ("undo_run", "undo_archive", "safe_rollback")
 # "pgti" and no table: only one process at a time upgrades.
 _LOCK: Final = "SELECT pg_advisory_xact_lock(1886876777, 0)"
 
@@ -37,6 +40,7 @@ def install(session: Session, *, log_schema: str) -> None:
             "SELECT to_regclass(%(name)s) IS NULL", {"name": f"{ident(log_schema)}.migration_log"}
         ):
             _create_log(session, log_schema)
+        _refresh_undo(session, log_schema)
 
 
 def log_table(log_schema: str) -> TableName:
@@ -60,6 +64,18 @@ def _create_log(session: Session, log_schema: str) -> None:
         script("strategy_log").replace("{log}", ident(log_schema)),
         doing=f"creating {log_table(log_schema)}",
     )
+
+
+def _refresh_undo(session: Session, log_schema: str) -> None:
+    """Make safe_rollback_migration anew where this pgtide's is another."""
+    text = "".join(script(name) for name in _UNDO).replace("{log}", ident(log_schema))
+    mark = f"pgtide {hashlib.sha256(text.encode()).hexdigest()}"
+    if session.value(_SQL["undo_mark"]) != mark:
+        session.execute(text, doing="creating safe_rollback_migration")
+        session.execute(
+            fill("COMMENT ON FUNCTION pgtide.undo(text) IS {mark}", mark=literal(mark)),
+            doing="noting whose safe_rollback_migration it is",
+        )
 
 
 def _refuse_newer(applied: set[int]) -> None:

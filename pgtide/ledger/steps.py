@@ -21,6 +21,7 @@ class RecordedStep:
     name: str
     phase: str
     state: str
+    sql: str
     undo: tuple[str, ...]
     irreversible: str
     transactional: bool
@@ -42,6 +43,7 @@ def begin(session: Session, lease: Lease, step: Step, *, ordinal: int) -> None:
             "sql": ";\n".join(statement.sql for statement in step.statements),
             "undo": json.dumps(step.undo),
             "irreversible": step.irreversible,
+            "undo_inside": json.dumps(step.undo_inside),
             "transactional": step.transactional,
         },
         doing="noting a step",

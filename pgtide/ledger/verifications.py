@@ -54,6 +54,29 @@ def keep(session: Session, lease: Lease, verdict: Verdict, *, fingerprint: str) 
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """The newest verdict with the declaration and the fingerprint that it is bound to."""
+
+    id: int
+    passed: bool
+    checksum: str
+    fingerprint: str
+    at: datetime
+
+
+def proof(session: Session, migration_id: str) -> Proof | None:
+    """Return what the newest verdict is bound to, if there is one."""
+    row = session.row(_SQL["proof"], {"id": migration_id})
+    return Proof(**row) if row else None
+
+
+def carry_over(session: Session, lease: Lease, *, fingerprint: str) -> None:
+    """Bind the newest verdict to another fingerprint, where pgtide's own step changed it."""
+    where = {"id": lease.migration_id, "run": lease.run_id, "fingerprint": fingerprint}
+    session.execute(_SQL["carry_verdict"], where, doing="carrying the verdict over")
+
+
 def newest(session: Session, migration_id: str) -> DatedVerdict | None:
     """Return the newest verdict on a migration, if there is one."""
     row = session.row(_SQL["last_verification"], {"id": migration_id})

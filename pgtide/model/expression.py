@@ -86,7 +86,8 @@ class StatementFacts:
 
     `lock` is the one it takes on the migration's table, None where that is not known; `together`
     says that it may run in a transaction. `builds` and `drops` name the index of a statement that
-    may not, by schema and name.
+    may not, by schema and name; `inside` is such a statement as a transaction can run it, if it is
+    another text.
     """
 
     kind: str
@@ -94,6 +95,7 @@ class StatementFacts:
     together: bool
     builds: tuple[str, str] | None = None
     drops: tuple[str, str] | None = None
+    inside: str = ""
     findings: tuple[Finding, ...] = ()
 
 

@@ -146,6 +146,7 @@ TRANSITIONS: Final = MappingProxyType(
         _S.ROLLING_BACK: {
             _S.ROLLED_BACK: "the old shape is back, every write to it kept",
             _S.VERIFIED: "only contract was undone: both shapes are there, in step",
+            _S.CONTRACTED: "a write had given up the way back before a name was changed",
             _S.ROLLBACK_FAILED: "an undo statement failed and said why",
         },
         _S.ROLLBACK_FAILED: {
@@ -187,6 +188,16 @@ DONE: Final = MappingProxyType(
 # Not begun, or undone: no trace on the table, so another migration may use it.
 UNTOUCHED: Final = frozenset({State.PLANNED, State.ROLLED_BACK})
 UNDOING: Final = frozenset({State.ROLLING_BACK, State.ROLLBACK_FAILED})
+
+
+def undoable(state: State, resume_to: State | None = None) -> bool:
+    """Tell whether there is a way back from a state.
+
+    A paused or failed migration that remembers purging has none: the old shape may be gone.
+    """
+    if resume_to is State.PURGING:
+        return False
+    return state is State.ROLLING_BACK or allowed(state, State.ROLLING_BACK)
 
 
 def allowed(seen: State, to: State) -> bool:

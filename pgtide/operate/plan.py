@@ -4,7 +4,7 @@ The text and the JSON of `pgtide plan` are made of these; docs/plan-json.md desc
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from types import MappingProxyType
@@ -80,6 +80,7 @@ class PlanDocument:
     statements: tuple[PlanStatement, ...]
     backfill: BackfillPlan | None
     queries: tuple[Performance, ...]
+    waits: tuple[str, ...]
     releases: tuple[str, ...]
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -107,14 +108,22 @@ _UNWALKED: Final = UNTOUCHED | {
 
 
 def statements(
-    plan: Plan, settings: Settings, progressed: Progressed, *, verify_sql: str | None
+    plan: Plan,
+    settings: Settings,
+    progressed: Progressed,
+    *,
+    verify_sql: str | None,
+    later: Sequence[Step] = (),
 ) -> tuple[PlanStatement, ...]:
-    """Return every statement of a plan, in the order of execution."""
+    """Return every statement of a plan, in the order of execution.
+
+    `later` are the steps of a later release, as the table's shape of now makes them.
+    """
     expand = (row for step in plan.expand for row in _step(step, settings, progressed))
     finalize = (row for step in plan.finalize for row in _step(step, settings, progressed))
     backfill = [_filling(plan, plan.backfill, progressed)] if plan.backfill else []
     verify = [_verifying(verify_sql, progressed)] if verify_sql else []
-    contract = (row for step in plan.contract_sql for row in _step(step, settings, progressed))
+    contract = (row for step in later for row in _step(step, settings, progressed))
     return (*expand, *backfill, *finalize, *verify, *contract)
 
 

@@ -5,16 +5,10 @@ from typing import Final
 
 from pgtide.changes.replacement import PRIVATE
 from pgtide.model.plan import Plan
-from pgtide.model.state import State, allowed
 from pgtide.postgres.session import Session
 from pgtide.sql import queries
 
 _SQL: Final = queries("status")
-
-
-def undoable(state: State) -> bool:
-    """Tell whether `down` has something to undo."""
-    return state is State.ROLLING_BACK or allowed(state, State.ROLLING_BACK)
 
 
 def losses(plan: Plan) -> Iterator[str]:
@@ -27,6 +21,15 @@ def losses(plan: Plan) -> Iterator[str]:
     shared = [name for name in columns if not name.startswith(PRIVATE)]
     if shared:
         yield f"- A release that uses {', '.join(shared)} fails from then on: it must be gone."
+
+
+def contract_losses(plan: Plan) -> Iterator[str]:
+    """Say what an undo of contract changes, and who must be gone before."""
+    yield f"- The columns of {plan.table} get the names back that they had before contract."
+    yield "- Both shapes stay, in step: no value is lost."
+    finals = [one.old for one in plan.replacements]
+    if finals:
+        yield f"- A release that takes {', '.join(finals)} for the new columns must be gone."
 
 
 def archived(session: Session, migration_id: str) -> int:

@@ -17,10 +17,12 @@ from pgtide.ledger import audit, slices
 from pgtide.ledger.record import pay_sweep, set_fingerprint, set_rows_total
 from pgtide.ledger.run import Run
 from pgtide.ledger.slices import Cut, Kind
+from pgtide.model.gate import Gate, gate_at
 from pgtide.model.plan import BackfillSql
 from pgtide.model.state import Phase
 from pgtide.phases.conduct import conducted
 from pgtide.phases.fingerprint import same_but_for_file, take
+from pgtide.phases.gate import await_gate
 from pgtide.phases.step import perform
 from pgtide.postgres.activity import horizon_seconds
 from pgtide.postgres.catalog import count_rows, read_size, row_estimate
@@ -55,6 +57,9 @@ def one_after_another(work: Callable[[Group], int], groups: Sequence[Group]) -> 
 
 def backfill(run: Run, spread: Spread = one_after_another) -> None:
     """Fill every row, going on from the last committed batch."""
+    record = run.record
+    if gate_at(run.plan, record.state) is Gate.DUAL_WRITE_DEPLOYED:
+        await_gate(run.session, record, Gate.DUAL_WRITE_DEPLOYED, run.settings)
     with conducted(run, Phase.BACKFILL) as outcome:
         if run.record.sweep_due:
             _renew(run)

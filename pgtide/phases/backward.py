@@ -1,57 +1,75 @@
 """The way back, and verification on demand: both need nothing but the ledger."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from pgtide.errors import Refused
 from pgtide.ledger.record import Record
-from pgtide.ledger.run import Caller, Run, holding
-from pgtide.ledger.schema import install
-from pgtide.model.state import RUNNING, Phase, State, allowed
+from pgtide.ledger.run import Caller
+from pgtide.model.state import RUNNING, UNDOING, Phase, State, allowed, undoable
 from pgtide.model.verification import Verification
+from pgtide.phases.begun import begun
 from pgtide.phases.free_step import refuse_irreversible
 from pgtide.phases.rollback import rollback
-from pgtide.phases.target import refuse_target
+from pgtide.phases.rollback_contract import refuse_partial, refuse_released, to_verified
 from pgtide.phases.verify import verify
-from pgtide.postgres.pooler import refuse_pooler
-from pgtide.postgres.session import connect
+from pgtide.postgres.session import Session, connect
 from pgtide.settings import Settings
 
 
-def undo(settings: Settings, caller: Caller, record: Record) -> None:
-    """Take a migration back, from any state; raises Refused where nothing of it is there.
+def undo(
+    settings: Settings, caller: Caller, record: Record, *, to: State = State.ROLLED_BACK
+) -> None:
+    """Take a migration back, from any state before purging; raises Refused where there is no way.
 
-    Or where one of its steps cannot be taken back.
+    To `verified` only contract is undone.
     """
-    _refuse(record, Phase.ROLLBACK, "There is nothing to undo.")
-    with _held(settings, caller, record) as run:
-        refuse_irreversible(run.session, record)
-        rollback(run)
+    with connect(settings.url, purpose="preflight") as session:
+        refuse_undo(session, record, to=to)
+    with begun(settings, caller, record) as run:
+        if to is State.VERIFIED:
+            to_verified(run)
+        else:
+            rollback(run)
 
 
 def verify_again(settings: Settings, caller: Caller, record: Record) -> Verification:
     """Verify now; raises Mismatched, after withdrawing `verified`, where anything is wrong."""
-    _refuse(record, Phase.VERIFY, "Run `pgtide up` first: it verifies at its end.")
-    with _held(settings, caller, record) as run:
+    running = RUNNING[Phase.VERIFY]
+    # One that failed elsewhere remembers where, and goes on from there.
+    startable = record.standing is running or allowed(record.standing, running)
+    if not startable or record.state is State.PAUSED:
+        raise Refused(
+            f"{record.id} is {record.state}: verify cannot start from there.",
+            state="Nothing was changed.",
+            remedy="Run `pgtide up` first: it verifies at its end.",
+        )
+    with begun(settings, caller, record) as run:
         return verify(run)
 
 
-@contextmanager
-def _held(settings: Settings, caller: Caller, record: Record) -> Iterator[Run]:
-    refuse_pooler(settings.url)
-    with connect(settings.url, purpose="preflight") as session:
-        refuse_target(session, settings)
-        install(session, log_schema=settings.log_schema)
-    with holding(settings, caller, record) as run:
-        yield run
+def refuse_undo(session: Session, record: Record, *, to: State = State.ROLLED_BACK) -> None:
+    """Raise Refused where a migration cannot be taken back as far as that; reads the ledger."""
+    _refuse_no_way_back(record)
+    if record.state not in UNDOING:
+        # One that is being undone is told so under the lock, and can go forward again then.
+        refuse_released(session, record)
+    partial = to is State.VERIFIED
+    refuse_irreversible(session, record, {Phase.CONTRACT} if partial else tuple(Phase))
+    if partial:
+        refuse_partial(session, record)
 
 
-def _refuse(record: Record, phase: Phase, remedy: str) -> None:
-    running = RUNNING[phase]
-    begun = record.state is running or allowed(record.state, running)
-    if not begun or (phase is Phase.VERIFY and record.state is State.PAUSED):
+def _refuse_no_way_back(record: Record) -> None:
+    """Raise Refused where nothing of a migration is there, or nothing can bring it back."""
+    if undoable(record.state, record.resume_to):
+        return
+    if record.standing in {State.PURGING, State.COMPLETED}:
         raise Refused(
-            f"{record.id} is {record.state}: {phase} cannot start from there.",
-            state="Nothing was changed.",
-            remedy=remedy,
+            f"{record.id} cannot be undone: purge has begun, and the old columns are gone or "
+            "going.",
+            state=f"It is {record.state}; nothing was changed by this command.",
+            remedy="A backup has the old table: `pgtide restore`.",
         )
+    raise Refused(
+        f"{record.id} is {record.state}: there is nothing to undo.",
+        state="Nothing was changed.",
+        remedy="`pgtide status` lists what can be undone.",
+    )

@@ -6,6 +6,7 @@ The state before, the state after, and the state when it goes wrong.
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import Final
 
 from pgtide.errors import (
     ConnectionLost,
@@ -24,6 +25,9 @@ from pgtide.ledger.run import Run
 from pgtide.model.state import DONE, RUNNING, UNTOUCHED, Phase, State
 from pgtide.phases.target import refuse_moved
 
+# Where the strategy's log has a migration for a success.
+_SETTLED: Final = frozenset({State.VERIFIED, State.CONTRACTED, State.COMPLETED})
+
 
 @dataclass(slots=True)
 class Outcome:
@@ -33,8 +37,8 @@ class Outcome:
 
 
 @contextmanager
-def conducted(run: Run, phase: Phase) -> Iterator[Outcome]:
-    """Run a phase between its states.
+def conducted(run: Run, phase: Phase, *, to: State | None = None) -> Iterator[Outcome]:
+    """Run a phase between its states; `to` is where it ends, if not where it always does.
 
     A failure is recorded with its reason, an interruption leaves it running.
     """
@@ -61,7 +65,7 @@ def conducted(run: Run, phase: Phase) -> Iterator[Outcome]:
         with suppress(ConnectionLost, Refused, StatementFailed):
             _leave(run, phase, State.FAILED, error)
         raise
-    _end(run, phase, outcome)
+    _end(run, phase, outcome, to=to or DONE[phase])
     run.emit(
         PhaseEnded(
             migration_id=run.plan.migration_id,
@@ -83,6 +87,8 @@ def _begin(run: Run, phase: Phase) -> None:
             if record.state in UNTOUCHED or record.state in {State.FAILED, State.PAUSED}:
                 log.start(session, run.lease, record, log_schema=run.settings.log_schema)
             advance(session, run.lease, record.state, RUNNING[phase])
+        if phase is Phase.PURGE:
+            log.give_up(session, record, log_schema=run.settings.log_schema)
         phases.begin(session, run.lease, phase)
         audit.note(session, run.lease, "phase_began", phase=phase)
     run.emit(PhaseBegan(migration_id=record.id, phase=phase))
@@ -97,11 +103,17 @@ def _refuse_other(run: Run, record: Record) -> None:
         )
 
 
-def _end(run: Run, phase: Phase, outcome: Outcome) -> None:
+def _end(run: Run, phase: Phase, outcome: Outcome, *, to: State) -> None:
     session = run.session
     with session.transaction(settings={"synchronous_commit": "on"}):
-        advance(session, run.lease, RUNNING[phase], DONE[phase])
+        advance(session, run.lease, RUNNING[phase], to)
         phases.end(session, run.lease, phase, "done", rows=outcome.rows)
+        if to in _SETTLED:
+            # A try before may have failed, and the log row say so still.
+            log.settle(session, run.record, log_schema=run.settings.log_schema)
+        if to is State.VERIFIED and phase is Phase.ROLLBACK:
+            # As if it had not been: contract is to come again.
+            phases.forget(session, run.lease, Phase.CONTRACT)
         audit.note(session, run.lease, "phase_ended", phase=phase, rows=outcome.rows)
 
 

@@ -5,8 +5,7 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Final
 
-from pgtide.errors import Refused, Waiting
-from pgtide.ledger.control import held
+from pgtide.errors import Refused
 from pgtide.ledger.record import Record, find, register
 from pgtide.ledger.run import Caller, Run, holding
 from pgtide.ledger.schema import install
@@ -14,12 +13,13 @@ from pgtide.model.migration import Migration
 from pgtide.model.route import next_phase
 from pgtide.model.state import UNDOING, Phase
 from pgtide.phases.backfill import backfill
+from pgtide.phases.begun import refuse_held
 from pgtide.phases.expand import expand
 from pgtide.phases.finalize import finalize
 from pgtide.phases.first_backup import first_backup
 from pgtide.phases.preflight import preflight, refuse_edited
 from pgtide.phases.verify import verify
-from pgtide.postgres.session import Session, connect
+from pgtide.postgres.session import connect
 from pgtide.settings import Settings
 
 WORK: Final[Mapping[Phase, Callable[[Run], object]]] = MappingProxyType(
@@ -74,17 +74,6 @@ def forward(run: Run, until: Phase = Phase.VERIFY) -> None:
     """Carry out what is left, phase by phase, without an orchestrator."""
     while phase := following(run, until):
         WORK[phase](run)
-
-
-def refuse_held(session: Session, migration_id: str) -> None:
-    """Raise Waiting where an operator holds the migration."""
-    hold = held(session, migration_id)
-    if hold is not None:
-        raise Waiting(
-            f"{migration_id} is paused: {hold}.",
-            state="Nothing was changed.",
-            remedy=f"Run `pgtide resume {migration_id}` to go on.",
-        )
 
 
 def _refuse_undoing(record: Record) -> None:

@@ -36,6 +36,14 @@ def perform_free(run: Run, step: Step, *, ordinal: int) -> None:
         run.emit(WayBackClosed(step=step.name, reason=step.irreversible))
 
 
+def note_closed(run: Run, step: Step, status: str, session: Session) -> None:
+    """Write down, in the step's transaction, that it closed the way back, if it did."""
+    if step.irreversible:
+        record = run.record
+        log.status(session, record, status, log_schema=run.settings.log_schema, available=False)
+        audit.note(session, run.lease, "way_back_closed", step=step.name, why=step.irreversible)
+
+
 def refuse_irreversible(
     session: Session, record: Record, phases: Collection[Phase] = tuple(Phase)
 ) -> None:
@@ -58,9 +66,4 @@ def _after(run: Run, step: Step, session: Session, *, whole: bool) -> None:
             state="The statement was rolled back; the steps before it are kept.",
             remedy="Run `pgtide down`, take it out of the migration, and begin again.",
         )
-    if step.irreversible:
-        record = run.record
-        log.status(
-            session, record, log.RUNNING, log_schema=run.settings.log_schema, available=False
-        )
-        audit.note(session, run.lease, "way_back_closed", step=step.name, why=step.irreversible)
+    note_closed(run, step, log.RUNNING, session)

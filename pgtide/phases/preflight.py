@@ -8,6 +8,7 @@ from typing import Final, cast
 from pgtide.changes.change import Change
 from pgtide.changes.compose import Composed, compose, draft
 from pgtide.changes.sync_trigger import names
+from pgtide.changes.twin import moves
 from pgtide.errors import InvalidMigration
 from pgtide.ledger.record import Record, find, same_version, unfinished_on
 from pgtide.model.migration import Migration
@@ -22,6 +23,7 @@ from pgtide.postgres.ddl import fill, relation, search_path
 from pgtide.postgres.expressions import bind
 from pgtide.postgres.pooler import refuse_pooler
 from pgtide.postgres.session import Session
+from pgtide.postgres.twins import read_originals
 from pgtide.settings import Settings
 from pgtide.sql import queries
 
@@ -59,7 +61,9 @@ def plan_anew(session: Session, migration: Migration, table: Table) -> Composed:
     Raises InvalidMigration with the place of a mistake.
     """
     sketch = draft(migration, cast("Sequence[Change]", migration.changes), table)
-    return compose(sketch, bind(session, table, sketch.questions))
+    answers = bind(session, table, sketch.questions)
+    originals = read_originals(session, table, moves(sketch.scope, answers))
+    return compose(sketch, answers, originals)
 
 
 def warnings(session: Session, plan: Plan, table: Table) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Carry out one step: check, act, post-check from the catalog."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from pgtide.errors import Failed
@@ -8,8 +9,9 @@ from pgtide.events import LockWaited, StatementBegan, StatementEnded, StepBegan,
 from pgtide.ledger import audit, steps
 from pgtide.ledger.record import fence
 from pgtide.ledger.run import Run
+from pgtide.model.plan import Plan
 from pgtide.model.statement import Step
-from pgtide.postgres.ddl import search_path
+from pgtide.postgres.ddl import fill, relation, search_path
 from pgtide.postgres.faults import Transient
 from pgtide.postgres.locks import LockPolicy, LockTry, patiently
 from pgtide.postgres.session import Session
@@ -20,14 +22,31 @@ _BUILDS: Final = 3
 
 # What joins a step: in the transaction of a transactional one, right after the acts of another.
 After = Callable[[Session], None]
+# What looks under the locks of a transactional step, before it changes anything.
+Guard = Callable[[Session], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """What looks under a step's locks before it acts, and what joins it after its acts."""
+
+    guard: Guard | None = None
+    also: After | None = None
 
 
 def perform(
-    run: Run, step: Step, *, ordinal: int, also: After | None = None, anew: bool = False
+    run: Run,
+    step: Step,
+    *,
+    ordinal: int,
+    also: After | None = None,
+    guard: Guard | None = None,
+    anew: bool = False,
 ) -> None:
     """Bring a step's effect about, unless it is there.
 
-    `also` joins its transaction or comes right after it.
+    `also` joins its transaction or comes right after it; `guard` looks once the locks that a
+    transactional step begins with are held, and stops it by raising.
     """
     run.check()
     if step.taken and not anew:
@@ -38,7 +57,7 @@ def perform(
     run.emit(StepBegan(step=step.name))
     begun = run.clock.monotonic()
     tries = (
-        _together(run, step, ordinal, also)
+        _together(run, step, ordinal, Around(guard=guard, also=also))
         if step.transactional
         else _apart(run, step, ordinal, also)
     )
@@ -93,7 +112,7 @@ def _note_present(run: Run, step: Step, ordinal: int, also: After | None) -> Non
         fence(session, run.lease)
         known = {one.name: one.state for one in steps.recorded(session, run.lease.migration_id)}
         if known.get(step.name) != "done":
-            if step.name not in known:
+            if known.get(step.name) in {None, "undone"}:
                 steps.begin(session, run.lease, step, ordinal=ordinal)
             steps.end(session, run.lease, step, tries=0, seconds=0.0)
         if also is not None:
@@ -101,7 +120,7 @@ def _note_present(run: Run, step: Step, ordinal: int, also: After | None) -> Non
     run.emit(StepEnded(step=step.name, tries=0, seconds=0.0, skipped=True))
 
 
-def _together(run: Run, step: Step, ordinal: int, also: After | None) -> int:
+def _together(run: Run, step: Step, ordinal: int, around: Around) -> int:
     """Act in one transaction with the ledger's row; return the tries it took to get the locks."""
 
     def work(session: Session) -> None:
@@ -109,9 +128,9 @@ def _together(run: Run, step: Step, ordinal: int, also: After | None) -> int:
         # The expressions' own names, as preflight tried them.
         session.configure({"search_path": search_path(run.plan.table)}, local=True)
         steps.begin(session, run.lease, step, ordinal=ordinal)
-        statements(run, session, step)
-        if also is not None:
-            also(session)
+        statements(run, session, step, guard=around.guard)
+        if around.also is not None:
+            around.also(session)
         steps.end(session, run.lease, step, tries=0, seconds=0.0)
 
     held = patiently(
@@ -154,9 +173,27 @@ def _apart(run: Run, step: Step, ordinal: int, also: After | None) -> int:
     return _BUILDS
 
 
-def statements(run: Run, session: Session, step: Step) -> None:
-    """Execute a step's statements, telling listeners before and after each."""
+def lock_whole(session: Session, plan: Plan) -> None:
+    """Keep everybody off the table to the end of the transaction."""
+    text = fill("LOCK TABLE ONLY {table} IN ACCESS EXCLUSIVE MODE", table=relation(plan.table))
+    session.execute(text, doing="locking the table")
+
+
+def locking(texts: Sequence[str]) -> int:
+    """Return how many statements at the beginning do nothing but lock."""
+    others = (number for number, sql in enumerate(texts) if not sql.startswith("LOCK TABLE "))
+    return next(others, len(texts))
+
+
+def statements(run: Run, session: Session, step: Step, *, guard: Guard | None = None) -> None:
+    """Execute a step's statements, telling listeners before and after each.
+
+    The guard looks after those at the beginning that only lock.
+    """
+    guarded = locking([statement.sql for statement in step.statements])
     for number, statement in enumerate(step.statements):
+        if guard is not None and number == guarded:
+            guard(session)
         run.emit(StatementBegan(step=step.name, ordinal=number))
         session.execute(statement.sql, doing=f"{step.name}: {statement.why}")
         run.emit(StatementEnded(step=step.name, ordinal=number))

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Final
 
 import psycopg
-from postgast import PgQueryError, parse, walk
+from postgast import PgQueryError, deparse, parse, walk
 
 from pgtide.model.expression import FreeStatement, StatementFacts
 from pgtide.model.table import Table, TableName
@@ -86,6 +86,7 @@ def read(session: Session, table: Table, statement: FreeStatement) -> StatementF
         together=facts.together,
         builds=facts.builds,
         drops=facts.drops,
+        inside=facts.inside,
         findings=found,
     )
 
@@ -211,7 +212,16 @@ def _facts(statement: FreeStatement, kind: str, node: Node, table: TableName) ->
         together=False,
         builds=builds,
         drops=drops,
+        inside=_inside(statement.text) if builds or drops else "",
     )
+
+
+def _inside(text: str) -> str:
+    """Return a concurrent statement about an index without the word."""
+    tree = parse(text)
+    node = tree.stmts[0].stmt
+    getattr(node, node.WhichOneof("node")).concurrent = False
+    return str(deparse(tree))
 
 
 def _dropped(statement: FreeStatement, node: Node) -> tuple[str, str]:

@@ -10,6 +10,10 @@ SELECT number FROM pgtide.upgrade ORDER BY number
 -- Note an applied upgrade.
 INSERT INTO pgtide.upgrade (number) VALUES (%(number)s)
 
+-- undo_mark --
+-- Which text safe_rollback_migration was made of.
+SELECT obj_description(to_regprocedure('pgtide.undo(text)'), 'pg_proc')
+
 -- migrations --
 -- Every migration, in the order of ids.
 SELECT m.*, m.spec::text AS spec_text FROM pgtide.migration m ORDER BY m.id
@@ -53,8 +57,8 @@ UPDATE pgtide.slice SET token = %(token)s WHERE migration_id = %(id)s AND state 
 
 -- begin_run --
 -- Write down who works from now on.
-INSERT INTO pgtide.run (migration_id, token, actor, host, pid, flow_run_id)
-VALUES (%(id)s, %(token)s, %(actor)s, %(host)s, %(pid)s, %(flow_run_id)s) RETURNING id
+INSERT INTO pgtide.run (migration_id, attempt, token, actor, host, pid, flow_run_id)
+VALUES (%(id)s, %(attempt)s, %(token)s, %(actor)s, %(host)s, %(pid)s, %(flow_run_id)s) RETURNING id
 
 -- live_runs --
 -- Runs of a migration that have not ended, with the age of their heartbeat by the database's clock.
@@ -114,11 +118,12 @@ UPDATE pgtide.migration SET rows_total = %(rows)s WHERE id = %(id)s
 UPDATE pgtide.migration SET log_id = %(log)s WHERE id = %(id)s
 
 -- begin_phase --
--- Note the start of a phase; its first start stays, but that of verification, which reads everything anew.
+-- Note the start of a phase; its first start stays, but that of verification, which reads everything anew, and of
+-- contract, which is one short step.
 INSERT INTO pgtide.phase (migration_id, attempt, phase, state) VALUES (%(id)s, %(attempt)s, %(phase)s, 'running')
 ON CONFLICT (migration_id, attempt, phase) DO UPDATE
    SET state = 'running', ended_at = NULL,
-       started_at = CASE WHEN excluded.phase = 'verify' THEN clock_timestamp() ELSE phase.started_at END
+       started_at = CASE WHEN excluded.phase IN ('verify', 'contract') THEN clock_timestamp() ELSE phase.started_at END
 
 -- end_phase --
 -- Note how a phase ended.
@@ -132,14 +137,31 @@ SELECT p.phase, p.state, p.started_at, p.ended_at, p.rows,
   FROM pgtide.phase p JOIN pgtide.migration m ON m.id = p.migration_id AND m.attempt = p.attempt
  WHERE p.migration_id = %(id)s ORDER BY p.started_at
 
+-- forget_phase --
+-- A phase that was taken back is to come again.
+DELETE FROM pgtide.phase WHERE migration_id = %(id)s AND attempt = %(attempt)s AND phase = %(phase)s
+
+-- phase_ended --
+-- When a phase of the present attempt was done.
+SELECT p.ended_at FROM pgtide.phase p JOIN pgtide.migration m ON m.id = p.migration_id AND m.attempt = p.attempt
+ WHERE p.migration_id = %(id)s AND p.phase = %(phase)s AND p.state = 'done'
+
+-- now --
+-- The database's clock.
+SELECT clock_timestamp()
+
 -- begin_step --
 -- Note that a step is about to act, with the statements that would undo it.
-INSERT INTO pgtide.step (migration_id, attempt, name, phase, ordinal, state, sql, undo_sql, irreversible, transactional,
-                         attempts)
-VALUES (%(id)s, %(attempt)s, %(name)s, %(phase)s, %(ordinal)s, 'running', %(sql)s, %(undo)s, %(irreversible)s,
+INSERT INTO pgtide.step (migration_id, attempt, name, phase, ordinal, state, sql, undo_sql, undo_inside, irreversible,
+                         transactional, attempts)
+VALUES (%(id)s, %(attempt)s, %(name)s, %(phase)s, %(ordinal)s, 'running', %(sql)s, %(undo)s, %(undo_inside)s, %(irreversible)s,
         %(transactional)s, 1)
 ON CONFLICT (migration_id, attempt, name) DO UPDATE
-   SET state = 'running', attempts = step.attempts + 1, started_at = clock_timestamp(), ended_at = NULL
+   SET state = 'running', attempts = step.attempts + 1, started_at = clock_timestamp(), ended_at = NULL,
+       -- What was taken back is done again with the statements of now.
+       sql = CASE WHEN step.state = 'undone' THEN excluded.sql ELSE step.sql END,
+       undo_sql = CASE WHEN step.state = 'undone' THEN excluded.undo_sql ELSE step.undo_sql END,
+       undo_inside = CASE WHEN step.state = 'undone' THEN excluded.undo_inside ELSE step.undo_inside END
 
 -- end_step --
 -- Note that a step's effect is in the catalog.
@@ -154,7 +176,7 @@ UPDATE pgtide.step SET state = 'undone', ended_at = clock_timestamp()
 -- steps --
 -- The steps of a migration's present attempt, the last first: the order of undoing.
 -- `irreversible` is not there before a ledger is brought up to date.
-SELECT s.name, s.phase, s.state, s.undo_sql, coalesce(to_jsonb(s) ->> 'irreversible', '') AS irreversible,
+SELECT s.name, s.phase, s.state, s.sql, s.undo_sql, coalesce(to_jsonb(s) ->> 'irreversible', '') AS irreversible,
        s.transactional, s.attempts, s.lock_tries, s.seconds
   FROM pgtide.step s JOIN pgtide.migration m ON m.id = s.migration_id AND m.attempt = s.attempt
  WHERE s.migration_id = %(id)s ORDER BY s.ordinal DESC
@@ -232,6 +254,23 @@ SELECT %(id)s, %(run)s, %(level)s, %(rows)s, %(mismatches)s, %(passed)s, %(probl
 SELECT level, rows, mismatches, passed, problems::text AS problems, at, seconds FROM pgtide.verification
  WHERE migration_id = %(id)s ORDER BY id DESC LIMIT 1
 
+-- proof --
+-- The newest verdict on a migration, with what it is bound to.
+SELECT id, passed, checksum, fingerprint, at FROM pgtide.verification
+ WHERE migration_id = %(id)s ORDER BY id DESC LIMIT 1
+
+-- carry_verdict --
+-- The newest verdict holds for another fingerprint too: pgtide itself made the change, and nobody else did.
+INSERT INTO pgtide.verification (migration_id, run_id, at, level, rows, mismatches, passed, problems, checksum,
+                                 fingerprint, seconds)
+SELECT migration_id, %(run)s, at, level, rows, mismatches, passed, problems, checksum, %(fingerprint)s, seconds
+  FROM pgtide.verification WHERE migration_id = %(id)s ORDER BY id DESC LIMIT 1
+
+-- released --
+-- How many writes have given up the way back; a sequence that is not there has counted none.
+SELECT CASE WHEN to_regclass(%(sequence)s) IS NULL THEN 0
+            ELSE coalesce(pg_sequence_last_value(to_regclass(%(sequence)s)), 0) END
+
 -- set_hold --
 -- Hold a migration, or let it go.
 INSERT INTO pgtide.control (migration_id, hold, reason, by) VALUES (%(id)s, %(hold)s, %(reason)s, %(by)s)
@@ -285,3 +324,12 @@ UPDATE {log}.migration_log
        duration_ms = CASE WHEN %(status)s::text = 'RUNNING' THEN NULL
                           ELSE extract(epoch FROM clock_timestamp() - started_at) * 1000 END
  WHERE id = %(log_id)s
+
+-- log_settle --
+-- The strategy's log row of a migration that is through a later phase: SUCCESS again, whatever a try before had said.
+UPDATE {log}.migration_log SET status = 'SUCCESS', error_message = NULL, completed_at = clock_timestamp()
+ WHERE id = %(log_id)s AND status <> 'SUCCESS'
+
+-- log_give_up --
+-- From here on nothing brings the old shape back.
+UPDATE {log}.migration_log SET rollback_available = false WHERE id = %(log_id)s

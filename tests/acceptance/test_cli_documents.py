@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pgtide import Migration, Performance
+from pgtide.errors import AwaitingApproval
 from pgtide.ledger.run import Caller, holding
 from tests.architecture.sources import ROOT
 from tests.command import EMAIL, EMAIL_FILE, Workplace
@@ -58,12 +59,18 @@ def test_the_plan_has_the_documented_keys(place: Workplace) -> None:
 
 def test_the_status_has_the_documented_keys(place: Workplace, database: str) -> None:
     only_a_file = place.status()
-    record = migrate(database, measured(email_migration()))
+    dual = replace(measured(email_migration()), dual_write="application")
+    with pytest.raises(AwaitingApproval):
+        migrate(database, dual)
+    place.json("approve", "2.1.0", "dual_write_deployed", "--reason", "release 2.1 is out")
+    record = migrate(database, dual)
     place.json("backup", record.id)
     with holding(settings_for(database), Caller(actor="ann"), record):
         status = place.status()
     real: dict[str, Any] = {
         "A migration": status,
+        "A gate": status["gates"][0],
+        "Mended writes": status["mended"],
         "A phase": status["phases"][0],
         "A verification": status["verification"],
         "A backup": status["backup"],

@@ -28,6 +28,7 @@ from pgtide.report.performance_table import performance
 from pgtide.report.verification_table import to_rows
 from tests.catalog_snapshot import changes, snapshot
 from tests.driving import ACTOR, migrate, record_of, refusal, settings_for, undo
+from tests.later import contract
 from tests.server import fresh_database
 from tests.small_table import SMALL_ID, run, small_migration
 
@@ -243,3 +244,26 @@ def test_status_tells_what_was_measured_and_what_is_against_it(table: str) -> No
     Console(file=page, width=200).print(detail(status))
     assert "reads the whole table" in page.getvalue()
     assert to_rows(performance(status.queries))[0]["measured"] == "before contract"
+
+
+def test_contract_asks_before_and_measures_after(table: str) -> None:
+    migration = checking(BY_A)
+    migrate(table, migration)
+    assert contract(table, SMALL_ID).state is State.CONTRACTED
+    found = kept(table)
+    assert set(found) == {(moment, 0) for moment in Moment}
+    assert {one.scans for one in found.values()} == {0}
+    # Not through a view any more: the name is the new column's.
+    assert "a = " in found[Moment.AFTER_CONTRACT, 0].plan
+    assert "_pgtide" not in found[Moment.AFTER_CONTRACT, 0].plan
+
+
+def test_contract_is_refused_for_a_query_that_would_read_the_whole_table(table: str) -> None:
+    migration = checking(BY_A)
+    migrate(table, migration)
+    unindex_new_column(table)
+    error = refusal(lambda: contract(table, SMALL_ID))
+    assert isinstance(error, Refused)
+    assert "reads the whole table" in error.what
+    assert record_of(table, SMALL_ID).state is State.VERIFIED
+    assert new_column(table)

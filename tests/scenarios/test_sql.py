@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,16 +11,10 @@ import psycopg
 import pytest
 
 from pgtide import AddColumn, Sql
-from pgtide.changes.sql import joined
 from pgtide.errors import Failed, Refused
 from pgtide.events import Event, WayBackClosed
-from pgtide.ledger import steps
-from pgtide.ledger.run import Caller
 from pgtide.model.state import Phase, State
-from pgtide.model.statement import Lock, Statement, Step
 from pgtide.operate.status import status_of
-from pgtide.phases.forward import opened
-from pgtide.phases.step import perform
 from pgtide.postgres.embedded import Server
 from pgtide.postgres.session import connect
 from tests.driving import migrate, plan_of, record_of, refusal, settings_for, undo
@@ -252,48 +246,3 @@ def test_a_statement_waits_for_its_lock_as_every_other(database: str) -> None:
         error = refusal(lambda: migrate(database, migration, settings=settings))
     assert error.code == "lock_not_acquired"
     assert migrate(database, migration).state is State.VERIFIED
-
-
-def test_contract_takes_its_statements_into_its_one_transaction(database: str) -> None:
-    create_small(database)
-    migration = small_migration(
-        NUMBER,
-        Sql(
-            phase="contract",
-            up="CREATE VIEW later AS SELECT n FROM t",
-            down="DROP VIEW later",
-        ),
-        Sql(phase="contract", up="DELETE FROM t WHERE id = 2", irreversible="the row is gone"),
-    )
-    migrate(database, migration)
-    plan = record_of(database, SMALL_ID).plan
-    assert run(database, "SELECT to_regclass('public.later')") == [(None,)]
-    shape = joined(swap(), plan.contract_sql)
-    assert shape.irreversible == "the row is gone"
-    with opened(settings_for(database), Caller(actor="tester"), migration) as held:
-        perform(held, shape, ordinal=500)
-    assert run(database, "SELECT to_regclass('public.later')::text") == [("later",)]
-    with connect(database, purpose="test") as session:
-        [step] = [s for s in steps.recorded(session, SMALL_ID) if s.name == "contract.shape"]
-        with session.transaction():
-            for sql in step.undo:
-                session.execute(sql)
-    assert step.irreversible == "the row is gone"
-    assert run(database, "SELECT to_regclass('public.later')") == [(None,)]
-
-
-def swap() -> Step:
-    comment: Callable[[str], str] = "COMMENT ON TABLE public.t IS {}".format
-    return Step(
-        name="contract.shape",
-        phase=Phase.CONTRACT,
-        statements=(
-            Statement(
-                sql=comment("'contracted'"),
-                lock=Lock.SHARE_UPDATE_EXCLUSIVE,
-                why="stands for the swap",
-                undo=comment("NULL"),
-            ),
-        ),
-        present="",
-    )

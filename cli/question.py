@@ -1,0 +1,32 @@
+"""A question that only a typed `yes` answers."""
+
+from collections.abc import Iterable
+
+from cli.console import interactive, say
+from pgtide.errors import Refused
+
+
+def asked_for_yes(title: str, lines: Iterable[str], *, name: str, as_json: bool) -> None:
+    """Show what is about to be done and ask; raises Refused unless the answer is `yes`.
+
+    `name` is the command, with what it is done to.
+    """
+    if as_json or not interactive():
+        raise Refused(
+            f"`pgtide {name}` needs a yes, and nobody can be asked here.",
+            state="Nothing was changed.",
+            remedy=f"Run `pgtide {name} --yes`.",
+        )
+    say(title)
+    for line in lines:
+        say(f"  {line}")
+    try:
+        answer = input("Type yes to do it: ")
+    except EOFError:
+        answer = ""
+    if answer.strip() != "yes":
+        raise Refused(
+            f"`pgtide {name}` did nothing: the answer was not `yes`.",
+            state="Nothing was changed.",
+            remedy="Run the command again when you are sure.",
+        )

@@ -1,0 +1,71 @@
+"""What every flow has around its work: signals, listeners, and how the end is shown.
+
+Prefect shows it. What ends the work is kept for a caller in this process, and becomes the state of
+the flow run for everybody else: `Paused` is a completed run, since nothing is wrong; a mismatch or
+a failure is a failed one, with its sentence.
+"""
+
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import partial
+from logging import Logger, LoggerAdapter
+
+from prefect import State
+from prefect.exceptions import TerminationSignal
+
+import tasks
+from flows.artifacts import show_summary
+from flows.context import Invocation, present
+from flows.narrator import Narrator
+from flows.noticeboard import Noticeboard
+from flows.stopping import stopping
+from pgtide.errors import Interrupted, PgtideError
+from pgtide.events import Event, Listener
+from pgtide.ledger.run import Caller, Run
+
+
+def carried_out(work: Callable[[Invocation], None]) -> State[PgtideError] | None:
+    """Do the work of a flow; return the state that shows a foreseen end."""
+    invocation = present()
+    with stopping(invocation) as asked:
+        try:
+            work(invocation)
+        except PgtideError as error:
+            invocation.error = error
+        except Exception as error:
+            invocation.fault = error
+            raise
+        finally:
+            invocation.ended = True
+    interrupted = isinstance(invocation.error, Interrupted)
+    if interrupted and asked.signal == signal.SIGTERM and not invocation.at_hand:
+        # Cancelled, or shut down: Prefect knows which of the two, and shows it.
+        raise TerminationSignal(signal=signal.SIGTERM) from invocation.error
+    return tasks.ending(invocation.error) if invocation.error else None
+
+
+def heard(
+    invocation: Invocation, logger: Logger | LoggerAdapter[Logger], *listeners: Listener
+) -> Caller:
+    """Return the caller, with everybody who listens: itself, the run's log, and more."""
+    narrator = Narrator(logger.info, invocation.caller.clock.monotonic)
+    everybody: tuple[Listener, ...] = (invocation.caller.emit, narrator, *listeners)
+    return replace(invocation.caller, emit=partial(_tell_all, everybody))
+
+
+@contextmanager
+def summarized(board: Noticeboard, run: Run) -> Iterator[None]:
+    """Pin up where the migration stands once the block is over, however it ends."""
+    try:
+        yield
+    finally:
+        # Where the database is out of reach there is nothing to sum up.
+        with suppress(PgtideError):
+            show_summary(board, run)
+
+
+def _tell_all(listeners: Sequence[Listener], event: Event) -> None:
+    for listener in listeners:
+        listener(event)

@@ -1,0 +1,62 @@
+"""The archive of an undo: what the old shape cannot hold, kept by the keys of its rows.
+
+Filled before the strong lock, with a trigger that adds what is written meanwhile.
+"""
+
+from typing import Final
+
+from pgtide.backfill import statements
+from pgtide.backfill.batch import Rewritten
+from pgtide.backfill.drive import drive
+from pgtide.changes.archive_trigger import capture
+from pgtide.errors import Failed
+from pgtide.ledger import slices
+from pgtide.ledger.archive import forget
+from pgtide.ledger.run import Run
+from pgtide.ledger.slices import Cut, Kind
+from pgtide.model.plan import ArchiveSql
+from pgtide.phases.step import perform, present
+from pgtide.postgres.catalog import read_size
+
+# The ordinal of the archive's own step comes after those of any plan: it is undone first.
+_ORDINAL: Final = 10_000
+_REWRITES: Final = 3
+
+
+def fill_archive(run: Run, archive: ArchiveSql) -> int:
+    """Archive the values of all rows; return how many rows had some."""
+    work = statements.archiving(run.plan, archive, run.lease)
+    # A trigger whose function names a column that is gone would fail every write.
+    run.session.execute(
+        f"EXPLAIN {work.open_ended}", {"low": "(0,0)"}, doing="trying the archive's statement"
+    )
+    step = capture(run.plan, archive, attempt=run.lease.attempt)
+    if not present(run, step):
+        # Nor was it there since the archive was filled, if it ever was: writes may have gone by.
+        slices.void(run.session, run.lease, Kind.ARCHIVE)
+        with run.session.unhurried() as session:
+            forget(session, run.lease)
+    perform(run, step, ordinal=_ORDINAL)
+    for _ in range(_REWRITES):
+        try:
+            return drive(run, work, _whole(run)).rows
+        except Rewritten:
+            slices.void(run.session, run.lease, Kind.ARCHIVE)
+    raise Failed(
+        f"{run.plan.table} was rewritten {_REWRITES} times while its values were archived.",
+        state="Nothing was taken back yet; the application goes on as before.",
+        remedy="Stop the rewriting, then run `pgtide down` again.",
+    )
+
+
+def _whole(run: Run) -> slices.Slice:
+    number = slices.last_round(run.session, run.lease, Kind.ARCHIVE)
+    there = slices.read(run.session, run.lease, Kind.ARCHIVE)
+    if not there:
+        size = read_size(run.session, run.plan.table_oid)
+        whole = Cut(ordinal=0, first_block=0, end_block=None, passes=1)
+        with run.session.transaction(settings={"synchronous_commit": "on"}) as session:
+            slices.cut(
+                session, run.lease, Kind.ARCHIVE, [whole], round_=number + 1, filenode=size.filenode
+            )
+    return slices.read(run.session, run.lease, Kind.ARCHIVE)[-1]
