@@ -97,6 +97,7 @@ def _document(session: Session, settings: Settings, migration: Migration) -> Pla
             later=later_steps(session, settled, table, record),
         ),
         backfill=walk(settings, blocks=blocks, horizon_seconds=age) if settled.backfill else None,
+        queries=settled.performance,
         waits=tuple(expected(settled)),
         releases=settled.releases,
         notes=settled.notes,

@@ -2,10 +2,13 @@
 
 from flows.noticeboard import Noticeboard
 from pgtide.ledger import phases
+from pgtide.ledger.performance import measured
 from pgtide.ledger.run import Run
 from pgtide.ledger.verifications import newest
+from pgtide.model.performance import standings
 from pgtide.model.verification import Verification
 from pgtide.operate.gates import gates, in_words, waiting_at
+from pgtide.report.performance_table import performance
 from pgtide.report.plan_text import plan_page
 from pgtide.report.summary_text import summary_page
 from pgtide.report.verification_table import mismatches, to_rows, totals
@@ -21,6 +24,13 @@ def show_verification(board: Noticeboard, found: Verification) -> None:
     board.table("verification", to_rows(totals(found)), "What verification found")
     if found.sample:
         board.table("mismatches", to_rows(mismatches(found)), "The first rows out of step")
+
+
+def show_performance(board: Noticeboard, run: Run) -> None:
+    """Pin up what the declared queries took, if there are any."""
+    found = standings(run.plan.performance, measured(run.session, run.record))
+    if found:
+        board.table("performance", to_rows(performance(found)), "Queries, before and after")
 
 
 def show_summary(board: Noticeboard, run: Run) -> None:

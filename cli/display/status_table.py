@@ -11,6 +11,7 @@ from rich.text import Text
 from cli.display.screen import mark
 from cli.display.words import between, data_size, moment, percent, plural, span
 from pgtide.model.gate import Verdict
+from pgtide.model.performance import QueryStanding, head
 from pgtide.model.state import RUNNING, State
 from pgtide.operate.gates import GateStatus, Mended
 from pgtide.operate.status import (
@@ -84,6 +85,7 @@ def _facts(one: MigrationStatus) -> list[tuple[str, RenderableType]]:
         found.append(("verified", _verification(one.verification)))
     if one.backup:
         found.append(("backup", _backup(one.backup)))
+    found += [("query", _query(query)) for query in one.queries]
     if one.conflicts:
         found.append(("conflicts", f"{one.conflicts:,} writes contradicted themselves"))
     found += _decisions(one)
@@ -143,6 +145,18 @@ def _verification(seen: VerificationStatus) -> Text:
         return Text(f"{where}: nothing out of step", style="green")
     found = [f"{seen.mismatches:,} rows out of step"] if seen.mismatches else []
     return Text(f"{where}: {'; '.join([*found, *seen.problems])}", style="red")
+
+
+def _query(seen: QueryStanding) -> Text:
+    if seen.objections:
+        return Text("; ".join(seen.objections), style="red")
+    limit = "" if seen.max_ms is None else f", at most {seen.max_ms:g} ms"
+    times = [
+        f"{taken:.1f} ms {when.replace('_', ' ')}"
+        for taken, when in ((seen.before_ms, "before_expand"), (seen.after_ms, seen.moment or ""))
+        if taken is not None
+    ]
+    return Text(f"{head(seen.query)}: {', '.join(times) or 'not measured yet'}{limit}")
 
 
 def _backup(seen: BackupStatus) -> Text:

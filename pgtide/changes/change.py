@@ -38,6 +38,7 @@ class Scope:
     """
 
     table: Table
+    migration_id: str
     tag: str
     ordinal: int
     added: tuple[NewColumn, ...] = ()
@@ -83,7 +84,9 @@ class Contribution:
     archive: tuple[
         tuple[str, str, str], ...
     ] = ()  # the value's name, the value, and which rows have one
+    expand: tuple[Step, ...] = ()
     finalize: tuple[Step, ...] = ()
+    contract: tuple[Step, ...] = ()
     columns: tuple[tuple[str, str], ...] = ()
     indexes: tuple[tuple[str, str], ...] = ()
     twins: tuple[Twin, ...] = ()

@@ -4,13 +4,15 @@ A pure function of the declaration, the table and the answers.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pgtide.changes import sync_trigger, watch_trigger
 from pgtide.changes.change import Change, Contribution, Impossible, NewColumn, Scope, refused
 from pgtide.changes.column import columns_taken, columns_there
+from pgtide.changes.function import public
 from pgtide.changes.misfit import misfits
 from pgtide.changes.replacement import PRIVATE, replacements
+from pgtide.changes.sql import with_declared
 from pgtide.changes.sync import Added, Pair
 from pgtide.changes.turned import turned
 from pgtide.changes.twin import with_twins
@@ -45,6 +47,7 @@ class Draft:
             types=tuple(dict.fromkeys(kind for one in asked for kind in one.types)),
             expressions=tuple(dict.fromkeys(text for one in asked for text in one.expressions)),
             indexes=tuple(dict.fromkeys(index for one in asked for index in one.indexes)),
+            statements=tuple(dict.fromkeys(text for one in asked for text in one.statements)),
         )
 
 
@@ -58,7 +61,10 @@ class Composed:
 
 def draft(migration: Migration, changes: Sequence[Change], table: Table) -> Draft:
     """Fit the changes to the table; raises InvalidMigration where one does not."""
-    bare = [Scope(table=table, tag=migration.tag, ordinal=i) for i in range(len(changes))]
+    bare = [
+        Scope(table=table, migration_id=migration.id, tag=migration.tag, ordinal=i)
+        for i in range(len(changes))
+    ]
     added = tuple(
         column
         for change, scope in zip(changes, bare, strict=True)
@@ -69,8 +75,8 @@ def draft(migration: Migration, changes: Sequence[Change], table: Table) -> Draf
     _refuse_unknown(migration, added)
     counted = migration.dual_write == "application"
     scopes = tuple(
-        (change, Scope(table=table, tag=migration.tag, ordinal=i, added=added, counted=counted))
-        for i, change in enumerate(changes)
+        (change, replace(scope, added=added, counted=counted))
+        for change, scope in zip(changes, bare, strict=True)
     )
     return Draft(migration=migration, table=table, scopes=scopes)
 
@@ -109,7 +115,7 @@ def compose(sketch: Draft, answers: Answers, originals: Originals) -> Composed:
         notes=(*_warnings(scope.added), *(note for part in parts for note in part.notes)),
     )
     return Composed(
-        plan=with_twins(plan, scope, originals),
+        plan=with_twins(with_declared(plan, parts, migration.verify), scope, originals),
         impossible=_impossible(plan, parts, originals),
     )
 
@@ -178,7 +184,7 @@ def _expand(
         return ()
     # What needs no lock on the table comes first: the strong lock is held for the last statements
     # only.
-    ahead = [*functions, *_public(functions)]
+    ahead = [*functions, *public(functions)]
     if pieces:
         ahead += [*sync_trigger.prepare(scope), sync_trigger.function(scope, pieces)]
     present = (
@@ -202,21 +208,6 @@ def _expand(
             statements=tuple(statements),
             present=present,
             taken=columns_taken(scope.table, columns),
-        ),
-    )
-
-
-def _public(functions: Sequence[Statement]) -> tuple[Statement, ...]:
-    if not functions:
-        return ()
-    # A database's default privileges may withhold EXECUTE; the triggers run with the writer's
-    # rights.
-    names = [one.undo.removeprefix("DROP FUNCTION IF EXISTS ") for one in functions]
-    return (
-        Statement(
-            sql=fill("GRANT EXECUTE ON FUNCTION {names} TO PUBLIC", names=listed(names)),
-            lock=Lock.NONE,
-            why="the triggers run with the rights of whoever writes",
         ),
     )
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pgtide.changes.column_marks import marks_statements
 from pgtide.changes.release import release_guard, released_columns, releasing
 from pgtide.changes.replacement import PRIVATE
+from pgtide.changes.sql import joined
 from pgtide.model.followers import Followers
 from pgtide.model.plan import Plan, Replacement
 from pgtide.model.state import Phase
@@ -26,7 +27,7 @@ def contract_step(plan: Plan, table: Table, followers: Followers) -> Step:
     locks = tuple(_locks(table.name, followers))
     turned = tuple(replace(one, undo="") for one in plan.turned)
     ahead, again = tuple(_ahead(followers)), tuple(_again(followers))
-    return Step(
+    shape = Step(
         name=SHAPE,
         phase=Phase.CONTRACT,
         statements=(
@@ -44,6 +45,7 @@ def contract_step(plan: Plan, table: Table, followers: Followers) -> Step:
         undo_first=(*(one.sql for one in (*locks, *ahead)), *release_guard(plan)),
         undo_last=(*(one.undo for one in plan.turned), *(one.sql for one in again)),
     )
+    return joined(shape, plan)
 
 
 def _locks(table: TableName, followers: Followers) -> Iterator[Statement]:

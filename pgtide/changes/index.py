@@ -135,7 +135,7 @@ def index_step(table: TableName, build: Build) -> Step:
         tablespace=f" TABLESPACE {build.tablespace}" if build.tablespace else "",
         where=build.where,
     )
-    named, good = _named(table, build.name), _good(table, build)
+    found, good = there(table.schema, build.name), _good(table, build)
     return Step(
         name=f"finalize.index.{build.name}",
         phase=Phase.FINALIZE,
@@ -151,20 +151,28 @@ def index_step(table: TableName, build: Build) -> Step:
                 ),
             ),
         ),
-        present=f"SELECT EXISTS (SELECT {named} AND {good})",
-        broken=f"SELECT EXISTS (SELECT {named} AND i.indexrelid IS NOT NULL AND NOT ({good}))",
+        present=f"SELECT EXISTS (SELECT {found} AND {good})",
+        broken=f"SELECT EXISTS (SELECT {found} AND i.indexrelid IS NOT NULL AND NOT ({good}))",
         clear=drop,
-        taken="SELECT coalesce('an index of ' || i.indrelid::regclass, 'another relation')"
-        f" || ' is called ' || c.relname {named}",
+        taken=taken(table.schema, build.name),
     )
 
 
-def _named(table: TableName, name: str) -> str:
+def taken(schema: str, name: str) -> str:
+    """Return the query that says in words what has an index's name; no row where nothing has."""
+    return (
+        "SELECT coalesce('an index of ' || i.indrelid::regclass, 'another relation')"
+        f" || ' is called ' || c.relname {there(schema, name)}"
+    )
+
+
+def there(schema: str, name: str) -> str:
+    """Return the FROM and WHERE that find a relation `c`, and `i` if it is an index, by name."""
     return fill(
         "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
         " LEFT JOIN pg_index i ON i.indexrelid = c.oid"
         " WHERE n.nspname = {schema} AND c.relname = {name}",
-        schema=literal(table.schema),
+        schema=literal(schema),
         name=literal(name),
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
+from pgtide.model.performance import Performance
 from pgtide.model.statement import Statement, Step
 from pgtide.model.table import TableName
 
@@ -127,6 +128,8 @@ class Plan:
 
     `sync` and `backfill` are absent where no row has to change. `turned` is what turns the sync
     triggers once the names are swapped; the undo of each statement is for when they are back.
+    `contract_sql` are the declared statements that join contract's one transaction, `performance`
+    the queries to measure.
     """
 
     migration_id: str
@@ -148,6 +151,8 @@ class Plan:
     turned: tuple[Statement, ...] = ()
     releases: tuple[str, ...]
     notes: tuple[str, ...]
+    contract_sql: tuple[Step, ...] = ()
+    performance: tuple[Performance, ...] = ()
 
     @property
     def steps(self) -> tuple[Step, ...]:

@@ -90,6 +90,11 @@ def _backed_up(detail: _Detail) -> str:
     return f"backed up: {rows:,} rows, restored on trial in {seconds} s, the same rows came back"
 
 
+def _measured(detail: _Detail) -> str:
+    when = detail["moment"].replace("_", " ")
+    return f"queries measured {when}: {'; '.join(detail['objections']) or 'nothing against them'}"
+
+
 def _decided(detail: _Detail, what: str) -> str:
     seen = detail.get("verification")
     on = f" on verification {seen}" if seen else ""
@@ -107,6 +112,8 @@ _WORDS: Final[Mapping[str, Callable[[_Detail], str]]] = MappingProxyType(
         "slices_cut": _cut,
         "table_rewritten": lambda _: "the table was rewritten by somebody: cut anew",
         "verified": _verified,
+        "measured": _measured,
+        "way_back_closed": lambda detail: f"no way back from {detail['step']} on: {detail['why']}",
         "taken_back": lambda detail: f"taken back: {', '.join(detail['steps'])}",
         "held": lambda detail: f"held: {detail['reason']}",
         "contracted": lambda detail: (

@@ -13,9 +13,10 @@ from typing import Final
 from pgtide.backfill.batch import ROW_LOCK_WAIT, STATEMENT_LIMIT
 from pgtide.backfill.statements import filling
 from pgtide.backfill.walk import Walk, choose, cuts
+from pgtide.model.performance import Performance
 from pgtide.model.plan import BackfillSql, Plan
 from pgtide.model.state import UNTOUCHED, Phase, State
-from pgtide.model.statement import Lock, Statement, Step
+from pgtide.model.statement import Finding, Lock, Statement, Step
 from pgtide.postgres.locks import LockPolicy
 from pgtide.settings import Settings
 
@@ -50,6 +51,8 @@ class PlanStatement:
     limit: Limit
     rewrites: bool
     undo: str | None
+    irreversible: str | None = None
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +79,7 @@ class PlanDocument:
     begun: bool
     statements: tuple[PlanStatement, ...]
     backfill: BackfillPlan | None
+    queries: tuple[Performance, ...]
     waits: tuple[str, ...]
     releases: tuple[str, ...]
     notes: tuple[str, ...]
@@ -157,6 +161,8 @@ def _row(step: Step, one: Statement, limit: Limit, state: str) -> PlanStatement:
         limit=limit,
         rewrites=one.rewrites,
         undo=one.undo or None,
+        irreversible=step.irreversible or None,
+        findings=one.findings,
     )
 
 

@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from pgtide.ledger import backups, phases
+from pgtide.ledger import backups, phases, steps
 from pgtide.ledger.control import held
 from pgtide.ledger.delays import delay, running
+from pgtide.ledger.performance import measured
 from pgtide.ledger.record import Record, every
 from pgtide.ledger.verifications import newest
 from pgtide.model.gate import Gate
+from pgtide.model.performance import QueryStanding, standings
 from pgtide.model.route import WHOLE
 from pgtide.model.state import UNTOUCHED, Phase, State, undoable
 from pgtide.operate.advice import Standing, advice
@@ -99,6 +101,7 @@ class MigrationStatus:
     rollback_until: datetime | None
     verification: VerificationStatus | None
     backup: BackupStatus | None
+    queries: tuple[QueryStanding, ...]
     conflicts: int | None
     mended: Mended | None
     worker: Worker | None
@@ -136,6 +139,7 @@ def not_begun(file: Declaration) -> MigrationStatus:
         rollback_until=None,
         verification=None,
         backup=None,
+        queries=(),
         conflicts=None,
         mended=None,
         worker=None,
@@ -154,7 +158,6 @@ def status_now(session: Session, settings: Settings, migration_id: str) -> Migra
 
 def status_of(session: Session, settings: Settings, record: Record) -> MigrationStatus:
     """Return the status of a migration that the ledger knows, as of now."""
-    where = {"id": record.id}
     worker = _worker(session, record, settings.lease)
     hold = held(session, record.id)
     walked = _walked(session, record)
@@ -181,10 +184,11 @@ def status_of(session: Session, settings: Settings, record: Record) -> Migration
         or (str(waits) if running(session, waits) else None),
         gates=at_gates,
         last_error=record.last_error,
-        rollback_available=undoable(record.state, record.resume_to),
+        rollback_available=_undoable(session, record),
         rollback_until=waits.ends if waits and record.state is State.CONTRACTED else None,
-        verification=_verification(session, record, session.value(_SQL["attempt_began"], where)),
+        verification=_verification(session, record, _attempt_began(session, record)),
         backup=_backup(session, record),
+        queries=standings(record.plan.performance, measured(session, record)),
         conflicts=_conflicts(session, record),
         mended=mended(session, record),
         worker=worker,
@@ -202,6 +206,15 @@ def _standing(record: Record, gate: GateStatus | None, *, held: bool, alive: boo
         alive=alive,
         gate=Gate(gate.gate) if gate else None,
     )
+
+
+def _attempt_began(session: Session, record: Record) -> datetime | None:
+    found: datetime | None = session.value(_SQL["attempt_began"], {"id": record.id})
+    return found
+
+
+def _undoable(session: Session, record: Record) -> bool:
+    return undoable(record.state, record.resume_to) and not steps.irreversible(session, record.id)
 
 
 def _phases(recorded: list[phases.PhaseRecord]) -> tuple[PhaseStatus, ...]:

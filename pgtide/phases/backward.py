@@ -6,6 +6,7 @@ from pgtide.ledger.run import Caller
 from pgtide.model.state import RUNNING, UNDOING, Phase, State, allowed, undoable
 from pgtide.model.verification import Verification
 from pgtide.phases.begun import begun
+from pgtide.phases.free_step import refuse_irreversible
 from pgtide.phases.rollback import rollback
 from pgtide.phases.rollback_contract import refuse_partial, refuse_released, to_verified
 from pgtide.phases.verify import verify
@@ -50,7 +51,9 @@ def refuse_undo(session: Session, record: Record, *, to: State = State.ROLLED_BA
     if record.state not in UNDOING:
         # One that is being undone is told so under the lock, and can go forward again then.
         refuse_released(session, record)
-    if to is State.VERIFIED:
+    partial = to is State.VERIFIED
+    refuse_irreversible(session, record, {Phase.CONTRACT} if partial else tuple(Phase))
+    if partial:
         refuse_partial(session, record)
 
 

@@ -12,20 +12,25 @@ from semver import Version
 
 from pgtide.changes.contract import SHAPE, contract_step
 from pgtide.errors import Failed, Refused
-from pgtide.ledger import audit, steps
+from pgtide.events import WayBackClosed
+from pgtide.ledger import audit, log, steps
 from pgtide.ledger.record import Record, set_fingerprint
 from pgtide.ledger.run import Run
 from pgtide.model.followers import Followers
 from pgtide.model.gate import Gate
+from pgtide.model.performance import Moment
 from pgtide.model.plan import Plan
 from pgtide.model.state import Phase, State
+from pgtide.model.statement import Step
 from pgtide.phases import delay
 from pgtide.phases.begun import refuse_held
 from pgtide.phases.conduct import conducted
 from pgtide.phases.delay import note_hurry
 from pgtide.phases.fingerprint import take
+from pgtide.phases.free_step import note_closed
 from pgtide.phases.fresh_backup import fresh_backup
 from pgtide.phases.gate import await_gate
+from pgtide.phases.performance import measure, refuse_slower
 from pgtide.phases.proof import Unproved, refuse_unproved, withdraw
 from pgtide.phases.step import lock_whole, perform
 from pgtide.postgres.catalog import read_table
@@ -57,12 +62,14 @@ def contract(run: Run, asked: Contracting) -> None:
     if not _done(run):
         _withdraw_unproved(run)
         _refuse_unfollowable(read_followers(run.session, run.plan))
+        refuse_slower(run)
         fresh_backup(run.settings, run.caller, record)
     note_hurry(run, record, hurry=asked.hurry)
     with conducted(run, Phase.CONTRACT):
         # Once it is done, what followed the old columns follows the new ones: read no more.
         if not _done(run):
             _perform(run, asked)
+        measure(run, Moment.AFTER_CONTRACT)
 
 
 def refuse_early(session: Session, record: Record, asked: Contracting, settings: Settings) -> None:
@@ -143,13 +150,16 @@ def _try(run: Run, asked: Contracting) -> None:
     followers = read_followers(run.session, plan)
     _refuse_unfollowable(followers)
     table = read_table(run.session, plan.table, plan.table_oid)
+    step = contract_step(plan, table, followers)
     perform(
         run,
-        contract_step(plan, table, followers),
+        step,
         ordinal=_ORDINAL,
         guard=partial(_guard, run, followers),
-        also=partial(_seal, run, asked),
+        also=partial(_seal, run, asked, step),
     )
+    if step.irreversible:
+        run.emit(WayBackClosed(step=step.name, reason=step.irreversible))
 
 
 class _Outdated(Exception):  # no error of anybody's: read again
@@ -167,7 +177,8 @@ def _guard(run: Run, followers: Followers, session: Session) -> None:
     session.configure({"search_path": search_path(run.plan.table)}, local=True)
 
 
-def _seal(run: Run, asked: Contracting, session: Session) -> None:
+def _seal(run: Run, asked: Contracting, step: Step, session: Session) -> None:
     # Renaming changes the columns' rows in the catalog: known anew before anybody else can.
     set_fingerprint(session, run.lease, take(run, session, contracted=True))
     audit.note(session, run.lease, "contracted", release=asked.release)
+    note_closed(run, step, log.SUCCESS, session)

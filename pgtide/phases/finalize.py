@@ -11,10 +11,13 @@ from pgtide.errors import Failed, StatementFailed
 from pgtide.ledger import steps
 from pgtide.ledger.record import fence, set_fingerprint
 from pgtide.ledger.run import Run
+from pgtide.model.performance import Moment
 from pgtide.model.state import Phase
 from pgtide.model.statement import Step
 from pgtide.phases.conduct import conducted
 from pgtide.phases.fingerprint import same_but_for_columns, take
+from pgtide.phases.free_step import is_free, perform_free
+from pgtide.phases.performance import measure
 from pgtide.phases.step import perform, policy, waited
 from pgtide.postgres.locks import patiently
 from pgtide.postgres.session import Session
@@ -24,10 +27,14 @@ _VIOLATED: Final = "23"
 
 
 def finalize(run: Run) -> None:
-    """Build indexes and constraints on the new columns, and refresh the statistics."""
+    """Build indexes and constraints on the new columns, refresh the statistics, and measure."""
     with conducted(run, Phase.FINALIZE):
         for step in run.plan.finalize:
-            _build(run, step)
+            if is_free(step):
+                perform_free(run, step, ordinal=run.plan.steps.index(step))
+            else:
+                _build(run, step)
+        measure(run, Moment.AFTER_FINALIZE)
 
 
 def _build(run: Run, step: Step) -> None:

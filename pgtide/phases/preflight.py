@@ -15,6 +15,7 @@ from pgtide.model.migration import Migration
 from pgtide.model.plan import Plan
 from pgtide.model.state import UNTOUCHED
 from pgtide.model.table import Table
+from pgtide.phases.performance import refuse_queries
 from pgtide.phases.target import refuse_schema, refuse_target, refused, target_table
 from pgtide.postgres.activity import old_snapshots
 from pgtide.postgres.catalog import read_unvalidated_checks
@@ -51,6 +52,7 @@ def preflight(session: Session, settings: Settings, migration: Migration) -> Pla
     _refuse_names(session, composed.plan)
     _refuse_unfollowable(session, composed.plan)
     _refuse_impossible(session, table, composed)
+    refuse_queries(session, table, composed.plan)
     if composed.plan.backfill is not None:
         _refuse_unvalidated(session, table)
     return composed.plan

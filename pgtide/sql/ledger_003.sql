@@ -52,3 +52,23 @@ CREATE TABLE pgtide.archive_late (
     gone boolean NOT NULL,
     content text NOT NULL
 );
+-- Why nothing can take a step back; empty where its undo_sql does.
+ALTER TABLE pgtide.step ADD COLUMN irreversible text NOT NULL DEFAULT '';
+
+-- What declared queries took before and after, and by which plan (JSON, as the server explains it).
+CREATE TABLE pgtide.performance (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    migration_id text NOT NULL REFERENCES pgtide.migration,
+    attempt int NOT NULL,
+    ordinal int NOT NULL,
+    moment text NOT NULL CHECK (moment IN ('before_expand', 'after_finalize', 'before_contract', 'after_contract')),
+    query text NOT NULL,
+    max_ms double precision,
+    -- Null where the query did not end in time.
+    median_ms double precision,
+    scans int NOT NULL,
+    blocks bigint NOT NULL,
+    plan text NOT NULL,
+    at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX performance_by_migration ON pgtide.performance (migration_id, attempt, moment, ordinal, id);

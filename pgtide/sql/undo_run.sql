@@ -22,6 +22,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     counter regclass := to_regclass(format('pgtide.%I', 'm_' || (m.plan::jsonb ->> 'tag') || '_released'));
     released bigint := 0;
+    closed text;
     called text := pgtide.undo_moved(m);
 BEGIN
     IF m.state IN ('planned', 'rolled_back') THEN
@@ -33,6 +34,12 @@ BEGIN
         RETURN called;
     ELSIF counter IS NOT NULL THEN
         EXECUTE format('SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM %s', counter) INTO released;
+    END IF;
+    SELECT string_agg(format('%s: %s', s.name, s.irreversible), '; ' ORDER BY s.ordinal) INTO closed
+      FROM pgtide.step s
+     WHERE s.migration_id = m.id AND s.attempt = m.attempt AND s.state <> 'undone' AND s.irreversible <> '';
+    IF closed IS NOT NULL THEN
+        RETURN 'nothing can take back ' || closed;
     END IF;
     IF released > 0 THEN
         RETURN format('the way back was released: %s writes hold what the old columns cannot', released);
