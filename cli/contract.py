@@ -42,7 +42,7 @@ def contract(
     with connect(settings.url, purpose="contract") as session:
         record = record_of(session, settings, migration)
         # The flow looks again; here nobody waits for a Prefect server to learn it.
-        refuse_early(session, record, asked)
+        refuse_early(session, record, asked, settings)
     begun = SYSTEM_CLOCK.monotonic()
     parameters = {"release": asked.release, "hurry": asked.hurry}
     later(settings, Phase.CONTRACT, record.id, parameters)

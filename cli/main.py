@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from cli import (
+    approve,
     backup,
     contract,
     create,
@@ -38,7 +39,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for one in (
-    create, plan, up, status, history, pause, resume, verify, contract, purge, down,
+    create, plan, up, status, history, pause, resume, verify, approve, contract, purge, down,
     backup, restore, demo,
 ):  # fmt: skip
     one.register(app)

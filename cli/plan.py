@@ -16,7 +16,9 @@ from pgtide.ledger.record import Record, find
 from pgtide.model.migration import Migration
 from pgtide.model.plan import Plan
 from pgtide.model.state import UNTOUCHED, State
+from pgtide.operate.gates import expected
 from pgtide.operate.plan import PlanDocument, Progressed, statements, walk
+from pgtide.phases.later_steps import later_steps
 from pgtide.phases.preflight import preflight, warnings
 from pgtide.phases.target import target_table
 from pgtide.phases.verify import counting
@@ -92,8 +94,11 @@ def _document(session: Session, settings: Settings, migration: Migration) -> Pla
             settings,
             _progressed(session, record),
             verify_sql=_verify_sql(settled),
+            later=later_steps(session, settled, table, record),
         ),
         backfill=walk(settings, blocks=blocks, horizon_seconds=age) if settled.backfill else None,
+        queries=settled.performance,
+        waits=tuple(expected(settled)),
         releases=settled.releases,
         notes=settled.notes,
         warnings=warnings(session, settled, table),

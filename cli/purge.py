@@ -39,7 +39,7 @@ def purge(
     settings = settings_of(ctx, by=by)
     with connect(settings.url, purpose="purge") as session:
         record = record_of(session, settings, migration)
-        refuse_early(session, record, asked)
+        refuse_early(session, record, asked, settings)
     if not yes:
         asked_for_yes(
             f"Purge {record.id} on {record.table}. This cannot be undone:",

@@ -2,14 +2,17 @@
 
 import typer
 
-from cli.console import note
+from cli.console import note, say
+from cli.document import show
 from cli.flow import loaded, loaded_one
 from cli.ledger import record_of
 from cli.options import By, Json, OneId, settings_of
 from cli.up import go_on, pending
 from pgtide.errors import InvalidMigration, PgtideError, Refused
+from pgtide.model.route import LATER, next_phase
 from pgtide.model.state import Phase
 from pgtide.operate.hold import release
+from pgtide.operate.status import status_now
 from pgtide.postgres.session import connect
 
 
@@ -26,6 +29,15 @@ def resume(ctx: typer.Context, migration: OneId, *, by: By = None, as_json: Json
         hold = release(session, record, by=settings.actor)
     said = f"The hold of {hold.by} is released." if hold else "There was no hold."
     note(said)
+    if next_phase(record.standing, until=Phase.PURGE) in LATER:
+        # That asks for a command of its own, which says which release is live.
+        with connect(settings.url, purpose="resume") as session:
+            status = status_now(session, settings, record.id)
+        if as_json:
+            show({"migrations": [status]})
+        else:
+            say(status.next)
+        return
     try:
         one = loaded_one(loaded(settings), record.id)
     except (Refused, InvalidMigration) as error:

@@ -2,9 +2,13 @@
 
 from flows.noticeboard import Noticeboard
 from pgtide.ledger import phases
+from pgtide.ledger.performance import measured
 from pgtide.ledger.run import Run
 from pgtide.ledger.verifications import newest
+from pgtide.model.performance import standings
 from pgtide.model.verification import Verification
+from pgtide.operate.gates import gates, in_words, waiting_at
+from pgtide.report.performance_table import performance
 from pgtide.report.plan_text import plan_page
 from pgtide.report.summary_text import summary_page
 from pgtide.report.verification_table import mismatches, to_rows, totals
@@ -22,9 +26,22 @@ def show_verification(board: Noticeboard, found: Verification) -> None:
         board.table("mismatches", to_rows(mismatches(found)), "The first rows out of step")
 
 
+def show_performance(board: Noticeboard, run: Run) -> None:
+    """Pin up what the declared queries took, if there are any."""
+    found = standings(run.plan.performance, measured(run.session, run.record))
+    if found:
+        board.table("performance", to_rows(performance(found)), "Queries, before and after")
+
+
 def show_summary(board: Noticeboard, run: Run) -> None:
     """Pin up where the migration stands now."""
     record = run.record
     verdict = newest(run.session, record.id)
-    page = summary_page(record, phases.read(run.session, record.id), verdict)
+    gate = waiting_at(record, gates(run.session, record, run.settings))
+    page = summary_page(
+        record,
+        phases.read(run.session, record.id),
+        verdict,
+        waiting_for=in_words(gate) if gate else None,
+    )
     board.markdown("summary", page, f"{record.version}: {record.state}")

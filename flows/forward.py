@@ -8,7 +8,7 @@ from functools import partial
 from prefect import State, get_run_logger
 
 import tasks
-from flows.artifacts import show_plan, show_verification
+from flows.artifacts import show_performance, show_plan, show_verification
 from flows.carried import carried_out, heard, summarized
 from flows.context import Invocation
 from flows.noticeboard import Noticeboard
@@ -78,8 +78,9 @@ def _backfill(run: Run, display: Display) -> None:
     display.progress.end()
 
 
-def _finalize(run: Run, _display: Display) -> None:
+def _finalize(run: Run, display: Display) -> None:
     tasks.outcome(tasks.finalize(run, return_state=True))
+    show_performance(display.board, run)
 
 
 def _verify(run: Run, display: Display) -> None:

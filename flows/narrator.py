@@ -11,13 +11,16 @@ from pgtide.events import (
     LockWaited,
     PhaseBegan,
     PhaseEnded,
+    QueryMeasured,
     RangeVerified,
     RunBegan,
     RunEnded,
     SlicesCut,
     StepEnded,
     SweepEnded,
+    WayBackClosed,
 )
+from pgtide.model.performance import head
 
 # A log line costs the server a row: batches and ranges are told of now and then.
 _PAUSE: Final = 5.0
@@ -89,6 +92,12 @@ def _step(event: StepEnded) -> str:
     return f"{event.step} done after {event.seconds:.1f} s{tries}"
 
 
+def _query(event: QueryMeasured) -> str:
+    took = "no end in time" if event.median_ms is None else f"{event.median_ms:.1f} ms"
+    when = event.moment.replace("_", " ")
+    return f"Measured {when}: {took}, {_count(event.scans, 'full scan')}: {head(event.query)}"
+
+
 _SENTENCES: Final[Mapping[type[Event], Callable[[Any], str]]] = {
     RunBegan: _run,
     RunEnded: lambda event: f"The run let {event.migration_id} go: {event.outcome}",
@@ -97,6 +106,8 @@ _SENTENCES: Final[Mapping[type[Event], Callable[[Any], str]]] = {
     StepEnded: _step,
     BackupPartEnded: _part,
     LockWaited: _lock,
+    QueryMeasured: _query,
+    WayBackClosed: lambda event: f"No way back from {event.step} on: {event.reason}",
     SlicesCut: lambda event: f"{_count(event.slices, 'slice')} to fill: {event.why}",
     BatchRetried: lambda event: f"A batch is tried again ({event.attempt}): {event.reason}",
     SweepEnded: lambda event: (

@@ -6,6 +6,8 @@ The engine's public names.
 from pgtide.changes.add_column import AddColumn
 from pgtide.changes.index import Index
 from pgtide.changes.replace_column import ReplaceColumn
+from pgtide.changes.sql import Sql
 from pgtide.model.migration import Migration
+from pgtide.model.performance import Performance
 
-__all__ = ["AddColumn", "Index", "Migration", "ReplaceColumn"]
+__all__ = ["AddColumn", "Index", "Migration", "Performance", "ReplaceColumn", "Sql"]

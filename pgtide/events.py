@@ -72,6 +72,14 @@ class StepEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WayBackClosed:
+    """A step that nothing can take back has acted: the migration cannot be undone any more."""
+
+    step: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LockWaited:
     """A try at a lock ended without it; `blockers` are sentences."""
 
@@ -147,6 +155,17 @@ class RangeVerified:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QueryMeasured:
+    """A declared query was run; `median_ms` None: it did not end in time."""
+
+    moment: str
+    query: str
+    median_ms: float | None
+    max_ms: float | None
+    scans: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BackupPartBegan:
     """A part of a backup begins; `path` is the file it writes or reads, if it is about one."""
 
@@ -188,6 +207,7 @@ Event = (
     | StatementBegan
     | StatementEnded
     | StepEnded
+    | WayBackClosed
     | LockWaited
     | SlicesCut
     | BatchBegan
@@ -195,6 +215,7 @@ Event = (
     | BatchRetried
     | SweepEnded
     | RangeVerified
+    | QueryMeasured
     | BackupPartBegan
     | BackupGrew
     | BackupPartEnded

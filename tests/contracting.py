@@ -1,5 +1,7 @@
 """Contract and purge as their statements alone: without gates, states and approvals."""
 
+import subprocess
+
 import psycopg
 
 from pgtide.changes.contract import contract_step
@@ -10,6 +12,7 @@ from pgtide.model.statement import Step
 from pgtide.phases.forward import opened
 from pgtide.phases.step import perform
 from pgtide.postgres.catalog import read_table
+from pgtide.postgres.embedded import tool
 from pgtide.postgres.followers import read_followers
 from pgtide.postgres.session import connect
 from tests.driving import ACTOR, record_of, settings_for
@@ -48,6 +51,14 @@ def undone(url: str, step: Step) -> None:
     with psycopg.connect(url) as connection:
         for statement in step.undo:
             connection.execute(statement.encode())
+
+
+def dump(url: str) -> str:
+    """Return pg_dump's text of everything but pgtide's schema, without its random key."""
+    command = [str(tool("pg_dump")), "--schema-only", "--exclude-schema=pgtide", url]
+    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    random = ("\\restrict", "\\unrestrict")
+    return "\n".join(line for line in text.splitlines() if not line.startswith(random))
 
 
 def _performed(url: str, migration: Migration, step: Step) -> None:

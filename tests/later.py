@@ -3,10 +3,12 @@
 import atexit
 import shutil
 import tempfile
+import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from pgtide.events import Listener, silence
+from pgtide.events import Event, Listener, StepBegan, silence
 from pgtide.ledger import approvals
 from pgtide.ledger.record import Record
 from pgtide.ledger.run import Caller
@@ -94,3 +96,15 @@ def to_verified(url: str, migration_id: str, *, emit: Listener = silence) -> Rec
     record = record_of(url, migration_id)
     backward.undo(settings_for(url), caller, record, to=State.VERIFIED)
     return record_of(url, migration_id)
+
+
+def once(step: str, act: Callable[[], object]) -> Listener:
+    """Return a listener that acts when a step begins, before it has its lock."""
+    acted = threading.Event()
+
+    def listen(event: Event) -> None:
+        if isinstance(event, StepBegan) and event.step == step and not acted.is_set():
+            acted.set()
+            act()
+
+    return listen

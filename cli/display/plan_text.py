@@ -16,7 +16,8 @@ from rich.text import Text
 from cli.display.screen import mark
 from cli.display.sql_text import Sql
 from cli.display.words import plural
-from pgtide.model.statement import Lock
+from pgtide.model.performance import Performance
+from pgtide.model.statement import Finding, Lock
 from pgtide.operate.plan import BackfillPlan, PlanDocument, PlanStatement
 
 _INDENT: Final = 4
@@ -42,10 +43,17 @@ def _parts(plan: PlanDocument) -> Iterator[RenderableType]:
         for row in together:
             number += 1
             yield _statement(number, row)
+    yield from _sentences("Measured before and after", tuple(map(_measured, plan.queries)))
+    yield from _sentences("What it waits for a person to decide", plan.waits)
     yield from _sentences("Who may write what, and when", plan.releases)
     yield from _sentences("Good to know", plan.notes)
     yield from _sentences("Warnings", plan.warnings, style="yellow")
     yield Text("This command has changed nothing.", style="dim")
+
+
+def _measured(query: Performance) -> str:
+    limit = f", at most {query.max_ms:g} ms" if query.max_ms is not None else ""
+    return f"{' '.join(query.query.split())} ({plural(query.runs, 'run')}{limit}, no new full scan)"
 
 
 def _standing(plan: PlanDocument) -> str:
@@ -83,7 +91,7 @@ def _heading(step: str, first: PlanStatement) -> Text:
 
 
 def _how(first: PlanStatement) -> str:
-    if first.phase not in {"expand", "finalize"}:
+    if first.phase not in {"expand", "finalize", "contract", "purge"}:
         return ""
     return "  all in one transaction" if first.transactional else "  outside of a transaction"
 
@@ -105,7 +113,9 @@ def _statement(number: int, row: PlanStatement) -> RenderableType:
         facts.add_row("lock", Text.assemble(_spelled(row.lock), ", blocks ", blocks))
     if row.rewrites:
         facts.add_row("note", Text("rewrites the whole table under that lock", style="bold red"))
-    facts.add_row("undo", Sql(row.undo, style="") if row.undo else Text("none needed", "dim"))
+    for finding in row.findings:
+        facts.add_row("lint", _finding(finding))
+    facts.add_row("undo", _undo(row))
     grid = Table.grid(padding=(0, 1, 0, 0))
     grid.add_column(justify="right", width=2, style="bold")
     grid.add_column()
@@ -113,6 +123,18 @@ def _statement(number: int, row: PlanStatement) -> RenderableType:
     grid.add_row("", Sql(row.sql))
     grid.add_row("", facts)
     return Padding(grid, (0, 0, 1, 1), expand=False)
+
+
+def _undo(row: PlanStatement) -> RenderableType:
+    if row.irreversible:
+        return Text(f"impossible, from here on: {row.irreversible}", style="bold red")
+    return Sql(row.undo, style="") if row.undo else Text("none needed", "dim")
+
+
+def _finding(finding: Finding) -> Text:
+    accepted = f" Accepted: {finding.accepted}" if finding.accepted else ""
+    style = "bold yellow" if finding.level == "error" else ""
+    return Text(f"{finding.level} {finding.rule}: {finding.message}{accepted}", style=style)
 
 
 def _spelled(lock: str) -> str:

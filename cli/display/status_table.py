@@ -9,8 +9,11 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.display.screen import mark
-from cli.display.words import between, data_size, moment, percent, span
+from cli.display.words import between, data_size, moment, percent, plural, span
+from pgtide.model.gate import Verdict
+from pgtide.model.performance import QueryStanding, head
 from pgtide.model.state import RUNNING, State
+from pgtide.operate.gates import GateStatus, Mended
 from pgtide.operate.status import (
     BackupStatus,
     MigrationStatus,
@@ -22,6 +25,8 @@ from pgtide.operate.status import (
 _BAR = 40
 _STYLES = {
     State.VERIFIED: "green",
+    State.CONTRACTED: "green",
+    State.COMPLETED: "green",
     State.FAILED: "red",
     State.ROLLBACK_FAILED: "red",
     State.PAUSED: "yellow",
@@ -42,7 +47,7 @@ def overview(found: list[MigrationStatus]) -> RenderableType:
         rows = f"{one.rows_done:,}" if one.rows_done else ""
         done = "" if one.percent is None else percent(one.percent)
         table.add_row(one.id, one.version or "", _state(one), done, rows)
-    ended = {State.VERIFIED, State.ROLLED_BACK}
+    ended = {State.VERIFIED, State.ROLLED_BACK, State.COMPLETED}
     parts: list[RenderableType] = [table]
     for one in found:
         if one.state not in ended:
@@ -80,11 +85,21 @@ def _facts(one: MigrationStatus) -> list[tuple[str, RenderableType]]:
         found.append(("verified", _verification(one.verification)))
     if one.backup:
         found.append(("backup", _backup(one.backup)))
+    found += [("query", _query(query)) for query in one.queries]
     if one.conflicts:
         found.append(("conflicts", f"{one.conflicts:,} writes contradicted themselves"))
+    found += _decisions(one)
     if one.rollback_available:
-        found.append(("undo", f"available: `pgtide down {one.version or one.id}`"))
+        until = f", until purge: {moment(one.rollback_until)} UTC" if one.rollback_until else ""
+        found.append(("undo", f"available: `pgtide down {one.version or one.id}`{until}"))
     return found
+
+
+def _decisions(one: MigrationStatus) -> list[tuple[str, RenderableType]]:
+    found: list[tuple[str, RenderableType]] = []
+    if one.mended:
+        found.append(("mended", _mended(one.mended, State(one.state))))
+    return found + [("gate", _gate(gate)) for gate in one.gates if gate.actor]
 
 
 def _state(one: MigrationStatus) -> Text:
@@ -132,6 +147,18 @@ def _verification(seen: VerificationStatus) -> Text:
     return Text(f"{where}: {'; '.join([*found, *seen.problems])}", style="red")
 
 
+def _query(seen: QueryStanding) -> Text:
+    if seen.objections:
+        return Text("; ".join(seen.objections), style="red")
+    limit = "" if seen.max_ms is None else f", at most {seen.max_ms:g} ms"
+    times = [
+        f"{taken:.1f} ms {when.replace('_', ' ')}"
+        for taken, when in ((seen.before_ms, "before_expand"), (seen.after_ms, seen.moment or ""))
+        if taken is not None
+    ]
+    return Text(f"{head(seen.query)}: {', '.join(times) or 'not measured yet'}{limit}")
+
+
 def _backup(seen: BackupStatus) -> Text:
     when = f"{span(seen.age_seconds)} ago"
     if seen.passed:
@@ -140,6 +167,22 @@ def _backup(seen: BackupStatus) -> Text:
     if seen.error:
         return Text(f"{when}, failed: {seen.error}", style="red")
     return Text(f"begun {when}, not tried yet", style="yellow")
+
+
+def _mended(seen: Mended, state: State) -> Text:
+    total = f"{plural(seen.writes, 'write')} wrote one shape only; the triggers wrote the other"
+    if not seen.since_approval:
+        return Text(total)
+    # From `backfilled` on a release may write the new names alone.
+    early = state in {State.EXPANDED, State.BACKFILLING}
+    since = f"{total}; {seen.since_approval:,} of them since approval"
+    return Text(since, style="yellow" if early else "")
+
+
+def _gate(seen: GateStatus) -> Text:
+    when = f" ({moment(seen.at)} UTC)" if seen.at else ""
+    style = "green" if seen.verdict == Verdict.APPROVED else "yellow"
+    return Text(f"{seen.gate}: {seen.why}{when}", style=style)
 
 
 def _phases(phases: tuple[PhaseStatus, ...]) -> Table:

@@ -18,6 +18,7 @@ from pgtide.events import (
     StepBegan,
     StepEnded,
     SweepEnded,
+    WayBackClosed,
 )
 
 
@@ -78,6 +79,8 @@ def sentence(event: Event) -> str | None:  # noqa: PLR0911  # one per event
         case BackupPartEnded(part=part, bytes=size):
             grown = f", {data_size(size)}" if size is not None else ""
             return f"{part} of the backup done in {span(event.seconds)}{grown}"
+        case WayBackClosed():
+            return f"there is no way back from {event.step} on: {event.reason}"
         case BatchRetried():
             return f"a batch is tried again (try {event.attempt}): {event.reason}"
         case _:

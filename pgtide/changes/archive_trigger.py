@@ -20,7 +20,7 @@ _REPLACE: Final = f'{_TAKEN} DO UPDATE SET "values" = excluded."values", at = cl
 # The walk may have read a row before a write that has come by meanwhile.
 _LEAVE: Final = f"{_TAKEN} DO NOTHING"
 # Keys are written as the walk's session writes them, whatever the writer has set.
-_SETTINGS: Final = (
+SETTINGS: Final = (
     "SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO'"
     " SET IntervalStyle = 'postgres' SET bytea_output = 'hex' SET extra_float_digits = 1"
 )
@@ -91,7 +91,7 @@ def _function(function: str, body: str) -> Statement:
             "CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql"
             " SECURITY DEFINER {settings} AS {body}",
             function=function,
-            settings=_SETTINGS,
+            settings=SETTINGS,
             body=literal(body),
         ),
         lock=Lock.NONE,

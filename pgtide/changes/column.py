@@ -6,8 +6,8 @@ Its clause in ALTER TABLE, and the grants of the column it stands for.
 from pgtide.changes.change import refused
 from pgtide.model.expression import TypeFacts
 from pgtide.model.statement import Lock, Statement
-from pgtide.model.table import Column, TableName
-from pgtide.postgres.ddl import fill, ident, relation
+from pgtide.model.table import Column, Table, TableName
+from pgtide.postgres.ddl import fill, ident, listed, literal, relation
 
 
 def add_clause(name: str, facts: TypeFacts, collation: str | None = None) -> str:
@@ -49,4 +49,25 @@ def column_grants(table: TableName, old: Column, new: str) -> tuple[Statement, .
             why=f"who may use {old.name} may use {new}",
         )
         for grant in old.grants
+    )
+
+
+def columns_there(table: Table, columns: tuple[tuple[str, str], ...]) -> str:
+    """Return the query that tells whether a table has all these columns."""
+    return fill(
+        "SELECT count(*) = {count} FROM pg_attribute WHERE attrelid = {oid} AND NOT attisdropped "
+        "AND attname IN ({names})",
+        count=str(len(columns)),
+        oid=str(table.oid),
+        names=listed([literal(name) for name, _ in columns]),
+    )
+
+
+def columns_taken(table: Table, columns: tuple[tuple[str, str], ...]) -> str:
+    """Return the query that says which of these names a table has already."""
+    return fill(
+        "SELECT 'the table has a column ' || string_agg(attname, ', ') FROM pg_attribute"
+        " WHERE attrelid = {oid} AND NOT attisdropped AND attname IN ({names})",
+        oid=str(table.oid),
+        names=listed([literal(name) for name, _ in columns]),
     )

@@ -4,14 +4,21 @@ A pure function of the declaration, the table and the answers.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from pgtide.changes import sync_trigger
+from pgtide.changes import sync_trigger, watch_trigger
 from pgtide.changes.change import Change, Contribution, Impossible, NewColumn, Scope, refused
+from pgtide.changes.column import columns_taken, columns_there
+from pgtide.changes.function import public
+from pgtide.changes.misfit import misfits
 from pgtide.changes.replacement import PRIVATE, replacements
+from pgtide.changes.sql import with_declared
 from pgtide.changes.sync import Added, Pair
+from pgtide.changes.turned import turned
+from pgtide.changes.twin import with_twins
 from pgtide.model.expression import Answers, Questions
 from pgtide.model.migration import Migration
+from pgtide.model.original import Originals
 from pgtide.model.plan import ArchiveSql, BackfillSql, Expected, Plan, Terms
 from pgtide.model.state import Phase
 from pgtide.model.statement import Lock, Statement, Step
@@ -28,6 +35,11 @@ class Draft:
     scopes: tuple[tuple[Change, Scope], ...]
 
     @property
+    def scope(self) -> Scope:
+        """Return what all of them may look at: the table, and the columns that they add."""
+        return self.scopes[0][1]
+
+    @property
     def questions(self) -> Questions:
         """Return what all changes ask, once each."""
         asked = [change.questions(scope) for change, scope in self.scopes]
@@ -35,6 +47,7 @@ class Draft:
             types=tuple(dict.fromkeys(kind for one in asked for kind in one.types)),
             expressions=tuple(dict.fromkeys(text for one in asked for text in one.expressions)),
             indexes=tuple(dict.fromkeys(index for one in asked for index in one.indexes)),
+            statements=tuple(dict.fromkeys(text for one in asked for text in one.statements)),
         )
 
 
@@ -48,7 +61,10 @@ class Composed:
 
 def draft(migration: Migration, changes: Sequence[Change], table: Table) -> Draft:
     """Fit the changes to the table; raises InvalidMigration where one does not."""
-    bare = [Scope(table=table, tag=migration.tag, ordinal=i) for i in range(len(changes))]
+    bare = [
+        Scope(table=table, migration_id=migration.id, tag=migration.tag, ordinal=i)
+        for i in range(len(changes))
+    ]
     added = tuple(
         column
         for change, scope in zip(changes, bare, strict=True)
@@ -56,26 +72,25 @@ def draft(migration: Migration, changes: Sequence[Change], table: Table) -> Draf
     )
     _refuse_twice(added)
     _refuse_long(added)
+    _refuse_unknown(migration, added)
     counted = migration.dual_write == "application"
     scopes = tuple(
-        (change, Scope(table=table, tag=migration.tag, ordinal=i, added=added, counted=counted))
-        for i, change in enumerate(changes)
+        (change, replace(scope, added=added, counted=counted))
+        for change, scope in zip(changes, bare, strict=True)
     )
     return Draft(migration=migration, table=table, scopes=scopes)
 
 
-def compose(sketch: Draft, answers: Answers) -> Composed:
-    """Return the plan; raises InvalidMigration where a change does not hold with the answers."""
-    parts = [change.contribute(scope, answers) for change, scope in sketch.scopes]
-    scope = sketch.scopes[0][1]
-    pieces = [
-        part.sync
-        for part in parts
-        if part.sync and (part.sync.in_step("t") or part.sync.moved_sources() or _writes(part.sync))
-    ]
+def compose(sketch: Draft, answers: Answers, originals: Originals) -> Composed:
+    """Return the plan; raises InvalidMigration where a change does not hold with the answers.
+
+    `originals` is what the replaced columns have.
+    """
+    scope, parts = sketch.scope, [one.contribute(own, answers) for one, own in sketch.scopes]
+    pieces = _pieces(parts)
     columns = tuple(column for part in parts for column in part.columns)
     finalize = tuple(step for part in parts for step in part.finalize)
-    migration, table = sketch.migration, sketch.table
+    migration, table = sketch.migration, scope.table
     plan = Plan(
         migration_id=migration.id,
         version=migration.version,
@@ -83,7 +98,7 @@ def compose(sketch: Draft, answers: Answers) -> Composed:
         table=table.name,
         table_oid=table.oid,
         key=table.key,
-        expand=_expand(scope, parts, pieces, columns),
+        expand=_expand(scope, parts, pieces, columns, migration_id=migration.id),
         finalize=(*finalize, _analyze(table)) if finalize or columns else (),
         sync=sync_trigger.names(migration.tag) if pieces else None,
         backfill=_backfill(parts, pieces),
@@ -95,10 +110,27 @@ def compose(sketch: Draft, answers: Answers) -> Composed:
         terms=_terms(migration),
         replacements=replacements(scope, pieces),
         twins=tuple(twin for part in parts for twin in part.twins),
+        turned=turned(scope, pieces, release=migration.on_unrepresentable == "release"),
         releases=_releases(migration, scope.added),
         notes=(*_warnings(scope.added), *(note for part in parts for note in part.notes)),
     )
-    return Composed(plan=plan, impossible=tuple(one for part in parts for one in part.impossible))
+    return Composed(
+        plan=with_twins(with_declared(plan, parts, migration.verify), scope, originals),
+        impossible=_impossible(plan, parts, originals),
+    )
+
+
+def _pieces(parts: Sequence[Contribution]) -> list[Pair | Added]:
+    pieces = [part.sync for part in parts if part.sync]
+    return [one for one in pieces if one.in_step("t") or one.moved_sources() or _writes(one)]
+
+
+def _impossible(
+    plan: Plan, parts: Sequence[Contribution], originals: Originals
+) -> tuple[Impossible, ...]:
+    fresh = [column for part in parts for column in part.fresh]
+    own = (one for part in parts for one in part.impossible)
+    return (*own, *misfits(plan, originals, fresh))
 
 
 def _terms(migration: Migration) -> Terms:
@@ -125,6 +157,15 @@ def _refuse_long(added: tuple[NewColumn, ...]) -> None:
         raise refused(f"a column's name is longer than {MAX_NAME_BYTES} bytes: {', '.join(long)}")
 
 
+def _refuse_unknown(migration: Migration, added: tuple[NewColumn, ...]) -> None:
+    private = [str(column.replaces) for column in added if column.name.startswith(PRIVATE)]
+    if private and migration.dual_write == "application":
+        raise refused(
+            "dual_write='application' needs new columns that the application may write: give "
+            f"{', '.join(private)} an interim name, or leave dual_write to the triggers"
+        )
+
+
 def _writes(piece: Pair | Added) -> bool:
     return isinstance(piece, Added) and piece.write is not None
 
@@ -134,6 +175,8 @@ def _expand(
     parts: Sequence[Contribution],
     pieces: Sequence[Pair | Added],
     columns: tuple[tuple[str, str], ...],
+    *,
+    migration_id: str,
 ) -> tuple[Step, ...]:
     functions = [statement for part in parts for statement in part.functions]
     clauses = [clause for part in parts for clause in part.clauses]
@@ -141,39 +184,30 @@ def _expand(
         return ()
     # What needs no lock on the table comes first: the strong lock is held for the last statements
     # only.
-    ahead = [*functions, *_public(functions)]
+    ahead = [*functions, *public(functions)]
     if pieces:
         ahead += [*sync_trigger.prepare(scope), sync_trigger.function(scope, pieces)]
+    present = (
+        sync_trigger.present(scope, columns) if pieces else columns_there(scope.table, columns)
+    )
+    watched = any(part.archive for part in parts)
+    if watched:
+        ahead += watch_trigger.prepare(scope.tag, migration_id)
+        present = f"SELECT ({present}) AND ({watch_trigger.present(scope.tag, scope.table)})"
     statements = [
         *ahead,
         _columns(scope.table, clauses, [name for name, _ in columns]),
         *(grant for part in parts for grant in part.grants),
         *(sync_trigger.triggers(scope, pieces) if pieces else ()),
+        *(watch_trigger.trigger(scope.tag, scope.table) if watched else ()),
     ]
     return (
         Step(
             name="expand.shape",
             phase=Phase.EXPAND,
             statements=tuple(statements),
-            present=sync_trigger.present(scope, columns)
-            if pieces
-            else _columns_there(scope.table, columns),
-            taken=_columns_taken(scope.table, columns),
-        ),
-    )
-
-
-def _public(functions: Sequence[Statement]) -> tuple[Statement, ...]:
-    if not functions:
-        return ()
-    # A database's default privileges may withhold EXECUTE; the triggers run with the writer's
-    # rights.
-    names = [one.undo.removeprefix("DROP FUNCTION IF EXISTS ") for one in functions]
-    return (
-        Statement(
-            sql=fill("GRANT EXECUTE ON FUNCTION {names} TO PUBLIC", names=listed(names)),
-            lock=Lock.NONE,
-            why="the triggers run with the rights of whoever writes",
+            present=present,
+            taken=columns_taken(scope.table, columns),
         ),
     )
 
@@ -187,25 +221,6 @@ def _columns(table: Table, clauses: list[str], names: list[str]) -> Statement:
         lock=Lock.ACCESS_EXCLUSIVE,
         why="nullable and without default: the catalog changes, no row is touched",
         undo=fill("ALTER TABLE {table} {drops}", table=relation(table.name), drops=drops),
-    )
-
-
-def _columns_there(table: Table, columns: tuple[tuple[str, str], ...]) -> str:
-    return fill(
-        "SELECT count(*) = {count} FROM pg_attribute WHERE attrelid = {oid} AND NOT attisdropped "
-        "AND attname IN ({names})",
-        count=str(len(columns)),
-        oid=str(table.oid),
-        names=listed([literal(name) for name, _ in columns]),
-    )
-
-
-def _columns_taken(table: Table, columns: tuple[tuple[str, str], ...]) -> str:
-    return fill(
-        "SELECT 'the table has a column ' || string_agg(attname, ', ') FROM pg_attribute"
-        " WHERE attrelid = {oid} AND NOT attisdropped AND attname IN ({names})",
-        oid=str(table.oid),
-        names=listed([literal(name) for name, _ in columns]),
     )
 
 

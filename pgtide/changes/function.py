@@ -4,6 +4,8 @@ The server binds every name in the body when the function is made; the planner i
 costs what the text would cost (0.99 in the experiment).
 """
 
+from collections.abc import Sequence
+
 from pgtide.changes.sync import Call
 from pgtide.model.expression import Expression, Source, TypeFacts
 from pgtide.model.statement import Lock, Statement
@@ -48,3 +50,19 @@ def expression_function(
 def call(name: str, arguments: tuple[str, ...]) -> Call:
     """Return the call of an expression's function."""
     return Call(function=ident("pgtide", name), arguments=arguments)
+
+
+def public(functions: Sequence[Statement]) -> tuple[Statement, ...]:
+    """Return the statement that lets everybody call functions, if there are any."""
+    if not functions:
+        return ()
+    # A database's default privileges may withhold EXECUTE; the triggers run with the writer's
+    # rights.
+    names = [one.undo.removeprefix("DROP FUNCTION IF EXISTS ") for one in functions]
+    return (
+        Statement(
+            sql=fill("GRANT EXECUTE ON FUNCTION {names} TO PUBLIC", names=listed(names)),
+            lock=Lock.NONE,
+            why="the triggers run with the rights of whoever writes",
+        ),
+    )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from pgtide.changes.change import Contribution, NewColumn, Scope, refused
 from pgtide.changes.replacement import PRIVATE
@@ -9,7 +10,10 @@ from pgtide.model.expression import Answers, IndexShape, Questions
 from pgtide.model.plan import Twin
 from pgtide.model.state import Phase
 from pgtide.model.statement import Lock, Statement, Step
+from pgtide.model.table import TableName
 from pgtide.postgres.ddl import MAX_NAME_BYTES, fill, fitted, ident, literal, relation
+
+_WHY: Final = "built after the backfill: an index on a written column ends HOT updates"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,12 @@ class Index:
         name, shape = self._built_name(scope), self._shape(scope)
         rest = answers.indexes[shape]
         return Contribution(
-            finalize=(_step(scope, name, rest, unique=self.unique),),
+            finalize=(
+                index_step(
+                    scope.table.name,
+                    Build(name=name, tail=rest, unique=self.unique, why=_WHY),
+                ),
+            ),
             indexes=((name, rest),),
             twins=self._twins(scope, name),
             notes=(f"index {self.name}: it is built as {name} and takes that name at contract.",)
@@ -99,52 +108,68 @@ class Index:
         return fitted(f"{PRIVATE}{scope.tag}_{scope.ordinal}_", self.name)
 
 
-def _step(scope: Scope, name: str, rest: str, *, unique: bool) -> Step:
-    schema, table = scope.table.name.schema, relation(scope.table.name)
-    drop = fill("DROP INDEX CONCURRENTLY IF EXISTS {index}", index=ident(schema, name))
-    there, good = _there(schema, name), _good(table, rest)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """An index to build: its name, its definition after the table's name, and why.
+
+    `where` is the predicate's clause; a tablespace has its place before it.
+    """
+
+    name: str
+    tail: str
+    unique: bool
+    why: str
+    where: str = ""
+    tablespace: str = ""
+
+
+def index_step(table: TableName, build: Build) -> Step:
+    """Return the step that builds an index, and builds it again where only a carcass is there."""
+    drop = fill("DROP INDEX CONCURRENTLY IF EXISTS {index}", index=ident(table.schema, build.name))
     create = fill(
-        "CREATE {unique}INDEX CONCURRENTLY {name} ON {table} {rest}",
-        unique="UNIQUE " if unique else "",
-        name=ident(name),
-        table=table,
-        rest=rest,
+        "CREATE {unique}INDEX CONCURRENTLY {name} ON {table} {tail}{tablespace}{where}",
+        unique="UNIQUE " if build.unique else "",
+        name=ident(build.name),
+        table=relation(table),
+        tail=build.tail,
+        tablespace=f" TABLESPACE {build.tablespace}" if build.tablespace else "",
+        where=build.where,
     )
+    found, good = there(table.schema, build.name), _good(table, build)
     return Step(
-        name=f"finalize.index.{name}",
+        name=f"finalize.index.{build.name}",
         phase=Phase.FINALIZE,
         transactional=False,
         statements=(
             Statement(
                 sql=create,
                 lock=Lock.SHARE_UPDATE_EXCLUSIVE,
-                why="built after the backfill: an index on a written column ends HOT updates",
+                why=build.why,
                 undo=drop,
-                undo_inside=fill("DROP INDEX IF EXISTS {index}", index=ident(schema, name)),
+                undo_inside=fill(
+                    "DROP INDEX IF EXISTS {index}", index=ident(table.schema, build.name)
+                ),
             ),
         ),
-        present=f"SELECT EXISTS (SELECT {there} AND {good})",
-        broken=f"SELECT EXISTS (SELECT {there} AND NOT ({good}))",
+        present=f"SELECT EXISTS (SELECT {found} AND {good})",
+        broken=f"SELECT EXISTS (SELECT {found} AND i.indexrelid IS NOT NULL AND NOT ({good}))",
         clear=drop,
-        taken=_taken(schema, name),
+        taken=taken(table.schema, build.name),
     )
 
 
-def _there(schema: str, name: str) -> str:
-    return fill(
-        "FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
-        " JOIN pg_namespace n ON n.oid = c.relnamespace"
-        " WHERE n.nspname = {schema} AND c.relname = {name}",
-        schema=literal(schema),
-        name=literal(name),
-    )
-
-
-def _taken(schema: str, name: str) -> str:
-    return fill(
+def taken(schema: str, name: str) -> str:
+    """Return the query that says in words what has an index's name; no row where nothing has."""
+    return (
         "SELECT coalesce('an index of ' || i.indrelid::regclass, 'another relation')"
-        " || ' is called ' || c.relname"
-        " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        f" || ' is called ' || c.relname {there(schema, name)}"
+    )
+
+
+def there(schema: str, name: str) -> str:
+    """Return the FROM and WHERE that find a relation `c`, and `i` if it is an index, by name."""
+    return fill(
+        "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
         " LEFT JOIN pg_index i ON i.indexrelid = c.oid"
         " WHERE n.nspname = {schema} AND c.relname = {name}",
         schema=literal(schema),
@@ -152,13 +177,15 @@ def _taken(schema: str, name: str) -> str:
     )
 
 
-def _good(table: str, rest: str) -> str:
+def _good(table: TableName, build: Build) -> str:
     # pg_index.indisvalid and the definition decide; IF NOT EXISTS would call an invalid carcass a
-    # success (trap 8).
+    # success (trap 8). UNIQUE stands before the table's name, so it is asked for by itself.
+    rest = build.tail + build.where
     return fill(
-        "i.indisvalid AND i.indrelid = {table}::regclass"
+        "i.indisvalid AND i.indisunique = {unique} AND i.indrelid = {table}::regclass"
         " AND right(pg_get_indexdef(c.oid), {length}) = {rest}",
-        table=literal(table),
+        unique=str(build.unique).lower(),
+        table=literal(relation(table)),
         length=str(len(rest)),
         rest=literal(rest),
     )

@@ -6,7 +6,8 @@ keeps it, and the server says who.
 
 from collections.abc import Iterator
 
-from pgtide.changes.contract import locked
+from pgtide.changes.contract import absent, locked
+from pgtide.changes.release import counter
 from pgtide.model.plan import Plan, Twin
 from pgtide.model.state import Phase
 from pgtide.model.statement import Lock, Statement, Step
@@ -24,7 +25,7 @@ def purge_steps(plan: Plan, table: Table) -> tuple[Step, ...]:
             phase=Phase.PURGE,
             statements=(
                 locked([table.name]),
-                *_triggers(plan, table.name),
+                *_triggers(plan),
                 *_originals(plan, table.name),
                 *_columns(plan, table.name),
                 *_apart(plan),
@@ -34,17 +35,16 @@ def purge_steps(plan: Plan, table: Table) -> tuple[Step, ...]:
     )
 
 
-def _triggers(plan: Plan, table: TableName) -> Iterator[Statement]:
-    if plan.sync is None:
-        return
-    for name in (plan.sync.insert_trigger, plan.sync.update_trigger):
-        yield Statement(
-            sql=fill(
-                "DROP TRIGGER IF EXISTS {name} ON {table}", name=ident(name), table=relation(table)
-            ),
-            lock=Lock.ACCESS_EXCLUSIVE,
-            why="no release uses the old column any more: nothing has to be kept in step",
-        )
+def _triggers(plan: Plan) -> Iterator[Statement]:
+    """Yield the drops of every trigger that expand made."""
+    for step in plan.expand:
+        for one in step.statements:
+            if one.undo.startswith("DROP TRIGGER "):
+                yield Statement(
+                    sql=one.undo,
+                    lock=Lock.ACCESS_EXCLUSIVE,
+                    why="no release uses the old column any more: nothing has to be kept in step",
+                )
 
 
 def _originals(plan: Plan, table: TableName) -> Iterator[Statement]:
@@ -89,7 +89,13 @@ def _columns(plan: Plan, table: TableName) -> Iterator[Statement]:
 
 
 def _apart(plan: Plan) -> Iterator[Statement]:
-    """Yield the drops of what expand made beside the table: functions and counters."""
+    """Yield the drops of what was made beside the table: functions and counters."""
+    if counter(plan):
+        yield Statement(
+            sql=fill("DROP SEQUENCE IF EXISTS {name}", name=counter(plan)),
+            lock=Lock.NONE,
+            why="there is no way back any more that could be given up",
+        )
     made = [one for step in plan.expand for one in step.statements]
     for one in reversed(made):
         if one.lock is Lock.NONE and one.undo:
@@ -112,6 +118,7 @@ def _present(plan: Plan) -> str:
         )
         for one in plan.replacements
     ]
+    tests += [absent(plan, twin.retired) for twin in plan.twins if twin.retired]
     if plan.sync is not None:
         tests.append(
             fill(

@@ -9,10 +9,10 @@ included (trap 36).
 """
 
 from collections.abc import Sequence
-from typing import Final
 
 from pgtide.changes.change import Scope
-from pgtide.changes.sync import Added, Pair, differs, kept, moved
+from pgtide.changes.sync import Added, Piece, Turned, moved
+from pgtide.changes.sync_body import Counters, comparable, counting, declaring, inserting, updating
 from pgtide.model.plan import Sync
 from pgtide.model.statement import Lock, Statement
 from pgtide.postgres.ddl import fill, ident, listed, literal, relation
@@ -29,19 +29,24 @@ def names(tag: str) -> Sync:
     )
 
 
+def released(tag: str) -> str:
+    """Return the name of the counter of writes that gave up the way back."""
+    return f"m_{tag}_released"
+
+
 def prepare(scope: Scope) -> tuple[Statement, ...]:
     """Return the statements for the counters.
 
     Of writes that gave both columns other values, and of those that gave one only.
     """
     sync = names(scope.tag)
-    counters = _counter(sync.conflicts, "counts writes that contradict themselves")
+    counters = _sequence(sync.conflicts, "counts writes that contradict themselves")
     if scope.counted:
-        counters += _counter(sync.mended, "counts writes that did not write both shapes")
+        counters += _sequence(sync.mended, "counts writes that did not write both shapes")
     return counters
 
 
-def _counter(name: str, why: str) -> tuple[Statement, ...]:
+def _sequence(name: str, why: str) -> tuple[Statement, ...]:
     sequence = ident("pgtide", name)
     return (
         Statement(
@@ -58,25 +63,26 @@ def _counter(name: str, why: str) -> tuple[Statement, ...]:
     )
 
 
-def function(scope: Scope, pieces: Sequence[Pair | Added]) -> Statement:
+def function(scope: Scope, pieces: Sequence[Piece]) -> Statement:
     """Return the trigger function: pairs first, since an added column may be computed from them."""
-    pairs = [piece for piece in pieces if isinstance(piece, Pair)]
-    added = [piece for piece in pieces if isinstance(piece, Added)]
-    inserts = [_insert_pair(pair, scope) for pair in pairs] + [
-        _insert_added(one, scope) for one in added
-    ]
-    updates = [_update_pair(pair, scope) for pair in pairs] + [
-        _update_added(one, scope) for one in added
-    ]
+    ordered = sorted(pieces, key=lambda piece: isinstance(piece, Added))
+    sync = names(scope.tag)
+    counters = Counters(
+        conflicts=_counter(sync.conflicts),
+        released=_counter(released(scope.tag)),
+        mended=_counter(sync.mended) if scope.counted else "",
+    )
+    inserts = [inserting(piece, counters) for piece in ordered]
+    updates = [updating(piece, scope.table, counters) for piece in ordered]
     body = (
         # Not indented: a name may hold a line break.
-        f"{_DECLARED if scope.counted else ''}\nBEGIN\nIF tg_op = 'INSERT' THEN\n"
+        f"{declaring(counters)}\nBEGIN\nIF tg_op = 'INSERT' THEN\n"
         + "\n".join(inserts)
         + "\nELSE\n"
         + "\n".join(updates)
-        + f"\nEND IF;\n{_count(scope)}RETURN new;\nEND\n"
+        + f"\nEND IF;\n{counting(counters)}RETURN new;\nEND\n"
     )
-    name = ident("pgtide", names(scope.tag).function)
+    name = ident("pgtide", sync.function)
     return Statement(
         sql=fill(
             # No name in the body is looked up in the writer's own search path (trap 97).
@@ -92,7 +98,7 @@ def function(scope: Scope, pieces: Sequence[Pair | Added]) -> Statement:
     )
 
 
-def triggers(scope: Scope, pieces: Sequence[Pair | Added]) -> tuple[Statement, ...]:
+def triggers(scope: Scope, pieces: Sequence[Piece]) -> tuple[Statement, ...]:
     """Return the statements that install both triggers."""
     sync, table = names(scope.tag), relation(scope.table.name)
     tests = [test for piece in pieces if (test := piece.in_step("new"))]
@@ -102,8 +108,10 @@ def triggers(scope: Scope, pieces: Sequence[Pair | Added]) -> tuple[Statement, .
         for one in pieces
         if isinstance(one, Added) and one.write
     ]
+    # Nobody gives a value to a column that is nobody's any more, and it may be NOT NULL.
+    writes += [f"new.{ident(one.retired)} IS NULL" for one in pieces if isinstance(one, Turned)]
     sources = dict.fromkeys(name for piece in pieces for name in piece.moved_sources())
-    moves = [moved(name, comparable=_comparable(scope, name)) for name in sources]
+    moves = [moved(name, comparable=comparable(scope.table, name)) for name in sources]
     return (
         _trigger(sync.insert_trigger, "INSERT", [out_of_step, *writes], scope=scope),
         _trigger(sync.update_trigger, "UPDATE", [*moves, out_of_step], scope=scope),
@@ -142,6 +150,10 @@ def present(scope: Scope, columns: Sequence[tuple[str, str]]) -> str:
     )
 
 
+def _counter(name: str) -> str:
+    return fill("{name}::regclass", name=literal(ident("pgtide", name)))
+
+
 def _trigger(name: str, operation: str, tests: list[str], *, scope: Scope) -> Statement:
     sync, table = names(scope.tag), relation(scope.table.name)
     when = " OR ".join(test for test in tests if test)
@@ -159,106 +171,3 @@ def _trigger(name: str, operation: str, tests: list[str], *, scope: Scope) -> St
         why=f"keeps every {operation} in step; rows that already are never reach the function",
         undo=fill("DROP TRIGGER IF EXISTS {name} ON {table}", name=ident(name), table=table),
     )
-
-
-_DECLARED: Final = "\nDECLARE mended boolean := false;"
-
-
-def _mend(scope: Scope, test: str) -> str:
-    """Return what notes that the write must be mended for want of the other shape."""
-    return f"mended := mended OR {test};\n" if scope.counted else ""
-
-
-def _count(scope: Scope) -> str:
-    # Once a write, however many columns it left to the trigger.
-    sequence = literal(ident("pgtide", names(scope.tag).mended))
-    counted = f"IF mended THEN\n  PERFORM nextval({sequence}::regclass);\nEND IF;\n"
-    return counted if scope.counted else ""
-
-
-def _insert_pair(pair: Pair, scope: Scope) -> str:
-    # The new column has no default, so a value in it was given, and wins.
-    old, new = f"new.{ident(pair.old)}", f"new.{ident(pair.new)}"
-    return (
-        _mend(scope, f"NOT {pair.in_step('new')}")
-        + f"IF {new} IS NULL THEN\n  {new} := {pair.up.on('new')};\n"
-        f"ELSIF NOT {pair.in_step('new')} THEN\n  {old} := {pair.down.on('new')};\nEND IF;"
-    )
-
-
-def _insert_added(added: Added, scope: Scope) -> str:
-    following = _follow(added, "")
-    if not following:
-        return "NULL;"
-    column = f"new.{ident(added.name)}"
-    given = _mend(scope, f"{column} IS NOT NULL")
-    return f"IF {column} IS NULL THEN\n{following}\n{given}END IF;"
-
-
-def _follow(added: Added, moved_sources: str) -> str:
-    """Return what gives an added column its value.
-
-    A live one where a source moved, and the backfill's where that is not enough.
-    """
-    column = f"new.{ident(added.name)}"
-    blocks = []
-    if added.write:
-        write = f"{column} := {added.write.on('new')};"
-        blocks.append(f"IF {moved_sources} THEN\n  {write}\nEND IF;" if moved_sources else write)
-    if added.fill:
-        fresh = f"{column} := {added.fill.on('new')};"
-        blocks.append(f"IF NOT {added.in_step('new')} THEN\n  {fresh}\nEND IF;")
-    return "\n".join(blocks)
-
-
-def _update_pair(pair: Pair, scope: Scope) -> str:
-    old, new = f"new.{ident(pair.old)}", f"new.{ident(pair.new)}"
-    sources = [moved(name, comparable=_comparable(scope, name)) for name in pair.up.arguments]
-    moved_old = f"({' OR '.join(sources)})" if sources else "false"
-    moved_new = moved(pair.new, comparable=pair.comparable_new)
-    kept_new = kept(pair.new, comparable=pair.comparable_new)
-    conflicts = literal(ident("pgtide", names(scope.tag).conflicts))
-    fresh = pair.up.on("new")
-    stale = differs(new, fresh, comparable=pair.comparable_new)
-    return (
-        f"IF NOT {pair.in_step('new')} THEN\n"
-        # Both written, in contradiction: the application's word against its own. Left alone and
-        # counted.
-        f"  IF {moved_old} AND {moved_new} THEN\n    PERFORM nextval({conflicts}::regclass);\n"
-        f"  ELSIF {moved_new} THEN\n    {_mend(scope, 'true')}{old} := {pair.down.on('new')};\n"
-        # The old side was written, or nothing was and the row is not filled yet: healed. Without
-        # healing the backfill's passes leave rows behind. Only what was written is counted.
-        f"  ELSE\n    {_mend(scope, moved_old)}{new} := {fresh};\n  END IF;\n"
-        f"ELSIF {moved_old} AND {kept_new} THEN\n  {_mend(scope, stale)}{new} := {fresh};\nEND IF;"
-    )
-
-
-def _update_added(added: Added, scope: Scope) -> str:
-    sources = [
-        moved(name, comparable=_comparable(scope, name))
-        for name in (added.write.arguments if added.write else ())
-    ]
-    following = _follow(added, " OR ".join(sources) or "false")
-    if not following:
-        return "NULL;"
-    # An application that wrote the column itself is left alone.
-    untouched = kept(added.name, comparable=added.comparable)
-    mending = _mend(scope, _left_to_trigger(added, scope)) if scope.counted else ""
-    return f"IF {untouched} THEN\n{following}\n{mending}END IF;"
-
-
-def _left_to_trigger(added: Added, scope: Scope) -> str:
-    """Return the test whether what a column is made of was written, and the column was not.
-
-    A row that is only healed on the way has no such write.
-    """
-    call = added.write or added.fill
-    arguments = call.arguments if call else ()
-    sources = [moved(name, comparable=_comparable(scope, name)) for name in arguments]
-    given = moved(added.name, comparable=added.comparable)
-    return f"(({' OR '.join(sources) or 'false'}) AND {given})"
-
-
-def _comparable(scope: Scope, name: str) -> bool:
-    column = scope.table.column(name)
-    return column is not None and column.comparable

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Final
 
 from pgtide.ledger.record import Record
-from pgtide.model.gate import BOUND, Approval, Checked, Decision, Gate, Ground, decide
+from pgtide.model.gate import Approval, Checked, Decision, Gate, Ground, decide
 from pgtide.postgres.session import Session
 from pgtide.settings import Settings
 from pgtide.sql import queries
@@ -61,7 +61,7 @@ def newest(session: Session, migration_id: str, gate: Gate) -> Approval | None:
 def decision(session: Session, record: Record, gate: Gate, settings: Settings) -> Decision:
     """Return what the newest decision on a gate comes to now."""
     given = newest(session, record.id, gate)
-    return decide(gate, given, _ground(session, record, gate, given, settings))
+    return decide(gate, given, _ground(session, record, given, settings))
 
 
 def verified_by(session: Session, migration_id: str) -> Checked | None:
@@ -78,13 +78,11 @@ def starters(
     return frozenset(row["actor"] for row in rows)
 
 
-def _ground(
-    session: Session, record: Record, gate: Gate, given: Approval | None, settings: Settings
-) -> Ground:
+def _ground(session: Session, record: Record, given: Approval | None, settings: Settings) -> Ground:
     if given is None:
         return Ground(attempt=record.attempt, checksum=record.checksum)
     where = {"id": record.id, "first": given.verification_id}
-    bound = gate in BOUND and given.verification_id is not None
+    bound = given.verification_id is not None
     seen = session.rows(_SQL["verifications_since"], where) if bound else []
     return Ground(
         attempt=record.attempt,

@@ -14,6 +14,7 @@ from pgtide.sql import queries
 _SQL: Final = queries("ledger")
 
 RUNNING: Final = "RUNNING"
+SUCCESS: Final = "SUCCESS"
 FAILED: Final = "FAILED"
 ROLLED_BACK: Final = "ROLLED_BACK"
 ROLLBACK_FAILED: Final = "ROLLBACK_FAILED"

@@ -13,6 +13,8 @@ from pgtide.sql import queries, script
 _SQL: Final = queries("ledger")
 # Each file is applied once, in order, and never edited after a release.
 UPGRADES: Final = ("ledger_001", "ledger_002", "ledger_003")
+# What a DBA undoes with; replaced whenever the text is another.
+_UNDO: Final = ("undo_run", "undo_archive", "safe_rollback")
 # "pgti" and no table: only one process at a time upgrades.
 _LOCK: Final = "SELECT pg_advisory_xact_lock(1886876777, 0)"
 
@@ -66,7 +68,7 @@ def _create_log(session: Session, log_schema: str) -> None:
 
 def _refresh_undo(session: Session, log_schema: str) -> None:
     """Make safe_rollback_migration anew where this pgtide's is another."""
-    text = script("safe_rollback").replace("{log}", ident(log_schema))
+    text = "".join(script(name) for name in _UNDO).replace("{log}", ident(log_schema))
     mark = f"pgtide {hashlib.sha256(text.encode()).hexdigest()}"
     if session.value(_SQL["undo_mark"]) != mark:
         session.execute(text, doing="creating safe_rollback_migration")

@@ -1,10 +1,12 @@
 """The ledger's memory of steps: what acted, and what would undo it."""
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
 from pgtide.ledger.lease import Lease
+from pgtide.model.state import Phase
 from pgtide.model.statement import Step
 from pgtide.postgres.session import Session
 from pgtide.sql import queries
@@ -19,7 +21,9 @@ class RecordedStep:
     name: str
     phase: str
     state: str
+    sql: str
     undo: tuple[str, ...]
+    irreversible: str
     transactional: bool
     attempts: int
     lock_tries: int
@@ -38,6 +42,7 @@ def begin(session: Session, lease: Lease, step: Step, *, ordinal: int) -> None:
             "ordinal": ordinal,
             "sql": ";\n".join(statement.sql for statement in step.statements),
             "undo": json.dumps(step.undo),
+            "irreversible": step.irreversible,
             "undo_inside": json.dumps(step.undo_inside),
             "transactional": step.transactional,
         },
@@ -57,6 +62,17 @@ def undone(session: Session, lease: Lease, name: str) -> None:
     """Note that a step was taken back."""
     where = {"id": lease.migration_id, "attempt": lease.attempt, "name": name}
     session.execute(_SQL["undo_step"], where, doing="noting an undone step")
+
+
+def irreversible(
+    session: Session, migration_id: str, phases: Collection[Phase] = tuple(Phase)
+) -> list[RecordedStep]:
+    """Return the steps of these phases that were taken and that nothing can take back."""
+    return [
+        step
+        for step in recorded(session, migration_id)
+        if step.irreversible and step.state != "undone" and step.phase in phases
+    ]
 
 
 def recorded(session: Session, migration_id: str) -> list[RecordedStep]:

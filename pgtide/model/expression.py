@@ -6,6 +6,8 @@ And what the server answers.
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from pgtide.model.statement import Finding, Lock
+
 
 class Volatility(StrEnum):
     """How constant an expression must be."""
@@ -70,12 +72,41 @@ class TypeFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FreeStatement:
+    """A statement of a migration file; a linter reads it where it is `linted`."""
+
+    label: str
+    text: str
+    linted: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementFacts:
+    """What a free statement is.
+
+    `lock` is the one it takes on the migration's table, None where that is not known; `together`
+    says that it may run in a transaction. `builds` and `drops` name the index of a statement that
+    may not, by schema and name; `inside` is such a statement as a transaction can run it, if it is
+    another text.
+    """
+
+    kind: str
+    lock: Lock | None
+    together: bool
+    builds: tuple[str, str] | None = None
+    drops: tuple[str, str] | None = None
+    inside: str = ""
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Questions:
     """All that one change asks."""
 
     types: tuple[str, ...] = ()
     expressions: tuple[Expression, ...] = ()
     indexes: tuple[IndexShape, ...] = ()
+    statements: tuple[FreeStatement, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,3 +116,4 @@ class Answers:
     types: dict[str, TypeFacts] = field(default_factory=dict)
     sources: dict[Expression, tuple[Source, ...]] = field(default_factory=dict)
     indexes: dict[IndexShape, str] = field(default_factory=dict)
+    statements: dict[FreeStatement, StatementFacts] = field(default_factory=dict)

@@ -12,6 +12,7 @@ from typing import Final, Literal, Protocol
 from semver import Version
 
 from pgtide.errors import InvalidMigration
+from pgtide.model.performance import Performance
 from pgtide.model.table import TableName
 
 ID: Final = re.compile(r"\d{8}_\d{6}_[a-z0-9_]+")
@@ -34,7 +35,8 @@ class Migration:
     With `dual_write="application"` a person confirms, before the backfill, that the release that
     writes both shapes is out. Contract waits for `soak` after verification, purge for `retain`
     after contract. A write after contract that the old shape cannot hold fails, or with
-    `on_unrepresentable="release"` passes and gives up the way back.
+    `on_unrepresentable="release"` passes and gives up the way back. `verify` are checks of the
+    author's own: queries that must not become slow.
     `id` is the file's stem and is given by the loader. Raises InvalidMigration.
     """
 
@@ -47,6 +49,7 @@ class Migration:
     on_unrepresentable: Literal["fail", "release"] = "fail"
     soak: timedelta = timedelta(hours=24)
     retain: timedelta = timedelta(days=7)
+    verify: Sequence[Performance] = ()
     id: str = ""
 
     def __post_init__(self) -> None:
@@ -92,6 +95,7 @@ class Migration:
             "soak_seconds": self.soak.total_seconds(),
             "retain_seconds": self.retain.total_seconds(),
             "changes": [dict(change.spec()) for change in self.changes],
+            "verify": [dict(check.spec()) for check in self.verify],
         }
 
     def _problems(self) -> Sequence[str]:
@@ -110,6 +114,7 @@ class Migration:
         if len(split_name(self.table)) != 2:  # noqa: PLR2004
             found.append(f"table {self.table!r} must be written schema.table")
         found += self._term_problems()
+        found += [problem for check in self.verify for problem in check.problems()]
         if not self.changes:
             found.append("it declares no change")
         return found

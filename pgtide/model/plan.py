@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
-from pgtide.model.statement import Step
+from pgtide.model.performance import Performance
+from pgtide.model.statement import Statement, Step
 from pgtide.model.table import TableName
 
 
@@ -50,10 +51,16 @@ class ArchiveSql:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """What the catalog must show after finalize: columns with their types, and valid indexes."""
+    """What the catalog must show after finalize: columns with their types, and valid indexes.
+
+    Then the columns that are NOT NULL, constraints with their definitions, and statistics.
+    """
 
     columns: tuple[tuple[str, str], ...]
     indexes: tuple[tuple[str, str], ...]
+    not_null: tuple[str, ...] = ()
+    constraints: tuple[tuple[str, str], ...] = ()
+    statistics: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,26 +84,31 @@ class Replacement:
 
     Before contract the old column is `old` and the new one `new`; contract gives the new one the
     name `old` and the old one the name `retired`, which is `new` where both names stay in use.
+    `up` is the call that converts a value where the file says how, and `sources` are its arguments.
     """
 
     old: str
     new: str
     retired: str
     identity: bool
+    up: str = ""
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Twin:
     """What was built on the new column beside what the old one has, so that contract only renames.
 
-    Contract gives `name` to the twin and `retired` to the original; `name` is empty where the
-    original is none of the table's.
+    Contract gives `name` to the twin and `retired` to the original; `name` is empty where there is
+    nothing to rename. `original` is the definition that the twin was made after, empty where the
+    migration's file declares the twin itself.
     """
 
     kind: str  # index, constraint, not_null, statistics
     name: str
     twin: str
     retired: str
+    original: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +126,10 @@ class Terms:
 class Plan:
     """Everything that a migration executes.
 
-    `sync` and `backfill` are absent where no row has to change.
+    `sync` and `backfill` are absent where no row has to change. `turned` is what turns the sync
+    triggers once the names are swapped; the undo of each statement is for when they are back.
+    `contract_sql` are the declared statements that join contract's one transaction, `performance`
+    the queries to measure.
     """
 
     migration_id: str
@@ -133,8 +148,11 @@ class Plan:
     terms: Terms
     replacements: tuple[Replacement, ...]
     twins: tuple[Twin, ...]
+    turned: tuple[Statement, ...] = ()
     releases: tuple[str, ...]
     notes: tuple[str, ...]
+    contract_sql: tuple[Step, ...] = ()
+    performance: tuple[Performance, ...] = ()
 
     @property
     def steps(self) -> tuple[Step, ...]:

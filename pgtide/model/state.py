@@ -146,6 +146,7 @@ TRANSITIONS: Final = MappingProxyType(
         _S.ROLLING_BACK: {
             _S.ROLLED_BACK: "the old shape is back, every write to it kept",
             _S.VERIFIED: "only contract was undone: both shapes are there, in step",
+            _S.CONTRACTED: "a write had given up the way back before a name was changed",
             _S.ROLLBACK_FAILED: "an undo statement failed and said why",
         },
         _S.ROLLBACK_FAILED: {

@@ -22,6 +22,9 @@ class Lock(StrEnum):
     ACCESS_EXCLUSIVE = "AccessExclusiveLock"
 
 
+_APART: Final = "DROP INDEX CONCURRENTLY "
+_INSIDE: Final = "DROP INDEX "
+
 # What an application notices of each lock while it is held; the manual's table of lock conflicts,
 # in words.
 BLOCKS: Final = MappingProxyType(
@@ -40,6 +43,16 @@ BLOCKS: Final = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What the linter says of a statement; `accepted` is the reason for going on all the same."""
+
+    rule: str
+    level: str  # error, warning
+    message: str
+    accepted: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
     """One SQL statement with the lock it takes on the migration's table.
 
@@ -53,6 +66,7 @@ class Statement:
     undo: str = ""
     undo_inside: str = ""
     rewrites: bool = False
+    findings: tuple[Finding, ...] = ()
 
     @property
     def blocks(self) -> str:
@@ -69,7 +83,10 @@ class Step:
     `present` is a query for one boolean: the step's whole effect is in the catalog. `broken` asks
     whether a half-done one is in the way, and `clear` removes it. `taken` says in words what has a
     name that the step would give, null where nothing has: until the step has begun, it is
-    somebody else's. A transactional step commits with its ledger row.
+    somebody else's. A transactional step commits with its ledger row. `undo_first` and
+    `undo_last` go around the statements' own undo: a lock, the remains of one that was killed, and
+    what must be said again once all names are back. `irreversible` is the reason why nothing can
+    take the step back.
     """
 
     name: str
@@ -80,13 +97,20 @@ class Step:
     broken: str = ""
     clear: str = ""
     taken: str = ""
+    undo_first: tuple[str, ...] = ()
+    undo_last: tuple[str, ...] = ()
+    irreversible: str = ""
 
     @property
     def undo(self) -> tuple[str, ...]:
         """Return the undo statements in the order to run them in: the last act first."""
-        return tuple(s.undo for s in reversed(self.statements) if s.undo)
+        acts = tuple(s.undo for s in reversed(self.statements) if s.undo)
+        return (*self.undo_first, *acts, *self.undo_last)
 
     @property
     def undo_inside(self) -> tuple[str, ...]:
         """Return the undo statements as a transaction can run them, in the same order."""
-        return tuple(s.undo_inside or s.undo for s in reversed(self.statements) if s.undo)
+        acts = tuple(s.undo_inside or s.undo for s in reversed(self.statements) if s.undo)
+        # What a concurrent build may have left half done is in nobody's way inside of one.
+        first = tuple(sql.replace(_APART, _INSIDE) for sql in self.undo_first)
+        return (*first, *acts, *self.undo_last)

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from pgtide.model.gate import Gate
 from pgtide.model.route import LATER, next_phase
-from pgtide.model.state import RUNNING, UNDOING, UNTOUCHED, Phase, State
+from pgtide.model.state import RUNNING, UNDOING, UNTOUCHED, Phase, State, undoable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +19,7 @@ class Standing:
     sweep_due: bool = False
     held: bool = False
     alive: bool = False
+    gate: Gate | None = None
 
 
 def advice(one: Standing) -> str:
@@ -26,6 +28,8 @@ def advice(one: Standing) -> str:
     if one.alive and one.state in RUNNING.values():
         return f"It is at work and goes on by itself; `pgtide pause {name}` holds it."
     if one.held and one.state not in UNTOUCHED | {State.COMPLETED}:
+        if not undoable(one.state, one.standing):
+            return f"An operator holds it: `pgtide resume {name}` ends that."
         return f"An operator holds it: `pgtide resume {name}` goes on, `pgtide down {name}` undoes."
     return _unattended(one)
 
@@ -35,8 +39,10 @@ def _unattended(one: Standing) -> str:
     phase = next_phase(one.standing or state, sweep_due=one.sweep_due, until=Phase.PURGE)
     if state is State.BACKFILLED and one.sweep_due:
         sentence = _WITHDRAWN
+    elif one.gate is not None and state is not State.FAILED:
+        sentence = _GATES[one.gate]
     elif phase in LATER and state in {State.PAUSED, State.FAILED, *RUNNING.values()}:
-        sentence = _LATE[state is State.FAILED]
+        sentence = _LATE[phase][state is State.FAILED]
     elif state in RUNNING.values() and state not in UNDOING:
         sentence = _CUT_OFF
     else:
@@ -44,10 +50,46 @@ def _unattended(one: Standing) -> str:
     return sentence.format(name=one.name, phase=phase)
 
 
+_GATES: Final = MappingProxyType(
+    {
+        Gate.DUAL_WRITE_DEPLOYED: (
+            "Once the release that writes both shapes is out, `pgtide approve {name} "
+            "dual_write_deployed --reason TEXT`, then `pgtide up {name}` goes on; `pgtide down "
+            "{name}` undoes it."
+        ),
+        Gate.CONTRACT: (
+            "Both shapes hold the same. With a later release live, `pgtide approve {name} contract "
+            "--reason TEXT`, then `pgtide contract {name} --release V` goes on; `pgtide down "
+            "{name}` undoes it."
+        ),
+        Gate.READS_SWITCHED: (
+            "The new columns have the final names. Once nobody reads the old ones, `pgtide approve "
+            "{name} reads_switched --reason TEXT`, then `pgtide purge {name}` drops them for good; "
+            "until then `pgtide down {name}` undoes it, with `--to verified` contract only."
+        ),
+    }
+)
 _WITHDRAWN: Final = "Verification was withdrawn: `pgtide up {name}` sweeps and verifies again."
-_LATE: Final = (
-    "Nobody works on it: its run ended in mid-{phase}. `pgtide {phase} {name}` goes on.",
-    "Mend the cause, then `pgtide {phase} {name}` goes on.",
+_LATE: Final = MappingProxyType(
+    {
+        Phase.CONTRACT: (
+            (
+                "Nobody works on it: its run ended in mid-contract. `pgtide contract {name} "
+                "--release V` goes on; `pgtide down {name} --to verified` takes it back."
+            ),
+            (
+                "Mend the cause, then `pgtide contract {name} --release V` goes on; `pgtide down "
+                "{name} --to verified` takes it back."
+            ),
+        ),
+        Phase.PURGE: (
+            (
+                "Nobody works on it: its run ended in mid-purge. `pgtide purge {name}` goes on; "
+                "there is no way back."
+            ),
+            "Mend the cause, then `pgtide purge {name}` goes on; there is no way back.",
+        ),
+    }
 )
 _CUT_OFF: Final = (
     "Nobody works on it: its run ended in mid-{phase}. `pgtide up {name}` goes on from the last "
@@ -64,7 +106,7 @@ _SENTENCES: Final = MappingProxyType(
         ),
         State.CONTRACTED: (
             "The new columns have the final names. `pgtide purge {name}` drops the old ones for "
-            "good; until then `pgtide down {name}` undoes it."
+            "good; until then `pgtide down {name}` undoes it, with `--to verified` contract only."
         ),
         State.COMPLETED: "Completed: only the new shape is left.",
         State.FAILED: (

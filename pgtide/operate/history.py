@@ -78,9 +78,27 @@ def _verified(detail: _Detail) -> str:
     )
 
 
+def _not_awaited(detail: _Detail) -> str:
+    return (
+        f"{detail['phase']} did not wait for the end of the {detail['what']}, {detail['until']}: "
+        f"{detail['reason']}"
+    )
+
+
 def _backed_up(detail: _Detail) -> str:
     rows, seconds = detail["rows"], detail["restore_seconds"]
     return f"backed up: {rows:,} rows, restored on trial in {seconds} s, the same rows came back"
+
+
+def _measured(detail: _Detail) -> str:
+    when = detail["moment"].replace("_", " ")
+    return f"queries measured {when}: {'; '.join(detail['objections']) or 'nothing against them'}"
+
+
+def _decided(detail: _Detail, what: str) -> str:
+    seen = detail.get("verification")
+    on = f" on verification {seen}" if seen else ""
+    return f"gate {detail['gate']} {what}{on}: {detail['reason']} (typed by {detail['account']})"
 
 
 _WORDS: Final[Mapping[str, Callable[[_Detail], str]]] = MappingProxyType(
@@ -94,14 +112,23 @@ _WORDS: Final[Mapping[str, Callable[[_Detail], str]]] = MappingProxyType(
         "slices_cut": _cut,
         "table_rewritten": lambda _: "the table was rewritten by somebody: cut anew",
         "verified": _verified,
+        "measured": _measured,
+        "way_back_closed": lambda detail: f"no way back from {detail['step']} on: {detail['why']}",
         "taken_back": lambda detail: f"taken back: {', '.join(detail['steps'])}",
         "held": lambda detail: f"held: {detail['reason']}",
+        "contracted": lambda detail: (
+            f"the new columns have the final names; live: {detail['release']}"
+        ),
+        "not_awaited": _not_awaited,
+        "verification_withdrawn": lambda detail: f"verification withdrawn: {detail['why']}",
         "backup_began": lambda detail: f"a backup began, in {detail['directory']}",
         "backup_passed": _backed_up,
         "backup_damaged": lambda detail: f"a backup is none any more: {detail['why']}",
         "backup_failed": lambda detail: f"the backup failed: {detail['why']}",
         "backup_removed": lambda detail: f"an old backup was removed: {detail['directory']}",
         "backup_restored": lambda detail: f"the backup of {detail['taken_at']} was restored",
+        "approved": lambda detail: _decided(detail, "approved"),
+        "rejected": lambda detail: _decided(detail, "rejected"),
         "released": lambda detail: f"hold of {detail['held_by']} released ({detail['reason']})",
     }
 )

@@ -4,7 +4,7 @@ The text and the JSON of `pgtide plan` are made of these; docs/plan-json.md desc
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from types import MappingProxyType
@@ -13,9 +13,10 @@ from typing import Final
 from pgtide.backfill.batch import ROW_LOCK_WAIT, STATEMENT_LIMIT
 from pgtide.backfill.statements import filling
 from pgtide.backfill.walk import Walk, choose, cuts
+from pgtide.model.performance import Performance
 from pgtide.model.plan import BackfillSql, Plan
 from pgtide.model.state import UNTOUCHED, Phase, State
-from pgtide.model.statement import Lock, Statement, Step
+from pgtide.model.statement import Finding, Lock, Statement, Step
 from pgtide.postgres.locks import LockPolicy
 from pgtide.settings import Settings
 
@@ -50,6 +51,8 @@ class PlanStatement:
     limit: Limit
     rewrites: bool
     undo: str | None
+    irreversible: str | None = None
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +79,8 @@ class PlanDocument:
     begun: bool
     statements: tuple[PlanStatement, ...]
     backfill: BackfillPlan | None
+    queries: tuple[Performance, ...]
+    waits: tuple[str, ...]
     releases: tuple[str, ...]
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -103,14 +108,23 @@ _UNWALKED: Final = UNTOUCHED | {
 
 
 def statements(
-    plan: Plan, settings: Settings, progressed: Progressed, *, verify_sql: str | None
+    plan: Plan,
+    settings: Settings,
+    progressed: Progressed,
+    *,
+    verify_sql: str | None,
+    later: Sequence[Step] = (),
 ) -> tuple[PlanStatement, ...]:
-    """Return every statement of a plan, in the order of execution."""
+    """Return every statement of a plan, in the order of execution.
+
+    `later` are the steps of a later release, as the table's shape of now makes them.
+    """
     expand = (row for step in plan.expand for row in _step(step, settings, progressed))
     finalize = (row for step in plan.finalize for row in _step(step, settings, progressed))
     backfill = [_filling(plan, plan.backfill, progressed)] if plan.backfill else []
     verify = [_verifying(verify_sql, progressed)] if verify_sql else []
-    return (*expand, *backfill, *finalize, *verify)
+    contract = (row for step in later for row in _step(step, settings, progressed))
+    return (*expand, *backfill, *finalize, *verify, *contract)
 
 
 def walk(settings: Settings, *, blocks: int, horizon_seconds: float) -> BackfillPlan:
@@ -147,6 +161,8 @@ def _row(step: Step, one: Statement, limit: Limit, state: str) -> PlanStatement:
         limit=limit,
         rewrites=one.rewrites,
         undo=one.undo or None,
+        irreversible=step.irreversible or None,
+        findings=one.findings,
     )
 
 

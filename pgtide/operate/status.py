@@ -2,17 +2,23 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
-from pgtide.ledger import backups, phases
-from pgtide.ledger.control import Hold, held
+from pgtide.ledger import backups, phases, steps
+from pgtide.ledger.control import held
+from pgtide.ledger.delays import delay, running
+from pgtide.ledger.performance import measured
 from pgtide.ledger.record import Record, every
 from pgtide.ledger.verifications import newest
-from pgtide.model.route import FORWARD
-from pgtide.model.state import RUNNING, UNDOING, UNTOUCHED, Phase, State, undoable
+from pgtide.model.gate import Gate
+from pgtide.model.performance import QueryStanding, standings
+from pgtide.model.route import WHOLE
+from pgtide.model.state import UNTOUCHED, Phase, State, undoable
 from pgtide.operate.advice import Standing, advice
 from pgtide.operate.declared import Declaration
+from pgtide.operate.gates import GateStatus, Mended, gates, mended, waiting_at
 from pgtide.operate.progress import Walked, eta, percent, rows_per_second
+from pgtide.operate.waiting import waiting_for
 from pgtide.postgres.ddl import ident
 from pgtide.postgres.session import Session
 from pgtide.settings import Settings
@@ -89,13 +95,15 @@ class MigrationStatus:
     eta_low: datetime | None
     eta_high: datetime | None
     waiting_for: str | None
+    gates: tuple[GateStatus, ...]
     last_error: str | None
     rollback_available: bool
-    # Until contract exists a migration may be undone for as long as one likes.
     rollback_until: datetime | None
     verification: VerificationStatus | None
     backup: BackupStatus | None
+    queries: tuple[QueryStanding, ...]
     conflicts: int | None
+    mended: Mended | None
     worker: Worker | None
     next: str
 
@@ -125,12 +133,15 @@ def not_begun(file: Declaration) -> MigrationStatus:
         eta_low=None,
         eta_high=None,
         waiting_for=None,
+        gates=(),
         last_error=None,
         rollback_available=False,
         rollback_until=None,
         verification=None,
         backup=None,
+        queries=(),
         conflicts=None,
+        mended=None,
         worker=None,
         next=advice(Standing(name=file.version or file.id, state=State.PLANNED)),
     )
@@ -147,11 +158,14 @@ def status_now(session: Session, settings: Settings, migration_id: str) -> Migra
 
 def status_of(session: Session, settings: Settings, record: Record) -> MigrationStatus:
     """Return the status of a migration that the ledger knows, as of now."""
-    where = {"id": record.id}
     worker = _worker(session, record, settings.lease)
     hold = held(session, record.id)
     walked = _walked(session, record)
-    at_work = record.state is State.BACKFILLING and worker is not None and worker.alive
+    alive = worker is not None and worker.alive
+    at_work = record.state is State.BACKFILLING and alive
+    at_gates = gates(session, record, settings)
+    gate = waiting_at(record, at_gates)
+    waits = delay(session, record)
     ends = eta(walked, session.value(_SQL["now"])) if at_work else None
     return MigrationStatus(
         id=record.id,
@@ -166,30 +180,46 @@ def status_of(session: Session, settings: Settings, record: Record) -> Migration
         rows_per_second=rows_per_second(walked),
         eta_low=ends.low if ends else None,
         eta_high=ends.high if ends else None,
-        waiting_for=_waiting_for(session, record, worker, hold),
+        waiting_for=waiting_for(session, record, alive=alive, hold=hold, gate=gate)
+        or (str(waits) if running(session, waits) else None),
+        gates=at_gates,
         last_error=record.last_error,
-        rollback_available=undoable(record.state, record.resume_to),
-        rollback_until=None,
-        verification=_verification(session, record, session.value(_SQL["attempt_began"], where)),
+        rollback_available=_undoable(session, record),
+        rollback_until=waits.ends if waits and record.state is State.CONTRACTED else None,
+        verification=_verification(session, record, _attempt_began(session, record)),
         backup=_backup(session, record),
+        queries=standings(record.plan.performance, measured(session, record)),
         conflicts=_conflicts(session, record),
+        mended=mended(session, record),
         worker=worker,
-        next=advice(
-            Standing(
-                name=record.version,
-                state=record.state,
-                standing=record.standing,
-                sweep_due=record.sweep_due,
-                held=hold is not None,
-                alive=worker is not None and worker.alive,
-            )
-        ),
+        next=advice(_standing(record, gate, held=hold is not None, alive=alive)),
     )
+
+
+def _standing(record: Record, gate: GateStatus | None, *, held: bool, alive: bool) -> Standing:
+    return Standing(
+        name=record.version,
+        state=record.state,
+        standing=record.standing,
+        sweep_due=record.sweep_due,
+        held=held,
+        alive=alive,
+        gate=Gate(gate.gate) if gate else None,
+    )
+
+
+def _attempt_began(session: Session, record: Record) -> datetime | None:
+    found: datetime | None = session.value(_SQL["attempt_began"], {"id": record.id})
+    return found
+
+
+def _undoable(session: Session, record: Record) -> bool:
+    return undoable(record.state, record.resume_to) and not steps.irreversible(session, record.id)
 
 
 def _phases(recorded: list[phases.PhaseRecord]) -> tuple[PhaseStatus, ...]:
     known = {one.phase: one for one in recorded}
-    shown = [*FORWARD, *([Phase.ROLLBACK] if Phase.ROLLBACK in known else [])]
+    shown = [*WHOLE, *([Phase.ROLLBACK] if Phase.ROLLBACK in known else [])]
     return tuple(_phase(phase, known.get(phase)) for phase in shown)
 
 
@@ -226,30 +256,6 @@ def _walked(session: Session, record: Record) -> Walked:
     row = session.row(_LEDGER["progress"], where) or {}
     seconds = float(session.value(_SQL["worked_seconds"], where))
     return Walked(share=float(row["walked"]), rows=int(row["rows"]), seconds=seconds)
-
-
-def _waiting_for(
-    session: Session, record: Record, worker: Worker | None, hold: Hold | None
-) -> str | None:
-    # An undo goes on under a hold, which keeps everybody else away.
-    if hold is not None and record.state not in UNDOING:
-        return str(hold)
-    if worker is not None and worker.alive and record.state in RUNNING.values():
-        return _blocked_by(session, record)
-    return record.waiting_for
-
-
-def _blocked_by(session: Session, record: Record) -> str | None:
-    # Between two tries at a lock nobody blocks it, yet it still waits: the audit's last line tells.
-    event = session.row(_SQL["newest_event"], {"id": record.id}) or {"kind": ""}
-    who = event["detail"].get("blockers") if event["kind"] == "lock_waited" else None
-    who = who or [_blocker(row) for row in session.rows(_SQL["blocked_by"], {"id": record.id})]
-    return f"a lock on {record.table}; in the way: {'; '.join(who)}" if who else None
-
-
-def _blocker(row: dict[str, Any]) -> str:
-    user, seconds = row["user"] or "system", row["seconds"] or 0.0
-    return f"pid {row['pid']} ({user}, {row['application']}, {seconds:.0f} s: {row['query']})"
 
 
 def _verification(
@@ -290,5 +296,5 @@ def _conflicts(session: Session, record: Record) -> int | None:
     sync = record.plan.sync
     if sync is None:
         return None
-    found = session.value(_SQL["conflicts"], {"sequence": ident("pgtide", sync.conflicts)})
+    found = session.value(_SQL["counted"], {"sequence": ident("pgtide", sync.conflicts)})
     return None if found is None else int(found)

@@ -3,9 +3,10 @@
 from pgtide.errors import Refused
 from pgtide.ledger.record import Record
 from pgtide.ledger.run import Caller
-from pgtide.model.state import RUNNING, Phase, State, allowed, undoable
+from pgtide.model.state import RUNNING, UNDOING, Phase, State, allowed, undoable
 from pgtide.model.verification import Verification
 from pgtide.phases.begun import begun
+from pgtide.phases.free_step import refuse_irreversible
 from pgtide.phases.rollback import rollback
 from pgtide.phases.rollback_contract import refuse_partial, refuse_released, to_verified
 from pgtide.phases.verify import verify
@@ -47,8 +48,12 @@ def verify_again(settings: Settings, caller: Caller, record: Record) -> Verifica
 def refuse_undo(session: Session, record: Record, *, to: State = State.ROLLED_BACK) -> None:
     """Raise Refused where a migration cannot be taken back as far as that; reads the ledger."""
     _refuse_no_way_back(record)
-    refuse_released(session, record)
-    if to is State.VERIFIED:
+    if record.state not in UNDOING:
+        # One that is being undone is told so under the lock, and can go forward again then.
+        refuse_released(session, record)
+    partial = to is State.VERIFIED
+    refuse_irreversible(session, record, {Phase.CONTRACT} if partial else tuple(Phase))
+    if partial:
         refuse_partial(session, record)
 
 
@@ -61,7 +66,7 @@ def _refuse_no_way_back(record: Record) -> None:
             f"{record.id} cannot be undone: purge has begun, and the old columns are gone or "
             "going.",
             state=f"It is {record.state}; nothing was changed by this command.",
-            remedy=f"`pgtide purge {record.version}` ends it; a backup has the old table.",
+            remedy="A backup has the old table: `pgtide restore`.",
         )
     raise Refused(
         f"{record.id} is {record.state}: there is nothing to undo.",

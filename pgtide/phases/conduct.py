@@ -6,6 +6,7 @@ The state before, the state after, and the state when it goes wrong.
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import Final
 
 from pgtide.errors import (
     ConnectionLost,
@@ -21,9 +22,11 @@ from pgtide.events import PhaseBegan, PhaseEnded
 from pgtide.ledger import audit, log, phases
 from pgtide.ledger.record import Record, advance, fence
 from pgtide.ledger.run import Run
-from pgtide.model.route import LATER
 from pgtide.model.state import DONE, RUNNING, UNTOUCHED, Phase, State
 from pgtide.phases.target import refuse_moved
+
+# Where the strategy's log has a migration for a success.
+_SETTLED: Final = frozenset({State.VERIFIED, State.CONTRACTED, State.COMPLETED})
 
 
 @dataclass(slots=True)
@@ -105,9 +108,12 @@ def _end(run: Run, phase: Phase, outcome: Outcome, *, to: State) -> None:
     with session.transaction(settings={"synchronous_commit": "on"}):
         advance(session, run.lease, RUNNING[phase], to)
         phases.end(session, run.lease, phase, "done", rows=outcome.rows)
-        if phase in LATER or (to is State.VERIFIED and phase is Phase.ROLLBACK):
+        if to in _SETTLED:
             # A try before may have failed, and the log row say so still.
             log.settle(session, run.record, log_schema=run.settings.log_schema)
+        if to is State.VERIFIED and phase is Phase.ROLLBACK:
+            # As if it had not been: contract is to come again.
+            phases.forget(session, run.lease, Phase.CONTRACT)
         audit.note(session, run.lease, "phase_ended", phase=phase, rows=outcome.rows)
 
 

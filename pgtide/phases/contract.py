@@ -5,7 +5,6 @@ commit nobody can go past the triggers. They stay, with both columns, so that un
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 from typing import Final
 
@@ -13,26 +12,32 @@ from semver import Version
 
 from pgtide.changes.contract import SHAPE, contract_step
 from pgtide.errors import Failed, Refused
-from pgtide.ledger import audit, steps
+from pgtide.events import WayBackClosed
+from pgtide.ledger import audit, log, steps
 from pgtide.ledger.record import Record, set_fingerprint
 from pgtide.ledger.run import Run
-from pgtide.ledger.verifications import proof
 from pgtide.model.followers import Followers
 from pgtide.model.gate import Gate
+from pgtide.model.performance import Moment
 from pgtide.model.plan import Plan
 from pgtide.model.state import Phase, State
+from pgtide.model.statement import Step
+from pgtide.phases import delay
 from pgtide.phases.begun import refuse_held
 from pgtide.phases.conduct import conducted
-from pgtide.phases.delay import Delay, await_end, note_hurry
+from pgtide.phases.delay import note_hurry
 from pgtide.phases.fingerprint import take
+from pgtide.phases.free_step import note_closed
 from pgtide.phases.fresh_backup import fresh_backup
 from pgtide.phases.gate import await_gate
+from pgtide.phases.performance import measure, refuse_slower
 from pgtide.phases.proof import Unproved, refuse_unproved, withdraw
 from pgtide.phases.step import lock_whole, perform
 from pgtide.postgres.catalog import read_table
 from pgtide.postgres.ddl import search_path
 from pgtide.postgres.followers import read_followers
 from pgtide.postgres.session import Session
+from pgtide.settings import Settings
 
 # After every step of a plan, so that it is undone before them.
 _ORDINAL: Final = 5_000
@@ -53,22 +58,25 @@ def contract(run: Run, asked: Contracting) -> None:
     Raises Refused or Waiting before anything has changed.
     """
     record = run.record
-    refuse_early(run.session, record, asked)
-    if record.standing is State.VERIFIED:
-        note_hurry(run.session, run.lease, _soak(run.session, record), hurry=asked.hurry)
-    await_gate(run.session, record, Gate.CONTRACT, run.settings)
+    refuse_early(run.session, record, asked, run.settings)
     if not _done(run):
         _withdraw_unproved(run)
         _refuse_unfollowable(read_followers(run.session, run.plan))
+        refuse_slower(run)
         fresh_backup(run.settings, run.caller, record)
+    note_hurry(run, record, hurry=asked.hurry)
     with conducted(run, Phase.CONTRACT):
         # Once it is done, what followed the old columns follows the new ones: read no more.
         if not _done(run):
             _perform(run, asked)
+        measure(run, Moment.AFTER_CONTRACT)
 
 
-def refuse_early(session: Session, record: Record, asked: Contracting) -> None:
-    """Raise Refused for a wrong release or state, Waiting during the soak; reads the ledger."""
+def refuse_early(session: Session, record: Record, asked: Contracting, settings: Settings) -> None:
+    """Raise what the ledger alone can tell to be in the way.
+
+    Refused for a wrong release or state; Waiting under a hold, during the soak, and at the gate.
+    """
     _refuse_release(record.plan, asked.release)
     if record.standing not in {State.VERIFIED, State.CONTRACTING}:
         raise Refused(
@@ -77,8 +85,8 @@ def refuse_early(session: Session, record: Record, asked: Contracting) -> None:
             remedy=f"`pgtide status {record.version}` shows what comes next.",
         )
     refuse_held(session, record.id)
-    if record.standing is State.VERIFIED:
-        await_end(session, _soak(session, record), hurry=asked.hurry, name=record.version)
+    delay.refuse_early(session, record, hurry=asked.hurry)
+    await_gate(session, record, Gate.CONTRACT, settings)
 
 
 def _refuse_release(plan: Plan, release: str) -> None:
@@ -95,18 +103,6 @@ def _refuse_release(plan: Plan, release: str) -> None:
             state="Nothing was changed.",
             remedy=f"Bring release {wanted} out first, then run the command again.",
         )
-
-
-def _soak(session: Session, record: Record) -> Delay:
-    last = proof(session, record.id)
-    if last is None:
-        raise Refused(
-            f"{record.id} was never verified.",
-            state="Nothing was changed.",
-            remedy=f"Run `pgtide verify {record.version}`.",
-        )
-    span = timedelta(seconds=record.plan.terms.soak)
-    return Delay(name="soak", since=last.at, span=span, phase=Phase.CONTRACT)
 
 
 def _done(run: Run) -> bool:
@@ -154,13 +150,16 @@ def _try(run: Run, asked: Contracting) -> None:
     followers = read_followers(run.session, plan)
     _refuse_unfollowable(followers)
     table = read_table(run.session, plan.table, plan.table_oid)
+    step = contract_step(plan, table, followers)
     perform(
         run,
-        contract_step(plan, table, followers),
+        step,
         ordinal=_ORDINAL,
         guard=partial(_guard, run, followers),
-        also=partial(_seal, run, asked),
+        also=partial(_seal, run, asked, step),
     )
+    if step.irreversible:
+        run.emit(WayBackClosed(step=step.name, reason=step.irreversible))
 
 
 class _Outdated(Exception):  # no error of anybody's: read again
@@ -178,7 +177,8 @@ def _guard(run: Run, followers: Followers, session: Session) -> None:
     session.configure({"search_path": search_path(run.plan.table)}, local=True)
 
 
-def _seal(run: Run, asked: Contracting, session: Session) -> None:
+def _seal(run: Run, asked: Contracting, step: Step, session: Session) -> None:
     # Renaming changes the columns' rows in the catalog: known anew before anybody else can.
     set_fingerprint(session, run.lease, take(run, session, contracted=True))
     audit.note(session, run.lease, "contracted", release=asked.release)
+    note_closed(run, step, log.SUCCESS, session)

@@ -1,53 +1,39 @@
-"""What a later release waits for by the clock: soak before contract, retention before purge."""
-
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+"""Waiting by the clock, and not waiting: who had a reason not to is in the audit."""
 
 from pgtide.errors import Waiting
-from pgtide.ledger import audit, phases
-from pgtide.ledger.lease import Lease
+from pgtide.ledger import audit
+from pgtide.ledger.delays import delay, running
+from pgtide.ledger.record import Record
+from pgtide.ledger.run import Run
 from pgtide.postgres.session import Session
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delay:
-    """A span that begins at a moment, and what must not happen before its end."""
-
-    name: str
-    since: datetime
-    span: timedelta
-    phase: str
-
-    @property
-    def ends(self) -> datetime:
-        """Return when it is over."""
-        return self.since + self.span
-
-
-def await_end(session: Session, delay: Delay, *, hurry: str | None, name: str) -> None:
-    """Raise Waiting before a delay is over, unless somebody has a reason not to wait."""
-    if hurry or phases.now(session) >= delay.ends:
+def refuse_early(session: Session, record: Record, *, hurry: str | None) -> None:
+    """Raise Waiting before soak or retention is over, unless somebody has a reason not to wait."""
+    one = delay(session, record)
+    if hurry or one is None or not running(session, one):
         return
+    name = record.version
     raise Waiting(
-        f"{name} waits for the end of its {delay.name}: {delay.phase} may begin at "
-        f"{delay.ends:%Y-%m-%d %H:%M:%S} UTC.",
-        state="Nothing was changed.",
+        f"{record.id} waits for {one}.",
+        state=f"It stays {record.state}; nothing was changed.",
         remedy=(
-            f"Run `pgtide {delay.phase} {name}` again after that, or with `--now --reason TEXT` "
-            "if it cannot wait."
+            f"Run `pgtide {one.phase} {name}` again after that, or with `--now --reason TEXT` if "
+            "it cannot wait."
         ),
     )
 
 
-def note_hurry(session: Session, lease: Lease, delay: Delay, *, hurry: str | None) -> None:
+def note_hurry(run: Run, record: Record, *, hurry: str | None) -> None:
     """Write down who did not wait, and why; nothing where nobody had to."""
-    if hurry and phases.now(session) < delay.ends:
+    one = delay(run.session, record)
+    if hurry and one is not None and running(run.session, one):
         audit.note(
-            session,
-            lease,
+            run.session,
+            run.lease,
             "not_awaited",
-            phase=delay.phase,
-            what=delay.name,
-            until=delay.ends.isoformat(timespec="seconds"),
+            phase=one.phase,
+            what=one.name,
+            until=one.ends.isoformat(timespec="seconds"),
             reason=hurry,
         )

@@ -4,23 +4,23 @@ There is no way back from here on, so it waits until retention is over and nobod
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final
 
 from pgtide.changes.purge import purge_steps
 from pgtide.errors import Refused
-from pgtide.ledger import phases
 from pgtide.ledger.record import Record
 from pgtide.ledger.run import Run
 from pgtide.model.gate import Gate
 from pgtide.model.state import Phase, State
+from pgtide.phases import delay
 from pgtide.phases.begun import refuse_held
 from pgtide.phases.conduct import conducted
-from pgtide.phases.delay import Delay, await_end, note_hurry
+from pgtide.phases.delay import note_hurry
 from pgtide.phases.gate import await_gate
 from pgtide.phases.step import perform
 from pgtide.postgres.catalog import read_table
 from pgtide.postgres.session import Session
+from pgtide.settings import Settings
 
 _ORDINAL: Final = 6_000
 
@@ -35,10 +35,8 @@ class Purging:
 def purge(run: Run, asked: Purging) -> None:
     """Drop what only the old shape needs; raises Refused or Waiting before anything has changed."""
     record = run.record
-    refuse_early(run.session, record, asked)
-    if record.standing is State.CONTRACTED:
-        note_hurry(run.session, run.lease, retention(run.session, record), hurry=asked.hurry)
-    await_gate(run.session, record, Gate.READS_SWITCHED, run.settings)
+    refuse_early(run.session, record, asked, run.settings)
+    note_hurry(run, record, hurry=asked.hurry)
     with conducted(run, Phase.PURGE):
         plan = run.plan
         table = read_table(run.session, plan.table, plan.table_oid)
@@ -46,8 +44,11 @@ def purge(run: Run, asked: Purging) -> None:
             perform(run, step, ordinal=_ORDINAL + number)
 
 
-def refuse_early(session: Session, record: Record, asked: Purging) -> None:
-    """Raise Refused for a wrong state, Waiting during retention; reads the ledger."""
+def refuse_early(session: Session, record: Record, asked: Purging, settings: Settings) -> None:
+    """Raise what the ledger alone can tell to be in the way.
+
+    Refused for a wrong state; Waiting under a hold, during retention, and at the gate.
+    """
     if record.standing not in {State.CONTRACTED, State.PURGING}:
         raise Refused(
             f"{record.id} is {record.state}: purge begins where a migration is contracted.",
@@ -55,12 +56,5 @@ def refuse_early(session: Session, record: Record, asked: Purging) -> None:
             remedy=f"`pgtide status {record.version}` shows what comes next.",
         )
     refuse_held(session, record.id)
-    if record.standing is State.CONTRACTED:
-        await_end(session, retention(session, record), hurry=asked.hurry, name=record.version)
-
-
-def retention(session: Session, record: Record) -> Delay:
-    """Return how long the old columns are kept."""
-    done = phases.done_at(session, record.id, Phase.CONTRACT)
-    span = timedelta(seconds=record.plan.terms.retain)
-    return Delay(name="retention", since=done or phases.now(session), span=span, phase=Phase.PURGE)
+    delay.refuse_early(session, record, hurry=asked.hurry)
+    await_gate(session, record, Gate.READS_SWITCHED, settings)

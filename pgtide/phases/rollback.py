@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 
 from pgtide.changes.archive_trigger import capture
-from pgtide.ledger import audit, log, steps
+from pgtide.ledger import log, steps
 from pgtide.ledger.archive import forget_empty
 from pgtide.ledger.run import Run
 from pgtide.ledger.steps import RecordedStep
@@ -18,7 +18,7 @@ from pgtide.model.statement import Lock
 from pgtide.phases.archive import fill_archive
 from pgtide.phases.conduct import conducted
 from pgtide.phases.rollback_contract import undo_contract
-from pgtide.phases.undo import undo_apart, undo_together
+from pgtide.phases.undo import undo_apart, undo_name, undo_together
 from pgtide.postgres.catalog import read_name
 from pgtide.postgres.session import Session
 
@@ -35,12 +35,14 @@ def rollback(run: Run) -> None:
             and done & {step.name for step in run.plan.expand}
         ):
             outcome.rows = fill_archive(run, run.plan.archive)
-        for step in _to_undo(run):
-            if not step.transactional:
+        for step in _one_by_one(_to_undo(run)):
+            if step.transactional:
+                undo_together(run, undo_name(step), (step,))
+            else:
                 undo_apart(run, step)
         # Triggers, columns and functions go in one short transaction, the last act first.
         together = [step for step in _to_undo(run) if step.transactional]
-        undo_together(run, "undo.shape", together, also=partial(_note, run, together))
+        undo_together(run, "undo.shape", together, also=partial(_close, run))
         with run.session.unhurried() as session:
             forget_empty(session, run.lease)
 
@@ -72,7 +74,22 @@ def _apart_from_table(run: Run) -> set[str]:
     return {one.undo for step in made for one in step.statements if one.lock is Lock.NONE}
 
 
-def _note(run: Run, undone: list[RecordedStep], session: Session) -> None:
+def _one_by_one(todo: list[RecordedStep]) -> list[RecordedStep]:
+    """Return the steps that cannot wait for the last transaction, in the order of undoing.
+
+    Those that allow no transaction; and what finalize built upon them, which would be in their way:
+    a constraint that uses a concurrently built index, say.
+    """
+    apart = [number for number, step in enumerate(todo) if not step.transactional and step.undo]
+    last = max(apart, default=-1)
+    return [
+        step
+        for number, step in enumerate(todo)
+        if not step.transactional or (number < last and step.phase == Phase.FINALIZE)
+    ]
+
+
+def _close(run: Run, session: Session) -> None:
     record = run.record
     if record.log_id is not None:
         log.status(
@@ -82,4 +99,3 @@ def _note(run: Run, undone: list[RecordedStep], session: Session) -> None:
             log_schema=run.settings.log_schema,
             available=False,
         )
-    audit.note(session, run.lease, "taken_back", steps=[step.name for step in undone])

@@ -1,15 +1,15 @@
 """The way back from contract: the names are swapped back, and both shapes stay, in step."""
 
 from functools import partial
+from types import MappingProxyType
 from typing import Final
 
 from pgtide.changes.contract import SHAPE
 from pgtide.errors import Refused
-from pgtide.ledger import audit, phases, steps
-from pgtide.ledger.record import Record, set_fingerprint
+from pgtide.ledger import log, phases, steps
+from pgtide.ledger.record import Record, advance, set_fingerprint
 from pgtide.ledger.released import released
 from pgtide.ledger.run import Run
-from pgtide.ledger.steps import RecordedStep
 from pgtide.ledger.verifications import carry_over
 from pgtide.model.state import UNDOING, Phase, State
 from pgtide.phases.conduct import conducted
@@ -19,8 +19,14 @@ from pgtide.phases.step import lock_whole
 from pgtide.phases.undo import undo_together
 from pgtide.postgres.session import Session
 
+# A contract that was killed after its commit had come to its end all the same.
+_HOW: Final = MappingProxyType({Phase.ROLLBACK: "failed", Phase.CONTRACT: "done"})
 # As many states as contract can be taken back from by itself: its own, and those of an undo.
 _FROM: Final = frozenset({State.CONTRACTING, State.CONTRACTED, *UNDOING})
+
+
+class Released(Refused):
+    """Refuse an undo because a write has given up the way back."""
 
 
 def to_verified(run: Run) -> None:
@@ -32,8 +38,6 @@ def to_verified(run: Run) -> None:
     refuse_partial(run.session, run.record)
     with conducted(run, Phase.ROLLBACK, to=State.VERIFIED):
         undo_contract(run)
-    with run.session.transaction(settings={"synchronous_commit": "on"}) as session:
-        phases.forget(session, run.lease, Phase.CONTRACT)
     found = flaw(run, run.session)
     if found:
         withdraw(run, found)
@@ -44,7 +48,8 @@ def refuse_partial(session: Session, record: Record) -> None:
     recorded = steps.recorded(session, record.id)
     begun = {one.name for one in recorded if one.name != SHAPE and one.state == "undone"}
     begun |= {one.name for one in recorded if one.phase == Phase.ROLLBACK}
-    if record.standing not in _FROM:
+    never = record.state in UNDOING and SHAPE not in {one.name for one in recorded}
+    if record.standing not in _FROM or never:
         raise Refused(
             f"{record.id} is {record.state}: there is no contract to undo.",
             state="Nothing was changed.",
@@ -65,15 +70,20 @@ def undo_contract(run: Run) -> None:
         for one in steps.recorded(run.session, run.plan.migration_id)
         if one.name == SHAPE and one.state == "done"
     ]
-    if done:
-        touched = _Touched()
+    if not done:
+        return
+    touched = _Touched()
+    try:
         undo_together(
             run,
             f"undo.{SHAPE}",
             done,
             guard=partial(touched.look, run),
-            also=partial(_seal, run, touched, done),
+            also=partial(_seal, run, touched),
         )
+    except Released:
+        _stay(run)
+        raise
 
 
 class _Touched:
@@ -89,19 +99,29 @@ class _Touched:
         self.found = run.record.fingerprint != take(run, session, contracted=True)
 
 
-def _seal(run: Run, touched: _Touched, undone: list[RecordedStep], session: Session) -> None:
+def _stay(run: Run) -> None:
+    """Move a migration that can only go forward from here back to where that begins."""
+    session, record = run.session, run.record
+    with session.transaction(settings={"synchronous_commit": "on"}):
+        advance(session, run.lease, record.state, State.CONTRACTED)
+        for phase in (Phase.ROLLBACK, Phase.CONTRACT):
+            if phases.done_at(session, record.id, phase) is None:
+                phases.end(session, run.lease, phase, _HOW[phase])
+        log.settle(session, record, log_schema=run.settings.log_schema)
+
+
+def _seal(run: Run, touched: _Touched, session: Session) -> None:
     fingerprint = take(run, session)
     set_fingerprint(session, run.lease, fingerprint)
     if not touched.found:
         carry_over(session, run.lease, fingerprint=fingerprint)
-    audit.note(session, run.lease, "taken_back", steps=[step.name for step in undone])
 
 
 def refuse_released(session: Session, record: Record) -> None:
     """Raise Refused where a write has given up the way back."""
     writes = released(session, record)
     if writes:
-        raise Refused(
+        raise Released(
             f"{record.id} cannot be undone: {writes:,} writes since contract hold values that the "
             'old shape cannot, and on_unrepresentable="release" let them pass.',
             state="Nothing was taken back.",

@@ -180,9 +180,12 @@ def lock_whole(session: Session, plan: Plan) -> None:
 
 
 def locking(texts: Sequence[str]) -> int:
-    """Return how many statements at the beginning do nothing but lock."""
-    others = (number for number, sql in enumerate(texts) if not sql.startswith("LOCK TABLE "))
-    return next(others, len(texts))
+    """Return how many statements at the beginning only lock, up to the lock on the table itself.
+
+    What stands between readers and the table, a view, is locked before it.
+    """
+    places = (number for number, sql in enumerate(texts, 1) if sql.startswith("LOCK TABLE "))
+    return next(places, 0)
 
 
 def statements(run: Run, session: Session, step: Step, *, guard: Guard | None = None) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from pgtide.errors import Failed
 from pgtide.events import StatementBegan, StatementEnded, StepBegan, StepEnded
-from pgtide.ledger import steps
+from pgtide.ledger import audit, steps
 from pgtide.ledger.record import fence
 from pgtide.ledger.run import Run
 from pgtide.ledger.steps import RecordedStep
@@ -16,7 +16,7 @@ from pgtide.postgres.session import Session
 def undo_apart(run: Run, step: RecordedStep) -> None:
     """Undo one step outside of a transaction, as CONCURRENTLY must."""
     run.check()
-    run.emit(StepBegan(step=_name(step)))
+    run.emit(StepBegan(step=undo_name(step)))
     begun = run.clock.monotonic()
     try:
         with run.session.unhurried() as session, run.cancellable():
@@ -27,7 +27,9 @@ def undo_apart(run: Run, step: RecordedStep) -> None:
         raise
     steps.undone(run.session, run.lease, step.name)
     run.emit(
-        StepEnded(step=_name(step), tries=1, seconds=run.clock.monotonic() - begun, skipped=False)
+        StepEnded(
+            step=undo_name(step), tries=1, seconds=run.clock.monotonic() - begun, skipped=False
+        )
     )
 
 
@@ -36,7 +38,7 @@ def undo_together(
     name: str,
     todo: Sequence[RecordedStep],
     *,
-    also: After,
+    also: After | None = None,
     guard: Guard | None = None,
 ) -> None:
     """Undo steps in one short transaction; `also` joins it at its end.
@@ -49,8 +51,11 @@ def undo_together(
         for step in todo:
             _statements(run, session, step, guard=guard)
             steps.undone(session, run.lease, step.name)
-        also(session)
+        if also is not None:
+            also(session)
+        audit.note(session, run.lease, "taken_back", steps=[step.name for step in todo])
 
+    run.check()
     run.emit(StepBegan(step=name))
     held = patiently(
         run.session,
@@ -70,10 +75,11 @@ def _statements(
     for number, sql in enumerate(step.undo):
         if guard is not None and number == guarded:
             guard(session)
-        run.emit(StatementBegan(step=_name(step), ordinal=number))
+        run.emit(StatementBegan(step=undo_name(step), ordinal=number))
         session.execute(sql, doing=f"taking back {step.name}")
-        run.emit(StatementEnded(step=_name(step), ordinal=number))
+        run.emit(StatementEnded(step=undo_name(step), ordinal=number))
 
 
-def _name(step: RecordedStep) -> str:
+def undo_name(step: RecordedStep) -> str:
+    """Return what the undo of a step is called, by listeners and in the audit."""
     return f"undo.{step.name}"

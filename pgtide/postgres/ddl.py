@@ -40,9 +40,10 @@ def fill(template: LiteralString, /, **parts: str) -> str:
 def search_path(name: TableName) -> str:
     """Return where a migration's expressions and the application's triggers look for names.
 
-    PostgreSQL's own, the table's schema, public.
+    PostgreSQL's own, the table's schema, public. Its own schema comes first without being named;
+    named first, it would be where a statement creates what it gives no schema.
     """
-    return listed(["pg_catalog", ident(name.schema), "public", "pg_temp"])
+    return listed([ident(name.schema), "public", "pg_temp"])
 
 
 def listed(items: list[str] | tuple[str, ...]) -> str:

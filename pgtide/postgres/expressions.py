@@ -12,7 +12,6 @@ from typing import Final
 
 import psycopg
 
-from pgtide.errors import InvalidMigration
 from pgtide.model.expression import (
     Answers,
     Expression,
@@ -26,6 +25,8 @@ from pgtide.model.table import Table
 from pgtide.postgres.catalog import read_columns
 from pgtide.postgres.ddl import fill, ident, listed, literal, relation, search_path
 from pgtide.postgres.faults import translate
+from pgtide.postgres.free_statement import read
+from pgtide.postgres.mistake import mistake, pointed
 from pgtide.postgres.session import Session
 from pgtide.sql import queries
 
@@ -46,6 +47,8 @@ def bind(session: Session, table: Table, questions: Questions) -> Answers:
     for index in questions.indexes:
         with _trial(session, table):
             answers.indexes[index] = _index(session, table, index)
+    for statement in questions.statements:
+        answers.statements[statement] = read(session, table, statement)
     return answers
 
 
@@ -111,7 +114,7 @@ def _refuse_generated(table: Table, expression: Expression, sources: tuple[Sourc
     own = {column.name for column in table.columns if column.generated}
     used = own.intersection(source.name for source in sources) - {n for n, _ in expression.instead}
     if used:
-        raise _mistake(
+        raise mistake(
             expression.label,
             f"it uses the generated column {', '.join(sorted(used))}, which a BEFORE trigger "
             "sees as NULL",
@@ -136,7 +139,7 @@ def _refuse_volatile(session: Session, expression: Expression, sources: tuple[So
         fill("EXPLAIN (VERBOSE, COSTS OFF) SELECT {call} FROM pg_temp.pgtide_trial", call=call)
     )
     if any("pgtide_expression" in str(line) for row in plan for line in row.values()):
-        raise _mistake(
+        raise mistake(
             expression.label,
             "it is volatile, or holds a subquery, an aggregate or a set-returning function",
         )
@@ -197,22 +200,5 @@ def _explained(label: str, text: str, prefix: str) -> Iterator[None]:
             raise translate(error, f"trying the {label}") from error
         message = error.diag.message_primary or str(error)
         place = int(error.diag.statement_position or 0) - len(prefix) - 1
-        shown = _pointed(text, place) if prefix and 0 <= place <= len(text) else f": {text}"
-        raise _mistake(label, f"{message}{shown}\n") from error
-
-
-def _pointed(text: str, place: int) -> str:
-    """Return the text with a caret below the place, in its own line."""
-    end = text.find("\n", place)
-    above, below = (text, "") if end < 0 else (text[:end], text[end:])
-    indented = "\n".join(f"    {line}" for line in above.split("\n"))
-    rest = below.replace("\n", "\n    ")
-    return f"\n{indented}\n    {' ' * (place - text.rfind(chr(10), 0, place) - 1)}^{rest}"
-
-
-def _mistake(label: str, what: str) -> InvalidMigration:
-    return InvalidMigration(
-        f"{label}: {what}".rstrip() + ("\n" if what.endswith("\n") else "."),
-        state="Nothing was changed.",
-        remedy="Mend the migration file and run the command again.",
-    )
+        shown = pointed(text, place) if prefix and 0 <= place <= len(text) else f": {text}"
+        raise mistake(label, f"{message}{shown}\n") from error

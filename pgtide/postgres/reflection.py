@@ -77,6 +77,7 @@ def differences(session: Session, url: str, plan: Plan) -> tuple[str, ...]:
     return (
         *_columns(session, plan, columns),
         *_indexes(session, plan, indexes),
+        *_constraints(session, plan),
         *_triggers(session, plan),
     )
 
@@ -99,6 +100,24 @@ def _indexes(
             yield f"index {name} is missing"
         elif name not in valid:
             yield f"index {name} is invalid"
+
+
+def _constraints(session: Session, plan: Plan) -> Iterator[str]:
+    strict = {column.name for column in read_columns(session, plan.table_oid) if column.not_null}
+    for name in plan.expected.not_null:
+        if name not in strict:
+            yield f"column {name} is not NOT NULL"
+    where = {"oid": plan.table_oid}
+    found = {row["name"]: row["definition"] for row in session.rows(_SQL["constraints"], where)}
+    for name, definition in plan.expected.constraints:
+        if name not in found:
+            yield f"constraint {name} is missing"
+        elif definition and found[name] != definition:
+            yield f"constraint {name} is {found[name]}, planned {definition}"
+    there = {row["name"] for row in session.rows(_SQL["statistics"], where)}
+    for name in plan.expected.statistics:
+        if name not in there:
+            yield f"the extended statistics {name} are missing"
 
 
 def _triggers(session: Session, plan: Plan) -> Iterator[str]:

@@ -27,6 +27,8 @@ _BASE: Final[Mapping[str, str]] = {
     "search_path": "pg_catalog",
     "TimeZone": "UTC",
     "row_security": "off",
+    # A migration's statements are read by a parser that takes a backslash for itself.
+    "standard_conforming_strings": "on",
     "lock_timeout": "5s",
     "statement_timeout": "60s",
     "idle_in_transaction_session_timeout": "60s",
@@ -93,6 +95,12 @@ class Session:
     def single(self, sql: str) -> None:
         """Run a text that must be one command: the extended protocol refuses a second one."""
         self._connection.execute(sql, binary=True)
+
+    def parse(self, sql: str) -> None:
+        """Let the server read one command's syntax without running it."""
+        result = self._connection.pgconn.prepare(b"", sql.encode())
+        if result.status != psycopg.pq.ExecStatus.COMMAND_OK:
+            raise psycopg.errors.error_from_result(result)
 
     def rows(
         self, sql: str, params: Params | None = None, *, doing: str = "reading"

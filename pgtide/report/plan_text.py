@@ -17,12 +17,14 @@ def _parts(plan: Plan, warnings: Sequence[str]) -> Iterator[str]:
     yield f"# {plan.migration_id}: version {plan.version} on {plan.table}"
     yield from _bullets("Good to know", (*warnings, *plan.notes))
     yield from _bullets("What releases may do, and when", plan.releases)
+    yield from _bullets("Measured before and after", [f"`{one.query}`" for one in plan.performance])
     yield from _phase(Phase.EXPAND, plan.expand)
     if plan.backfill is not None:
         yield "## Backfill"
         yield f"Updates of {plan.table} in small batches, of the rows that need it only:"
         yield code(f"SET {plan.backfill.assignments}\nWHERE NOT {plan.backfill.in_step}")
     yield from _phase(Phase.FINALIZE, plan.finalize)
+    yield from _phase(Phase.CONTRACT, plan.contract_sql)
 
 
 def _phase(phase: Phase, steps: Sequence[Step]) -> Iterator[str]:
@@ -43,9 +45,22 @@ def _step(step: Step) -> Iterator[str]:
     yield f"### {step.name}, {together}"
     yield table(("why", "lock", "blocks", "rewrites"), [_row(one) for one in step.statements])
     yield code(";\n".join(one.sql.strip().rstrip(";") for one in step.statements) + ";")
+    for one in step.statements:
+        yield from _findings(one)
+    if step.irreversible:
+        yield f"It cannot be undone, and from it on nor can the migration: {step.irreversible}"
     if step.undo:
         yield "Undone by:"
         yield code(";\n".join(sql.strip().rstrip(";") for sql in step.undo) + ";")
+
+
+def _findings(statement: Statement) -> Iterator[str]:
+    if statement.findings:
+        yield "\n".join(
+            f"* {one.level} `{one.rule}`: {one.message}"
+            + (f" Accepted: {one.accepted}" if one.accepted else "")
+            for one in statement.findings
+        )
 
 
 def _row(statement: Statement) -> tuple[str, str, str, str]:

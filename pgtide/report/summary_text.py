@@ -10,13 +10,17 @@ from pgtide.report.markdown import table
 
 
 def summary_page(
-    record: Record, phases: Sequence[PhaseRecord], verdict: DatedVerdict | None
+    record: Record,
+    phases: Sequence[PhaseRecord],
+    verdict: DatedVerdict | None,
+    *,
+    waiting_for: str | None = None,
 ) -> str:
-    """Return the summary as Markdown."""
+    """Return the summary as Markdown; `waiting_for` is what the record does not say of it."""
     parts = [
         f"# {record.description} ({record.version}): {record.state}",
         f"{record.id} on {record.table}.",
-        *_troubles(record),
+        *_troubles(record, record.waiting_for or waiting_for),
         table(("phase", "state", "seconds", "rows"), [_phase(one) for one in phases]),
         _verification(verdict),
         _undo(record),
@@ -24,10 +28,10 @@ def summary_page(
     return "\n\n".join(parts) + "\n"
 
 
-def _troubles(record: Record) -> list[str]:
+def _troubles(record: Record, waiting_for: str | None) -> list[str]:
     found = []
-    if record.waiting_for:
-        found.append(f"Waiting: {record.waiting_for}")
+    if waiting_for:
+        found.append(f"Waiting: {waiting_for}")
     if record.last_error and record.state is not State.VERIFIED:
         found.append(f"Last error: {record.last_error}")
     return found

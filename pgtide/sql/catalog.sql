@@ -112,6 +112,14 @@ SELECT json_build_object(
 SELECT c.relname AS name FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
  WHERE i.indrelid = %(oid)s AND i.indisvalid AND i.indisready
 
+-- constraints --
+-- The constraints of a table as the server writes them; NOT VALID is part of that.
+SELECT conname AS name, pg_get_constraintdef(oid) AS definition FROM pg_constraint WHERE conrelid = %(oid)s
+
+-- statistics --
+-- The extended statistics of a table.
+SELECT stxname AS name FROM pg_statistic_ext WHERE stxrelid = %(oid)s
+
 -- sync_triggers --
 -- The BEFORE ROW triggers of a table: bit 4 of tgtype is INSERT, bit 16 UPDATE. They fire in the order of their names.
 SELECT tgname AS name, tgenabled = 'A' AS always, (tgtype & 4) <> 0 AS on_insert, (tgtype & 16) <> 0 AS on_update

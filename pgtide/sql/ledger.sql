@@ -152,9 +152,9 @@ SELECT clock_timestamp()
 
 -- begin_step --
 -- Note that a step is about to act, with the statements that would undo it.
-INSERT INTO pgtide.step (migration_id, attempt, name, phase, ordinal, state, sql, undo_sql, undo_inside, transactional,
-                         attempts)
-VALUES (%(id)s, %(attempt)s, %(name)s, %(phase)s, %(ordinal)s, 'running', %(sql)s, %(undo)s, %(undo_inside)s,
+INSERT INTO pgtide.step (migration_id, attempt, name, phase, ordinal, state, sql, undo_sql, undo_inside, irreversible,
+                         transactional, attempts)
+VALUES (%(id)s, %(attempt)s, %(name)s, %(phase)s, %(ordinal)s, 'running', %(sql)s, %(undo)s, %(undo_inside)s, %(irreversible)s,
         %(transactional)s, 1)
 ON CONFLICT (migration_id, attempt, name) DO UPDATE
    SET state = 'running', attempts = step.attempts + 1, started_at = clock_timestamp(), ended_at = NULL,
@@ -175,7 +175,9 @@ UPDATE pgtide.step SET state = 'undone', ended_at = clock_timestamp()
 
 -- steps --
 -- The steps of a migration's present attempt, the last first: the order of undoing.
-SELECT s.name, s.phase, s.state, s.undo_sql, s.transactional, s.attempts, s.lock_tries, s.seconds
+-- `irreversible` is not there before a ledger is brought up to date.
+SELECT s.name, s.phase, s.state, s.sql, s.undo_sql, coalesce(to_jsonb(s) ->> 'irreversible', '') AS irreversible,
+       s.transactional, s.attempts, s.lock_tries, s.seconds
   FROM pgtide.step s JOIN pgtide.migration m ON m.id = s.migration_id AND m.attempt = s.attempt
  WHERE s.migration_id = %(id)s ORDER BY s.ordinal DESC
 

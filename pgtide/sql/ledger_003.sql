@@ -43,3 +43,32 @@ ALTER TABLE pgtide.step ADD COLUMN undo_inside text;
 -- Until now the only step that no transaction can undo was an index.
 UPDATE pgtide.step SET undo_inside = replace(undo_sql, '"DROP INDEX CONCURRENTLY ', '"DROP INDEX ');
 ALTER TABLE pgtide.step ALTER undo_inside SET NOT NULL;
+
+-- What is written while safe_rollback_migration archives: whole rows as text, before and after. Holds row data: for the
+-- owner only. No key to the migration: a write of the application's must not touch its row.
+CREATE TABLE pgtide.archive_late (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    migration_id text NOT NULL,
+    gone boolean NOT NULL,
+    content text NOT NULL
+);
+-- Why nothing can take a step back; empty where its undo_sql does.
+ALTER TABLE pgtide.step ADD COLUMN irreversible text NOT NULL DEFAULT '';
+
+-- What declared queries took before and after, and by which plan (JSON, as the server explains it).
+CREATE TABLE pgtide.performance (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    migration_id text NOT NULL REFERENCES pgtide.migration,
+    attempt int NOT NULL,
+    ordinal int NOT NULL,
+    moment text NOT NULL CHECK (moment IN ('before_expand', 'after_finalize', 'before_contract', 'after_contract')),
+    query text NOT NULL,
+    max_ms double precision,
+    -- Null where the query did not end in time.
+    median_ms double precision,
+    scans int NOT NULL,
+    blocks bigint NOT NULL,
+    plan text NOT NULL,
+    at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX performance_by_migration ON pgtide.performance (migration_id, attempt, moment, ordinal, id);

@@ -2,137 +2,6 @@
 -- table was changed; the warning, migration_log and pgtide.event say why, and it may be called again. It is an error
 -- where there is no way back. Made anew with every pgtide whose text differs.
 
--- What is wrong with the table's name: the recorded statements name it, and it may be another table's by now.
-CREATE OR REPLACE FUNCTION pgtide.undo_moved(m pgtide.migration) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format('%I.%I is called %s now: give it its name back first', m.table_schema, m.table_name, c.oid::regclass)
-      FROM pg_class c
-     WHERE c.oid = m.table_oid
-       AND (c.relname, c.relnamespace::regnamespace::text) IS DISTINCT FROM (m.table_name, quote_ident(m.table_schema))
-$$;
-
--- Why a migration has no way back; null where it has one.
-CREATE OR REPLACE FUNCTION pgtide.undo_unavailable(m pgtide.migration) RETURNS text
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    counter regclass := to_regclass(format('pgtide.%I', 'm_' || (m.plan::jsonb ->> 'tag') || '_released'));
-    released bigint := 0;
-    called text := pgtide.undo_moved(m);
-BEGIN
-    IF m.state IN ('planned', 'rolled_back') THEN
-        RETURN format('it is %s: nothing of it is on the table', m.state);
-    ELSIF 'completed' IN (m.state, m.resume_to) OR 'purging' IN (m.state, m.resume_to) THEN
-        RETURN format('it is %s: the old columns are gone, or going', coalesce(m.resume_to, m.state));
-    END IF;
-    IF called IS NOT NULL THEN
-        RETURN called;
-    ELSIF counter IS NOT NULL THEN
-        EXECUTE format('SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM %s', counter) INTO released;
-    END IF;
-    IF released > 0 THEN
-        RETURN format('the way back was released: %s writes hold what the old columns cannot', released);
-    END IF;
-    RETURN NULL;
-END
-$$;
-
--- The migration of a version, if it can be undone.
-CREATE OR REPLACE FUNCTION pgtide.undo_find(wanted text) RETURNS pgtide.migration
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    m pgtide.migration;
-    why text;
-BEGIN
-    SELECT * INTO m FROM pgtide.migration WHERE version = wanted;
-    why := CASE WHEN FOUND THEN pgtide.undo_unavailable(m) ELSE 'the ledger knows no migration of this version' END;
-    IF why IS NOT NULL THEN
-        RAISE EXCEPTION 'Migration % not found or rollback not available', wanted USING DETAIL = why;
-    END IF;
-    RETURN m;
-END
-$$;
-
--- Who holds locks on a table, as far as this role may see it.
-CREATE OR REPLACE FUNCTION pgtide.undo_blockers(oid) RETURNS TABLE (who text, autovacuum boolean)
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    -- Within a transaction the server shows the activity of the first look, for ever.
-    PERFORM pg_stat_clear_snapshot();
-    RETURN QUERY
-    SELECT DISTINCT ON (l.pid, l.virtualtransaction)
-           CASE WHEN l.pid IS NULL THEN 'a prepared transaction'
-                ELSE format('pid %s (%s, %s, %s s: %s)', l.pid, coalesce(a.usename, 'system'),
-                            coalesce(nullif(a.application_name, ''), a.backend_type, 'unknown'),
-                            coalesce(extract(epoch FROM clock_timestamp() - a.xact_start)::int::text, '?'),
-                            left(a.query, 80)) END,
-           coalesce(a.backend_type = 'autovacuum worker', false)
-      FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
-     WHERE l.locktype = 'relation' AND l.relation = $1 AND l.granted AND l.mode <> 'SIReadLock'
-       AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
-       AND l.pid IS DISTINCT FROM pg_backend_pid();
-END
-$$;
-
--- End the server processes of the runs on a table; says who is at work and may not be ended, null where nobody is.
-CREATE OR REPLACE FUNCTION pgtide.undo_end_runs(oid) RETURNS text
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    one record;
-    alive text;
-BEGIN
-    PERFORM pg_stat_clear_snapshot();
-    FOR one IN
-        SELECT a.pid, format('run %s of %s by %s on %s (server process %s, heartbeat %s s ago)', r.id, r.migration_id,
-                             r.actor, r.host, a.pid, extract(epoch FROM clock_timestamp() - r.heartbeat_at)::int) AS who
-          FROM pgtide.run r JOIN pgtide.migration m ON m.id = r.migration_id JOIN pgtide.backend b ON b.run_id = r.id
-          -- The start is hidden from a role that may not see others' activity, and then this one may not end it either.
-          JOIN pg_stat_activity a ON a.pid = b.pid AND coalesce(a.backend_start = b.started, true)
-         WHERE m.table_oid = $1 AND r.ended_at IS NULL AND a.pid <> pg_backend_pid()
-    LOOP
-        BEGIN
-            IF pg_terminate_backend(one.pid, 5000) THEN
-                RAISE NOTICE 'ended %', one.who;
-            ELSE
-                alive := one.who || ' does not end';
-            END IF;
-        EXCEPTION WHEN insufficient_privilege THEN
-            alive := one.who || format(' is at work, and %s may not end it', current_user);
-        END;
-    END LOOP;
-    RETURN alive;
-END
-$$;
-
--- Keep every run out until this transaction ends: the token and its copies raised, the table's advisory lock taken.
--- Returns why not; then nothing was raised.
-CREATE OR REPLACE FUNCTION pgtide.undo_fence(m pgtide.migration) RETURNS text
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    -- The advisory lock's key is signed, an oid is not.
-    key int := (m.table_oid::bigint - CASE WHEN m.table_oid::bigint < 2147483648 THEN 0 ELSE 4294967296 END)::int;
-    alive text;
-    raised bigint;
-BEGIN
-    FOR attempt IN 1..20 LOOP
-        alive := pgtide.undo_end_runs(m.table_oid);
-        EXIT WHEN alive IS NOT NULL;
-        BEGIN
-            UPDATE pgtide.migration SET token = token + 1 WHERE id = m.id RETURNING token INTO raised;
-            -- Waits for a batch in flight; one that comes later finds no slice of its token.
-            UPDATE pgtide.slice SET token = raised WHERE migration_id = m.id AND state = 'open';
-            IF pg_try_advisory_xact_lock(1885828201, key) THEN
-                RETURN NULL;
-            END IF;
-            RAISE lock_not_available;
-        EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
-            -- A run that was ended needs a moment to go, and may have come back to be ended again.
-            PERFORM pg_sleep(0.1);
-        END;
-    END LOOP;
-    RETURN coalesce(alive, format('another session holds the migrations of %I.%I', m.table_schema, m.table_name));
-END
-$$;
-
 -- The role that can undo: the table's owner, unless what was made beside the table has another one who can do both.
 CREATE OR REPLACE FUNCTION pgtide.undo_role(m pgtide.migration) RETURNS name
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -147,25 +16,29 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
      ORDER BY (SELECT bool_and(pg_has_role(o.id, other.id, 'USAGE')) FROM owner other) DESC, o.first DESC LIMIT 1
 $$;
 
--- Execute one statement as another role; null stays who it is.
-CREATE OR REPLACE FUNCTION pgtide.undo_execute(role name, statement text) RETURNS void
+-- Execute one statement as another role; null stays who it is. Returns how many rows it touched.
+CREATE OR REPLACE FUNCTION pgtide.undo_execute(role name, statement text) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     before text := current_setting('role');
+    touched bigint;
 BEGIN
     PERFORM set_config('role', coalesce(role, before), true);
     EXECUTE statement;
+    GET DIAGNOSTICS touched = ROW_COUNT;
     PERFORM set_config('role', before, true);
+    RETURN touched;
 END
 $$;
 
--- The recorded undo statements that are still due, the last act first. Where the table was dropped, only those of what
+-- The recorded undo statements that are still due, of one step or of all, the last act first. Where the table was dropped, only those of what
 -- does not lie on it: its name may be another table's by now.
-CREATE OR REPLACE FUNCTION pgtide.undo_statements(m pgtide.migration) RETURNS SETOF text
+CREATE OR REPLACE FUNCTION pgtide.undo_statements(m pgtide.migration, one_step text) RETURNS SETOF text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT u.statement
       FROM pgtide.step s, jsonb_array_elements_text(s.undo_inside::jsonb) WITH ORDINALITY AS u (statement, place)
      WHERE s.migration_id = m.id AND s.attempt = m.attempt AND s.state <> 'undone'
+       AND (one_step IS NULL OR s.name = one_step)
        AND (EXISTS (SELECT FROM pg_class WHERE oid = m.table_oid)
             OR s.name = 'rollback.capture' AND starts_with(u.statement, 'DROP FUNCTION ')
             OR u.statement IN (
@@ -175,10 +48,12 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
      ORDER BY s.ordinal DESC, u.place
 $$;
 
--- One try: everything, or an error and nothing.
-CREATE OR REPLACE FUNCTION pgtide.undo_at_once(m pgtide.migration, role name) RETURNS void
+-- One try: everything, or an error and nothing. `watcher` is the trigger that has watched since the archive was filled;
+-- without one it is filled here. Returns how many rows that kept. `one_step` undoes one step, and archives nothing.
+CREATE OR REPLACE FUNCTION pgtide.undo_at_once(m pgtide.migration, role name, watcher text, one_step text) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    kept bigint;
     statement text;
 BEGIN
     BEGIN
@@ -192,15 +67,25 @@ BEGIN
     END IF;
     IF pgtide.undo_moved(m) IS NOT NULL THEN
         RAISE EXCEPTION USING MESSAGE = pgtide.undo_moved(m);
+    ELSIF one_step IS NOT NULL THEN
+        NULL;
+    ELSIF watcher IS DISTINCT FROM pgtide.undo_watcher(m) THEN
+        RAISE EXCEPTION 'somebody touched the trigger that watches the table while it was archived';
+    ELSIF watcher IS NOT NULL THEN
+        PERFORM pgtide.undo_catch_up(m, role);
+    ELSIF pgtide.undo_archives(m) THEN
+        kept := pgtide.undo_fill(m, role, false);
     END IF;
-    FOR statement IN SELECT pgtide.undo_statements(m) LOOP
+    FOR statement IN SELECT pgtide.undo_statements(m, one_step) LOOP
         PERFORM pgtide.undo_execute(role, statement);
     END LOOP;
+    RETURN kept;
 END
 $$;
 
--- Try as often as a run does, with short waits for locks and pauses between. Returns why not.
-CREATE OR REPLACE FUNCTION pgtide.undo_patiently(m pgtide.migration, role name) RETURNS text
+-- Try as often as a run does, with short waits for locks and pauses between. Returns how many rows were kept under the
+-- lock.
+CREATE OR REPLACE FUNCTION pgtide.undo_patiently(m pgtide.migration, role name, watcher text, one_step text) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     tries constant int := 30;
@@ -208,117 +93,81 @@ DECLARE
     autovacuum boolean;
 BEGIN
     FOR attempt IN 1..tries LOOP
+        IF watcher IS NOT NULL THEN
+            PERFORM pgtide.undo_catch_up(m, role);
+        END IF;
         BEGIN
-            PERFORM pgtide.undo_at_once(m, role);
-            RETURN NULL;
+            RETURN pgtide.undo_at_once(m, role, watcher, one_step);
         EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
-            SELECT string_agg(b.who, '; '), bool_or(b.autovacuum) INTO blockers, autovacuum
-              FROM pgtide.undo_blockers(m.table_oid) AS b;
-            RAISE NOTICE 'try % of %: in the way of %.%: %', attempt, tries, m.table_schema, m.table_name,
-                coalesce(blockers, 'a session that has ended meanwhile');
+            SELECT coalesce(string_agg(b.who, '; '), 'a session that has ended meanwhile'), bool_or(b.autovacuum)
+              INTO blockers, autovacuum FROM pgtide.undo_blockers(m.table_oid) AS b;
         END;
+        RAISE NOTICE 'try % of %: in the way of %.%: %', attempt, tries, m.table_schema, m.table_name, blockers;
         -- Longer than the server's own deadlock_timeout only where nothing else moves autovacuum.
         PERFORM set_config('lock_timeout', CASE WHEN autovacuum THEN '1200ms' ELSE '200ms' END, true);
         IF attempt < tries THEN
             PERFORM pg_sleep(random() * least(10, 0.25 * 2 ^ (attempt - 1)));
         END IF;
     END LOOP;
-    RETURN format('no lock on the table after %s tries; in the way: %s', tries,
-                  coalesce(blockers, 'a session that has ended meanwhile'));
+    RAISE EXCEPTION 'no lock on the table after % tries; in the way: %', tries, blockers;
 END
 $$;
 
--- Do it, or undo the attempt and return why it failed.
-CREATE OR REPLACE FUNCTION pgtide.undo_table(m pgtide.migration) RETURNS text
+-- Take away what an interrupted `pgtide down` archives with: its trigger writes the archive itself, so writers would
+-- wait for what this transaction has written there. It still fires until this transaction is over. Returns whether
+-- there was one.
+CREATE OR REPLACE FUNCTION pgtide.undo_put_away(m pgtide.migration, role name) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = m.table_oid
+                      AND tgname = format('~zz_pgtide_%s_a', m.plan::jsonb ->> 'tag')) THEN
+        RETURN false;
+    END IF;
+    PERFORM pgtide.undo_patiently(m, role, NULL, 'rollback.capture');
+    UPDATE pgtide.step SET state = 'undone', ended_at = clock_timestamp()
+     WHERE migration_id = m.id AND attempt = m.attempt AND name = 'rollback.capture';
+    UPDATE pgtide.slice SET state = 'void', ended_at = coalesce(ended_at, clock_timestamp())
+     WHERE migration_id = m.id AND attempt = m.attempt AND kind = 'archive' AND state <> 'void';
+    DELETE FROM pgtide.archive WHERE migration_id = m.id AND attempt = m.attempt;
+    RETURN true;
+END
+$$;
+
+-- Archive, then undo. Where that fails nothing is left of it, and `why` says why.
+CREATE OR REPLACE FUNCTION pgtide.undo_table(m pgtide.migration, OUT kept bigint, OUT why text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     role name := pgtide.undo_role(m);
-    why text;
+    watcher text := pgtide.undo_watcher(m);
     detail text;
 BEGIN
-    why := pgtide.undo_patiently(m, role);
-    IF why IS NOT NULL THEN
-        RAISE EXCEPTION USING MESSAGE = why;
+    IF pgtide.undo_put_away(m, role) THEN
+        why := 'an interrupted `pgtide down` left its archive half filled. That was put away: call this again';
+        RETURN;
     END IF;
-    RETURN NULL;
+    IF watcher IS NOT NULL AND pgtide.undo_archives(m) THEN
+        PERFORM pgtide.undo_watch(m);
+        kept := pgtide.undo_fill(m, role, true);
+    END IF;
+    kept := coalesce(pgtide.undo_patiently(m, role, watcher, NULL), kept);
 EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS why = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL;
-    RETURN concat_ws(': ', why, nullif(detail, ''));
-END
-$$;
-
--- Add a line to the audit, in the name of whoever logged in.
-CREATE OR REPLACE FUNCTION pgtide.undo_note(m pgtide.migration, mine bigint, kind text, detail jsonb) RETURNS void
-LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-    INSERT INTO pgtide.event (migration_id, run_id, actor, kind, detail) VALUES (m.id, mine, session_user, kind, detail)
-$$;
-
--- Write down who undoes it, and that whoever worked on the table before is lost. Returns the run's number.
-CREATE OR REPLACE FUNCTION pgtide.undo_begin(m pgtide.migration) RETURNS bigint
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    mine bigint;
-    before text;
-BEGIN
-    WITH lost AS (
-        UPDATE pgtide.run r SET ended_at = clock_timestamp(), outcome = 'lost' FROM pgtide.migration o
-         WHERE o.id = r.migration_id AND o.table_oid = m.table_oid AND r.ended_at IS NULL
-        RETURNING r.id, r.migration_id, r.actor, r.host, r.pid
-    )
-    SELECT format('run %s of %s by %s on %s (pid %s)', id, migration_id, actor, host, pid) INTO before
-      FROM lost ORDER BY id DESC LIMIT 1;
-    INSERT INTO pgtide.run (migration_id, token, actor, host, pid)
-    SELECT id, token, session_user, coalesce(host(inet_client_addr()), 'local'), pg_backend_pid()
-      FROM pgtide.migration WHERE id = m.id
-    RETURNING id INTO mine;
-    INSERT INTO pgtide.phase (migration_id, attempt, phase, state) VALUES (m.id, m.attempt, 'rollback', 'running')
-    ON CONFLICT (migration_id, attempt, phase) DO UPDATE SET state = 'running', ended_at = NULL;
-    PERFORM pgtide.undo_note(m, mine, 'run_began', jsonb_build_object('taken_over', before));
-    PERFORM pgtide.undo_note(m, mine, 'phase_began', jsonb_build_object('phase', 'rollback'));
-    RETURN mine;
-END
-$$;
-
--- Leave the ledger as `pgtide down` leaves it: `why` is null where it is done.
-CREATE OR REPLACE FUNCTION pgtide.undo_end(m pgtide.migration, mine bigint, kept bigint, why text) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    now timestamptz := clock_timestamp();
-    undone jsonb := '[]';
-BEGIN
-    IF why IS NULL THEN
-        SELECT coalesce(jsonb_agg(name ORDER BY ordinal DESC), '[]') INTO undone FROM pgtide.step
-         WHERE migration_id = m.id AND attempt = m.attempt AND state <> 'undone';
-        UPDATE pgtide.step SET state = 'undone', ended_at = now
-         WHERE migration_id = m.id AND attempt = m.attempt AND state <> 'undone';
-        PERFORM pgtide.undo_note(m, mine, 'taken_back', jsonb_build_object('steps', undone));
-        PERFORM pgtide.undo_note(m, mine, 'phase_ended', jsonb_build_object('phase', 'rollback', 'rows', kept));
-    ELSE
-        PERFORM pgtide.undo_note(m, mine, 'phase_failed', jsonb_build_object('phase', 'rollback', 'why', why));
-    END IF;
-    UPDATE pgtide.migration
-       SET state = CASE WHEN why IS NULL THEN 'rolled_back' ELSE 'rollback_failed' END, resume_to = NULL,
-           last_error = why, waiting_for = NULL, updated_at = now
-     WHERE id = m.id;
-    UPDATE pgtide.phase SET state = CASE WHEN why IS NULL THEN 'done' ELSE 'failed' END, ended_at = now,
-                            rows = coalesce(kept, rows)
-     WHERE migration_id = m.id AND attempt = m.attempt AND phase = 'rollback';
-    UPDATE pgtide.run SET ended_at = now, outcome = CASE WHEN why IS NULL THEN 'ended' ELSE 'failed' END WHERE id = mine;
-    UPDATE {log}.migration_log
-       SET status = CASE WHEN why IS NULL THEN 'ROLLED_BACK' ELSE 'ROLLBACK_FAILED' END, error_message = why,
-           rollback_available = rollback_available AND why IS NOT NULL, completed_at = now,
-           duration_ms = extract(epoch FROM now - started_at) * 1000
-     WHERE id = m.log_id AND version = m.version;
+    why := concat_ws(': ', why, nullif(detail, ''));
+    kept := NULL;
 END
 $$;
 
 -- Undo a migration by its version, whatever became of the process that ran it.
 CREATE OR REPLACE FUNCTION pgtide.undo(wanted text) RETURNS boolean
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms' SET row_security = off AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms' SET row_security = off
+-- A plan's cost is no reason to compile under a strong lock.
+SET jit = off AS $$
 DECLARE
     m pgtide.migration := pgtide.undo_find(wanted);
     mine bigint;
+    kept bigint;
     why text;
+    patience text := current_setting('deadlock_timeout');
 BEGIN
     IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
         RAISE EXCEPTION 'this transaction does not see what others write: call it under READ COMMITTED';
@@ -332,8 +181,12 @@ BEGIN
     -- It may have moved on meanwhile; from here on nobody moves it.
     m := pgtide.undo_find(wanted);
     mine := pgtide.undo_begin(m);
-    why := pgtide.undo_table(m);
-    PERFORM pgtide.undo_end(m, mine, NULL, why);
+    SELECT t.kept, t.why INTO kept, why FROM pgtide.undo_table(m) AS t;
+    -- No SET of the function's own: not everybody may set it.
+    IF current_setting('deadlock_timeout') <> patience THEN
+        PERFORM set_config('deadlock_timeout', patience, true);
+    END IF;
+    PERFORM pgtide.undo_end(m, mine, kept, why);
     IF why IS NOT NULL THEN
         RAISE WARNING 'migration % was not undone: %', wanted, why;
     END IF;

@@ -38,8 +38,8 @@ SELECT DISTINCT a.pid, a.usename AS "user", coalesce(nullif(a.application_name, 
   JOIN pg_stat_activity a ON a.pid = blocking.pid
  WHERE r.migration_id = %(id)s AND r.ended_at IS NULL
 
--- conflicts --
--- How many writes contradicted themselves; null where the counter is gone.
+-- counted --
+-- How far one of a migration's counters has come; null where there is no such counter.
 SELECT CASE WHEN to_regclass(%(sequence)s) IS NULL THEN NULL
             ELSE coalesce(pg_sequence_last_value(to_regclass(%(sequence)s)), 0) END
 

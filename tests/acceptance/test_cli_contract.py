@@ -2,41 +2,126 @@
 
 from pathlib import Path
 
+import psycopg
 import pytest
 
-from tests.command import EMAIL, EMAIL_FILE, Workplace
+from pgtide.model.gate import Gate
+from tests.command import EMAIL, EMAIL_FILE, UNLOADABLE, Workplace
 from tests.driving import migrate
+from tests.later import approve, contract
 from tests.prefect_server import prefect_api_url
-from tests.users import create_users, email_migration
+from tests.table_state import schema_dump
+from tests.users import MIGRATION_ID, create_users, email_migration
+
+NOW = ("--now", "--reason", "the fair opens tomorrow")
+CONTRACT = ("contract", "2.1.0", "--release", "2.2.0")
 
 
 @pytest.fixture
 def place(tmp_path: Path, database: str) -> Workplace:
-    """Give a verified migration."""
+    """Give a folder in which the strategy's migration is verified."""
     create_users(database, rows=500)
     migrate(database, email_migration())
-    extra = {"PREFECT_API_URL": prefect_api_url()}
+    extra = {"PREFECT_API_URL": prefect_api_url(), "PGTIDE_BACKUPS": str(tmp_path / "backups")}
     found = Workplace(folder=tmp_path, url=database, extra=extra)
     (found.migrations / EMAIL_FILE).write_text(EMAIL, encoding="utf-8")
     return found
 
 
-def test_it(place: Workplace) -> None:
-    print(place.run("contract", "2.1.0", "--release", "2.1.5"))
-    print(place.run("contract", "2.1.0", "--release", "2.2.0"))
-    print(place.run("contract", "2.1.0", "--release", "2.2.0", "--now"))
-    print(place.run("contract", "2.1.0", "--release", "2.2.0", "--now", "--reason", "x").stdout)
-    print(place.run("status").stdout)
-    print(place.run("down", "2.1.0", "--to", "verified").stderr)
-    print(place.run("down", "2.1.0", "--to", "verified", "--yes"))
-    print(
-        place.run(
-            "contract", "2.1.0", "--release", "2.2.0", "--now", "--reason", "x", "--json"
-        ).stdout
-    )
-    print(place.run("purge", "2.1.0"))
-    print(place.run("purge", "2.1.0", "--now", "--reason", "x"))
-    print(place.run("purge", "2.1.0", "--now", "--reason", "x", "--yes"))
-    print(place.run("status").stdout)
-    print(place.run("down", "2.1.0", "--yes").stderr)
-    print(place.run("history").stdout)
+def waited(place: Workplace, *args: str) -> str:
+    """Return what a command waits for, which must change nothing."""
+    before = place.status()["state"]
+    error = place.json(*args, code=3)["error"]
+    assert place.status()["state"] == before
+    return str(error["message"])
+
+
+def phases(status: dict[str, list[dict[str, str]]]) -> dict[str, str]:
+    return {one["phase"]: one["state"] for one in status["phases"]}
+
+
+def test_the_whole_way_of_a_later_release(place: Workplace, database: str) -> None:
+    assert place.status()["waiting_for"].startswith("the gate contract")
+    assert "soak" in waited(place, *CONTRACT)
+    assert "gate contract" in waited(place, *CONTRACT, *NOW)
+    assert place.json("approve", "2.1.0", "contract", "--reason", "2.2.0 is out")["approved"]
+    assert "soak" in place.status()["waiting_for"]
+    status = place.json(*CONTRACT, *NOW, "--by", "bob")
+    assert (status["state"], status["rollback_available"]) == ("contracted", True)
+    assert status["backup"]["passed"]
+    assert status["rollback_until"] is not None
+    assert (phases(status)["contract"], phases(status)["purge"]) == ("done", "pending")
+
+    assert "retention" in waited(place, "purge", "2.1.0", "--yes")
+    assert "gate reads_switched" in waited(place, "purge", "2.1.0", "--yes", *NOW)
+    place.json("approve", "2.1.0", "reads_switched", "--reason", "nobody reads them")
+    assert "needs a yes" in place.json("purge", "2.1.0", *NOW, code=2)["error"]["message"]
+    done = place.run("purge", "2.1.0", "--yes", *NOW)
+    assert done.returncode == 0, done.stderr
+    assert "completed" in done.stdout
+    status = place.status()
+    assert (status["state"], status["rollback_available"]) == ("completed", False)
+    assert phases(status)["purge"] == "done"
+    assert "pgtide" not in schema_dump(database)
+    assert "purge has begun" in place.json("down", "2.1.0", "--yes", code=2)["error"]["message"]
+
+    told = [(line["kind"], line["actor"], line["text"]) for line in place.json("history", "2.1.0")]
+    texts = "\n".join(text for _, _, text in told)
+    assert ("contracted", "bob", "the new columns have the final names; live: 2.2.0") in told
+    assert texts.count("the fair opens tomorrow") == 2
+    assert "2.2.0 is out" in texts
+    assert "nobody reads them" in texts
+
+
+def test_a_command_line_that_says_too_little_is_refused(place: Workplace) -> None:
+    assert place.run("contract", "2.1.0").returncode == 2
+    assert place.run(*CONTRACT, "--now").returncode == 2
+    for release in ("2.1.0", "two"):
+        error = place.json("contract", "2.1.0", "--release", release, code=2)["error"]
+        assert error["code"] == "refused"
+        assert release in error["message"]
+    assert "is verified" in place.json("purge", "2.1.0", "--yes", code=2)["error"]["message"]
+    assert place.status()["state"] == "verified"
+
+
+def test_triggers_touched_since_verification_are_refused_and_up_mends_them(
+    place: Workplace, database: str
+) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("ALTER TABLE users DISABLE TRIGGER USER")
+        connection.execute("UPDATE users SET email_verified = NOT email_verified WHERE id = 33")
+        connection.execute("ALTER TABLE users ENABLE TRIGGER USER")
+    approve(database, MIGRATION_ID, Gate.CONTRACT)
+    error = place.json(*CONTRACT, *NOW, code=2)["error"]
+    assert "cannot be contracted" in error["message"]
+    assert "`pgtide up 2.1.0`" in error["remedy"]
+    assert place.status()["state"] == "backfilled"
+    assert "sweeps" in place.status()["next"]
+    assert [one["state"] for one in place.json("up")["migrations"]] == ["verified"]
+    approve(database, MIGRATION_ID, Gate.CONTRACT)
+    assert place.json(*CONTRACT, *NOW)["state"] == "contracted"
+
+
+def test_the_way_back_from_contract_needs_the_ledger_alone(place: Workplace, database: str) -> None:
+    verified = schema_dump(database)
+    contract(database, MIGRATION_ID)
+    alone = place.without_prefect()
+    (alone.migrations / EMAIL_FILE).write_text(UNLOADABLE, encoding="utf-8")
+    assert alone.status()["state"] == "contracted"
+    refused = alone.run("down", "2.1.0", "--to", "verified")
+    assert refused.returncode == 2
+    assert "--to verified --yes" in refused.stderr
+    assert alone.json("down", "2.1.0", "--to", "verified", "--yes")["state"] == "verified"
+    assert schema_dump(database) == verified
+    assert phases(alone.status())["contract"] == "pending"
+    error = alone.json("down", "2.1.0", "--to", "verified", "--yes", code=2)["error"]
+    assert "no contract to undo" in error["message"]
+    assert "undone since" in alone.json(*CONTRACT, *NOW, code=3)["error"]["message"]
+    approve(database, MIGRATION_ID, Gate.CONTRACT)
+    assert "Prefect" in alone.json(*CONTRACT, *NOW, code=2)["error"]["message"]
+    contract(database, MIGRATION_ID)
+    undone = alone.run("down", "2.1.0", "--yes")
+    assert undone.returncode == 0, undone.stderr
+    assert "old shape again" in undone.stdout
+    assert alone.status()["state"] == "rolled_back"
+    assert "taken back: contract.shape" in alone.run("history", "2.1.0").stdout

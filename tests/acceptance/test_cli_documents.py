@@ -1,11 +1,14 @@
 """The documented keys of plan and status are those of the real output."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pgtide import Migration, Performance
+from pgtide.errors import AwaitingApproval
 from pgtide.ledger.run import Caller, holding
 from tests.architecture.sources import ROOT
 from tests.command import EMAIL, EMAIL_FILE, Workplace
@@ -23,6 +26,14 @@ def documented(name: str) -> dict[str, set[str]]:
     }
 
 
+MEASURED = "from tests.acceptance.test_cli_documents import measured\n"
+
+
+def measured(migration: Migration) -> Migration:
+    """Return a migration with a query that is measured."""
+    return replace(migration, verify=[Performance("SELECT id FROM public.users WHERE id = 3")])
+
+
 @pytest.fixture
 def place(tmp_path: Path, database: str) -> Workplace:
     """Give the strategy's table with its migration."""
@@ -33,27 +44,37 @@ def place(tmp_path: Path, database: str) -> Workplace:
 
 
 def test_the_plan_has_the_documented_keys(place: Workplace) -> None:
+    text = EMAIL.replace("email_migration()\nflow", "measured(email_migration())\nflow")
+    (place.migrations / EMAIL_FILE).write_text(f"{MEASURED}{text}", encoding="utf-8")
     (plan,) = place.json("plan")
     real: dict[str, Any] = {
         "A migration": plan,
         "A statement": plan["statements"][0],
         "A limit": plan["statements"][0]["limit"],
         "A backfill": plan["backfill"],
+        "A query": plan["queries"][0],
     }
     assert documented("plan-json.md") == {title: set(value) for title, value in real.items()}
 
 
 def test_the_status_has_the_documented_keys(place: Workplace, database: str) -> None:
     only_a_file = place.status()
-    record = migrate(database, email_migration())
+    dual = replace(measured(email_migration()), dual_write="application")
+    with pytest.raises(AwaitingApproval):
+        migrate(database, dual)
+    place.json("approve", "2.1.0", "dual_write_deployed", "--reason", "release 2.1 is out")
+    record = migrate(database, dual)
     place.json("backup", record.id)
     with holding(settings_for(database), Caller(actor="ann"), record):
         status = place.status()
     real: dict[str, Any] = {
         "A migration": status,
+        "A gate": status["gates"][0],
+        "Mended writes": status["mended"],
         "A phase": status["phases"][0],
         "A verification": status["verification"],
         "A backup": status["backup"],
+        "A query": status["queries"][0],
         "A worker": status["worker"],
     }
     assert documented("status-json.md") == {title: set(value) for title, value in real.items()}

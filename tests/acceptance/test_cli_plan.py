@@ -6,6 +6,7 @@ from pgtide.model.state import Phase
 from tests.catalog_snapshot import changes, snapshot
 from tests.command import EMAIL, EMAIL_FILE, Workplace
 from tests.driving import migrate, plan_of
+from tests.later import contract
 from tests.users import MIGRATION_ID, create_users, email_migration
 
 
@@ -25,6 +26,8 @@ def test_plan_changes_nothing_and_knows_what_is_done(tmp_path: Path, database: s
         "backfill.rows",
         *steps[1:],
         "verify.rows",
+        "contract.shape",
+        "purge.shape",
     ]
     assert {row["state"] for row in planned["statements"]} == {"pending"}
     assert text.returncode == 0
@@ -41,7 +44,34 @@ def test_plan_changes_nothing_and_knows_what_is_done(tmp_path: Path, database: s
         "backfill": "done",
         "finalize": "pending",
         "verify": "pending",
+        "contract": "pending",
+        "purge": "pending",
     }
+
+
+def test_the_plan_shows_contract_and_purge_before_and_after_they_are_carried_out(
+    tmp_path: Path, database: str
+) -> None:
+    create_users(database, rows=200)
+    place = Workplace(folder=tmp_path, url=database)
+    (place.migrations / EMAIL_FILE).write_text(EMAIL, encoding="utf-8")
+    migrate(database, email_migration())
+    preview = later(place)
+    assert any('RENAME COLUMN "email_verified_v2"' in text for text in preview["contract"])
+    contract(database, MIGRATION_ID)
+    after = later(place)
+    # What was carried out is shown as it is recorded; what is to come is still a preview.
+    assert after["contract"] == [";\n".join(preview["contract"])]
+    assert after["purge"] == preview["purge"]
+
+
+def later(place: Workplace) -> dict[str, list[str]]:
+    """Return the statements of the later release by their phases."""
+    (plan,) = place.json("plan", MIGRATION_ID)
+    found: dict[str, list[str]] = {"contract": [], "purge": []}
+    for row in plan["statements"]:
+        found.get(row["phase"], []).append(row["sql"])
+    return found
 
 
 def test_a_created_file_can_be_planned_as_it_is(tmp_path: Path, database: str) -> None:

@@ -6,9 +6,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from pgtide.errors import AwaitingApproval
 from pgtide.ledger.control import held
 from pgtide.model.state import Phase, State
 from pgtide.postgres.session import connect
+from tests.approving import dual_writing
 from tests.backed_up import empty_database
 from tests.command import EMAIL_FILE, UNLOADABLE, Workplace
 from tests.driving import migrate, record_of
@@ -49,6 +51,22 @@ def test_status_history_pause_verify_and_down_need_the_ledger_alone(
         hold = held(session, MIGRATION_ID)
     assert hold is not None, "the undo must not end a hold of the operator's"
     assert hold.by == "ann"
+
+
+def test_approve_needs_the_ledger_alone(place: Workplace, database: str) -> None:
+    with pytest.raises(AwaitingApproval):
+        migrate(database, dual_writing())
+    given = place.json(
+        "approve", "2.1.0", "dual_write_deployed", "--by", "ann", "--reason", "release 2.1 is out"
+    )
+    assert given["approved"]
+    assert (given["gate"], given["actor"]) == ("dual_write_deployed", "ann")
+    assert given["mended"]["rose_by"] == 0
+    assert "pgtide up 2.1.0" in given["next"]
+    assert place.status()["waiting_for"] is None
+    kinds = [(line["kind"], line["actor"]) for line in place.json("history", "2.1.0")]
+    assert kinds[-1] == ("approved", "ann")
+    assert migrate(database, dual_writing()).state is State.VERIFIED
 
 
 def test_backup_and_restore_need_the_ledger_alone(place: Workplace, database: str) -> None:

@@ -5,15 +5,18 @@ import threading
 import psycopg
 import pytest
 
+from flows.migration_flow import flow_of
 from flows.run import run_flow
-from pgtide.errors import Interrupted, PgtideError, Refused, Waiting
+from pgtide.errors import AwaitingApproval, Interrupted, PgtideError, Refused, Waiting
 from pgtide.events import BatchCommitted, Event, PhaseBegan, RunBegan, SlicesCut
 from pgtide.ledger.control import hold, release
 from pgtide.ledger.run import Caller
+from pgtide.model.gate import Gate
 from pgtide.model.state import Phase, State
 from pgtide.phases.verify import MismatchedRows
 from pgtide.postgres.session import connect
 from tests.acceptance.flow_records import Heard, email, out_of_step, runs, state_of
+from tests.approving import approve, dual_writing
 from tests.prefect_server import PrefectApi, prefect_api
 from tests.users import MIGRATION_ID, create_users
 
@@ -52,6 +55,28 @@ def test_a_hold_ends_the_flow_as_paused_and_the_next_goes_on(
     with connect(database, purpose="operator") as session:
         release(session, MIGRATION_ID, by="ann")
     run_flow(email().flow, settings, Caller(actor="ann"))
+    assert state_of(database) is State.VERIFIED
+
+
+def test_a_gate_ends_the_flow_as_waiting_and_the_next_goes_on(
+    database: str, prefect_api: PrefectApi
+) -> None:
+    create_users(database)
+    flow, settings = flow_of(dual_writing(), MIGRATION_ID), prefect_api.settings(database)
+    for _ in range(2):
+        with pytest.raises(AwaitingApproval, match="dual_write_deployed") as waiting:
+            run_flow(flow, settings, Caller(actor="ann"))
+        assert waiting.value.exit_code == 3
+        assert state_of(database) is State.EXPANDED
+        assert runs(database)[-1]["outcome"] == "waiting"
+        kind, name, message = shown(prefect_api, database)
+        assert (kind, name) == ("COMPLETED", "Waiting")
+        assert "pgtide approve 2.1.0 dual_write_deployed" in message
+    summary = prefect_api.artifacts(runs(database)[-1]["flow_run_id"])[-1]["data"]
+    assert "Waiting: the gate dual_write_deployed" in summary
+
+    approve(database, Gate.DUAL_WRITE_DEPLOYED)
+    run_flow(flow, settings, Caller(actor="ann"))
     assert state_of(database) is State.VERIFIED
 
 

@@ -48,10 +48,13 @@ def held_by(url: str, oid: int, text: str) -> Lock:
     return lock
 
 
-def held_apart(url: str, oid: int, text: str) -> Lock:
+_BUSY = "UPDATE public.users SET name = name WHERE id = 3"
+
+
+def held_apart(url: str, oid: int, text: str, *, busy: str = _BUSY) -> Lock:
     """Run a statement that allows no transaction, stopped half way by a writer, and see."""
     with psycopg.connect(url) as writer:
-        writer.execute("UPDATE public.users SET name = name WHERE id = 3")
+        writer.execute(busy.encode())
         with psycopg.connect(url, autocommit=True) as watcher, running(url, text):
             wait_until(watcher, "SELECT wait_event_type = 'Lock' FROM pg_stat_activity", OBSERVED)
             [row] = watcher.execute(

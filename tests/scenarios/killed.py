@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from types import FrameType
 from typing import Literal
 
@@ -22,12 +23,15 @@ import psycopg
 from pgtide.backfill import walk
 from pgtide.errors import PgtideError
 from pgtide.events import BatchBegan, Event
-from pgtide.ledger.record import find
 from pgtide.ledger.run import Caller
+from pgtide.model.state import State
 from pgtide.phases.backward import undo
+from pgtide.phases.begun import begun, recorded
+from pgtide.phases.contract import Contracting, contract
 from pgtide.phases.forward import forward, opened
-from pgtide.postgres.session import connect
+from pgtide.phases.purge import Purging, purge
 from pgtide.settings import Settings
+from tests.later import HURRY, RELEASE
 from tests.users import MIGRATION_ID, email_migration
 
 BEGAN = """
@@ -37,7 +41,8 @@ CREATE TABLE IF NOT EXISTS began
 _INSERT = "INSERT INTO began (run, slice_id, kind, pass, cursor) VALUES (%s, %s, %s, %s, %s)"
 
 
-Action = Literal["up", "down"]
+# `back` undoes contract, and contract only.
+Action = Literal["up", "down", "contract", "purge", "back"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +61,7 @@ class Order:
     heartbeat_ms: float = 1000.0
     lease_ms: float = 10_000.0
     lock_tries: int = 30
+    backups: str = ".pgtide/backups"
     # Small, so that a table of ten thousand rows has several slices and passes.
     slice_blocks: int = 60
     passes: int = 4
@@ -132,8 +138,15 @@ def _act(order: Order, caller: Caller) -> None:
         heartbeat=timedelta(milliseconds=order.heartbeat_ms),
         lease=timedelta(milliseconds=order.lease_ms),
         lock_tries=order.lock_tries,
+        backups_dir=Path(order.backups),
     )
-    actions: dict[str, Callable[[Settings, Caller], None]] = {"up": _up, "down": _down}
+    actions: dict[str, Callable[[Settings, Caller], None]] = {
+        "up": _up,
+        "down": _down,
+        "back": partial(_down, to=State.VERIFIED),
+        "contract": _contract,
+        "purge": _purge,
+    }
     actions[order.action](settings, caller)
 
 
@@ -142,11 +155,18 @@ def _up(settings: Settings, caller: Caller) -> None:
         forward(run)
 
 
-def _down(settings: Settings, caller: Caller) -> None:
-    with connect(settings.url, purpose="reading the ledger") as session:
-        record = find(session, MIGRATION_ID)
-    assert record is not None
-    undo(settings, caller, record)
+def _down(settings: Settings, caller: Caller, *, to: State = State.ROLLED_BACK) -> None:
+    undo(settings, caller, recorded(settings, MIGRATION_ID), to=to)
+
+
+def _contract(settings: Settings, caller: Caller) -> None:
+    with begun(settings, caller, recorded(settings, MIGRATION_ID)) as run:
+        contract(run, Contracting(release=RELEASE, hurry=HURRY))
+
+
+def _purge(settings: Settings, caller: Caller) -> None:
+    with begun(settings, caller, recorded(settings, MIGRATION_ID)) as run:
+        purge(run, Purging(hurry=HURRY))
 
 
 if __name__ == "__main__":

@@ -165,9 +165,11 @@ class Writer:
 
 
 @contextmanager
-def writing(url: str, release: Release, *, numbers: tuple[int, ...]) -> Iterator[list[Writer]]:
+def writing(
+    url: str, release: Release, *, numbers: tuple[int, ...], kind: type[Writer] = Writer
+) -> Iterator[list[Writer]]:
     """Let writers of a release work while the block runs."""
-    writers = [Writer(url, release, number=number) for number in numbers]
+    writers = [kind(url, release, number=number) for number in numbers]
     for writer in writers:
         writer.start()
     try:

@@ -17,6 +17,7 @@ from itertools import chain
 import pytest
 
 from pgtide.changes.archive_trigger import capture
+from pgtide.model.state import Phase
 from pgtide.model.statement import Step
 from pgtide.postgres.embedded import Server
 from tests.scenarios.child import Ended, carried_out, started
@@ -40,7 +41,8 @@ class Point:
     label: str
     nth: int = 1
     seconds: float | None = None
-    again: int | None = None
+    # Where the process that goes on is killed as well.
+    again: tuple[str, int] | None = None
 
     def __str__(self) -> str:
         when = "" if self.seconds is None else f" + {self.seconds:.3f} s"
@@ -74,29 +76,36 @@ def points(course: Course, chance: random.Random) -> list[Point]:
         found += [Point(label=label, nth=nth) for nth in some]
     found += [Point(label="RunBegan", seconds=chance.uniform(0, 0.4)) for _ in range(_MOMENTS)]
     return [
-        replace(point, again=chance.randint(1, batches)) if chance.random() < _AGAIN else point
+        replace(point, again=_again(course, batches, chance)) if chance.random() < _AGAIN else point
         for point in found
     ]
+
+
+def _again(course: Course, batches: int, chance: random.Random) -> tuple[str, int]:
+    if batches:
+        return "BatchCommitted", chance.randint(1, batches)
+    return chance.choice(course.labels), 1
 
 
 def survived(lab: Lab, course: Course, point: Point) -> list[str]:
     """Kill a process at a point, let others end its work; return everything that is wrong."""
     with fresh_database(lab.server, course.template) as url:
-        order = Order(url=url, action=course.action, witness=lab.witness)
+        order = Order(url=url, action=course.action, witness=lab.witness, backups=lab.backups)
         found = _killed(order, point)
         found += disagreements(url)
         if point.again is not None:
             known = places(url)
             order = replace(order, run=uuid.uuid4().hex)
-            carried_out(replace(order, at="BatchCommitted", nth=point.again))
+            label, nth = point.again
+            carried_out(replace(order, at=label, nth=nth))
             found += repeated(known, begun(lab.witness, order.run)) + disagreements(url)
         known = places(url)
         order = replace(order, run=uuid.uuid4().hex)
         ended = carried_out(order)
         found += repeated(known, begun(lab.witness, order.run)) + disagreements(url)
         found += [*_complaints(course, ended), *course.end.differences(table_state(url))]
-        if course is lab.down and schema_dump(url) != lab.shape:
-            found.append("the table's schema dump is not what it was before expand")
+        if schema_dump(url) != course.shape:
+            found.append("the table's schema dump is not that of the undisturbed run")
         return [f"{point}: {problem}" for problem in found]
 
 
@@ -110,13 +119,21 @@ def _killed(order: Order, point: Point) -> list[str]:
     return []
 
 
-def _complaints(course: Course, ended: Ended) -> list[str]:
-    """Return what is wrong with the end of the last process.
+# What the next process says where the one before had come to its end, and was killed after it.
+_ENDED = {
+    "up": "",
+    "down": "there is nothing to undo",
+    "back": "there is no contract to undo",
+    "contract": "contract begins where",
+    "purge": "purge begins where",
+}
 
-    `down` is refused where the process before had come to its end and was killed after it.
-    """
-    undone = course.action == "down" and "There is nothing to undo" in ended.message
-    return [] if ended.code == 0 or undone else [f"the next process failed: {ended}"]
+
+def _complaints(course: Course, ended: Ended) -> list[str]:
+    """Return what is wrong with the end of the last process."""
+    said = _ENDED[course.action]
+    over = bool(said) and said in ended.message
+    return [] if ended.code == 0 or over else [f"the next process failed: {ended}"]
 
 
 def matrix(lab: Lab, course: Course, chance: random.Random) -> None:
@@ -142,7 +159,8 @@ def expected_back(step: Step) -> set[str]:
         for event in ("StatementBegan", "StatementEnded")
         for number in range(len(step.undo))
     }
-    name = "undo.shape" if step.transactional else f"undo.{step.name}"
+    own = not step.transactional or step.phase == Phase.CONTRACT
+    name = f"undo.{step.name}" if own else "undo.shape"
     return {f"StepBegan:{name}", f"StepEnded:{name}", *statements}
 
 
@@ -157,9 +175,20 @@ def test_every_step_of_the_plan_and_of_the_way_back_is_a_point_of_the_matrix(
     own = capture(lab.plan, lab.plan.archive, attempt=1)
     forward = set().union(*(expected(step) for step in lab.plan.steps))
     back = expected(own).union(*(expected_back(step) for step in (*lab.plan.steps, own)))
-    for course, wanted in ((lab.up, forward), (lab.down, back)):
+    swapped_back = expected_back(lab.contracting)
+    wanted_of = (
+        (lab.up, forward),
+        (lab.down, back),
+        (lab.contract, expected(lab.contracting)),
+        (lab.purge, set().union(*(expected(step) for step in lab.purging))),
+        (lab.back, swapped_back),
+        (lab.down_after, back | swapped_back),
+    )
+    for course, wanted in wanted_of:
         covered = {point.label for point in points(course, chance)}
         assert _steps(covered) == wanted
+    assert lab.down.shape == lab.down_after.shape == lab.shape
+    assert lab.back.shape == lab.up.shape
     phases = {f"Phase{what}:{p}" for what in ("Began", "Ended") for p in _PHASES}
     assert phases <= {point.label for point in points(lab.up, chance)}
 
@@ -180,3 +209,32 @@ def test_a_migration_killed_anywhere_on_its_way_back_is_taken_back_by_the_next_p
 ) -> None:
     assert lab.down.end.old_rows == lab.old_rows
     matrix(lab, lab.down, chance)
+
+
+@pytest.mark.timeout(900)
+def test_a_contract_killed_anywhere_is_ended_by_the_next_process(
+    lab: Lab, chance: random.Random
+) -> None:
+    matrix(lab, lab.contract, chance)
+
+
+@pytest.mark.timeout(900)
+def test_a_purge_killed_anywhere_is_ended_by_the_next_process(
+    lab: Lab, chance: random.Random
+) -> None:
+    matrix(lab, lab.purge, chance)
+
+
+@pytest.mark.timeout(900)
+def test_an_undo_of_contract_killed_anywhere_is_ended_by_the_next_process(
+    lab: Lab, chance: random.Random
+) -> None:
+    matrix(lab, lab.back, chance)
+
+
+@pytest.mark.timeout(900)
+def test_an_undo_after_contract_killed_anywhere_is_ended_by_the_next_process(
+    lab: Lab, chance: random.Random
+) -> None:
+    assert lab.down_after.end.old_rows == lab.old_rows
+    matrix(lab, lab.down_after, chance)

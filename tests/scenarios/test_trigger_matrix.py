@@ -15,8 +15,10 @@ import pytest
 from psycopg.rows import dict_row
 
 from pgtide import AddColumn, Migration
+from pgtide.model.gate import Gate
 from pgtide.model.state import Phase
 from pgtide.postgres.embedded import Server
+from tests.approving import approve
 from tests.driving import migrate
 from tests.scenarios.acts import Shape
 from tests.scenarios.compound_shapes import SHAPES
@@ -24,7 +26,13 @@ from tests.scenarios.sync_model import AddedRule, Model, NotNullViolated, PairRu
 from tests.server import fresh_database
 from tests.users import DEFAULTED, NULLABLE, REQUIRED, create_users, email_migration
 
-KINDS = {"nullable": NULLABLE, "defaulted": DEFAULTED, "required": REQUIRED}
+# `counted`: the triggers count what they mend besides, and that must change nothing else.
+KINDS = {
+    "nullable": NULLABLE,
+    "defaulted": DEFAULTED,
+    "required": REQUIRED,
+    "counted": DEFAULTED,
+}
 # `expanded`: the triggers are there and no old row is filled. `verified`: all rows are.
 FILLED = {"not filled": Phase.EXPAND, "filled": Phase.VERIFY}
 COLUMNS = (
@@ -67,9 +75,17 @@ class Tables:
         if (kind, filled) not in self._urls:
             url = self._stack.enter_context(fresh_database(self._server))
             create_users(url, rows=6, kind=KINDS[kind])
-            migrate(url, migration(), until=FILLED[filled])
+            self._migrate(url, FILLED[filled], counted=kind == "counted")
             self._urls[kind, filled] = url
         return self._urls[kind, filled]
+
+    def _migrate(self, url: str, until: Phase, *, counted: bool) -> None:
+        chosen = migration()
+        if counted:
+            chosen = replace(chosen, dual_write="application")
+            migrate(url, chosen, until=Phase.EXPAND)
+            approve(url, Gate.DUAL_WRITE_DEPLOYED)
+        migrate(url, chosen, until=until)
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,11 @@
 
 from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pgtide.phases.step import locking
 from pgtide.postgres.activity import Blocker
 from pgtide.postgres.locks import LockPolicy
 
@@ -49,3 +51,18 @@ def test_an_autovacuum_that_prevents_wraparound_is_told_from_an_ordinary_one() -
     assert not worker.preventing_wraparound
     assert last_resort.preventing_wraparound
     assert not blocker("client backend", "-- to prevent wraparound").autovacuum
+
+
+@pytest.mark.parametrize(
+    ("texts", "place"),
+    [
+        ((), 0),
+        (("ALTER TABLE t",), 0),
+        (("LOCK TABLE t", "ALTER TABLE t"), 1),
+        (("ALTER VIEW v OWNER TO o", "LOCK TABLE t", "ALTER TABLE t", "LOCK TABLE u"), 2),
+    ],
+)
+def test_what_looks_under_the_lock_looks_once_views_and_table_are_locked(
+    texts: tuple[str, ...], place: int
+) -> None:
+    assert locking(texts) == place

@@ -35,6 +35,7 @@ BY_HAND = {
     ("verified", "verifying"),
     ("rolling_back", "rolled_back"),
     ("rolling_back", "verified"),
+    ("rolling_back", "contracted"),
     ("rolling_back", "rollback_failed"),
     ("rollback_failed", "rolling_back"),
     ("rolled_back", "planned"),

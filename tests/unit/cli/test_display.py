@@ -19,6 +19,7 @@ from pgtide.events import (
     StepBegan,
     StepEnded,
     SweepEnded,
+    WayBackClosed,
 )
 from pgtide.operate.declared import Declaration
 from pgtide.operate.status import not_begun
@@ -75,6 +76,11 @@ def test_a_run_that_was_stopped_leaves_its_phase_unfinished() -> None:
     view = follow(follow(View(), began("backfill")), stopped)
     assert view.phase is None
     assert "rows/s" not in drawn(view)
+
+
+def test_the_end_of_the_way_back_is_worth_a_sentence() -> None:
+    event = WayBackClosed(step="finalize.sql.1", reason="the number is lost")
+    assert sentence(event) == "there is no way back from finalize.sql.1 on: the number is lost"
 
 
 def test_a_takeover_and_a_sweep_are_worth_a_sentence() -> None:

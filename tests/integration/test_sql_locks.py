@@ -1,0 +1,170 @@
+"""The lock that the plan names for a declared statement is the one that the server takes."""
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from pgtide import Sql
+from pgtide.model.statement import Lock, Statement
+from pgtide.postgres.embedded import Server
+from tests.driving import plan_of
+from tests.integration.test_plan_locks import held_apart, strongest
+from tests.server import fresh_database
+from tests.small_table import create_small, run, small_migration
+
+MADE = (
+    "CREATE TABLE public.other (id int PRIMARY KEY)",
+    "CREATE TYPE public.mood AS ENUM ('fine')",
+    "CREATE INDEX t_a ON public.t (a)",
+    "CREATE UNIQUE INDEX t_u ON public.t (a)",
+    "ALTER TABLE public.t ADD CONSTRAINT c CHECK (a > 0) NOT VALID",
+    "CREATE FUNCTION public.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END'",
+    "CREATE TRIGGER x BEFORE INSERT ON public.t FOR EACH ROW EXECUTE FUNCTION public.f()",
+    "CREATE POLICY p ON public.t",
+    "CREATE VIEW public.v AS SELECT a FROM public.t",
+    "CREATE SEQUENCE public.s",
+)
+# squawk's errors are accepted: here the locks are of interest.
+KNOWN = (
+    "ALTER TABLE t ADD COLUMN b bigint",
+    "ALTER TABLE t ALTER a SET DEFAULT 1",
+    "ALTER TABLE t ALTER a SET NOT NULL",
+    "ALTER TABLE t ALTER a SET STATISTICS 100",
+    "ALTER TABLE t ALTER a SET (n_distinct = 5)",
+    "ALTER TABLE t ALTER a RESET (n_distinct)",
+    "ALTER TABLE t ALTER a SET STORAGE PLAIN",
+    "ALTER TABLE t SET (fillfactor = 90)",
+    "ALTER TABLE t SET (autovacuum_enabled = false)",
+    "ALTER TABLE t RESET (fillfactor)",
+    "ALTER TABLE t SET (user_catalog_table = false)",
+    "ALTER TABLE t CLUSTER ON t_a",
+    "ALTER TABLE t SET WITHOUT CLUSTER",
+    "ALTER TABLE t ADD CONSTRAINT d CHECK (a > 0) NOT VALID",
+    "ALTER TABLE t ADD CONSTRAINT fk FOREIGN KEY (a) REFERENCES other (id) NOT VALID",
+    "ALTER TABLE t ADD CONSTRAINT u UNIQUE USING INDEX t_u",
+    "ALTER TABLE t DROP CONSTRAINT c",
+    "ALTER TABLE t DISABLE TRIGGER x",
+    "ALTER TABLE t ENABLE ALWAYS TRIGGER x",
+    "ALTER TABLE t ALTER a SET STATISTICS 100, ADD COLUMN b bigint",
+    "ALTER TABLE t ENABLE ROW LEVEL SECURITY",
+    "ALTER TABLE t REPLICA IDENTITY FULL",
+    "ALTER TABLE t RENAME CONSTRAINT c TO d",
+    "ALTER TABLE t RENAME COLUMN a TO b",
+    "ALTER POLICY p ON t USING (true)",
+    "COMMENT ON TABLE t IS 'a table'",
+    "COMMENT ON COLUMN t.a IS 'a number'",
+    "COMMENT ON COLUMN public.t.a IS 'a number'",
+    "COMMENT ON TABLE other IS 'another table'",
+    "CREATE INDEX i ON t (a)",
+    "CREATE INDEX i ON other (id)",
+    "CREATE POLICY q ON t",
+    "CREATE RULE r AS ON INSERT TO t DO ALSO NOTIFY t",
+    "CREATE STATISTICS st ON id, a FROM t",
+    "CREATE TABLE third (id bigint REFERENCES t (id))",
+    "CREATE TABLE third (id bigint)",
+    "CREATE TABLE third AS SELECT * FROM t",
+    "CREATE TRIGGER y AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()",
+    "CREATE TYPE kind AS ENUM ('a')",
+    "CREATE TYPE pair AS (a int, b int)",
+    "CREATE VIEW w AS SELECT a FROM t",
+    "CREATE VIEW w AS SELECT id FROM other",
+    "CREATE FUNCTION g() RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN 1; END'",
+    "ALTER TYPE mood ADD VALUE 'sad' BEFORE 'fine'",
+    "DELETE FROM t WHERE a = 1",
+    "INSERT INTO t VALUES (0, 9999)",
+    "UPDATE t SET a = 9999 WHERE a = 1",
+    "DROP FUNCTION IF EXISTS g()",
+    "DROP INDEX t_a",
+    "DROP POLICY p ON t",
+    "DROP SEQUENCE s",
+    "DROP TRIGGER x ON t",
+    "DROP VIEW v",
+    "TRUNCATE t",
+)
+APART = (
+    "CREATE INDEX CONCURRENTLY apart ON public.t (a)",
+    "DROP INDEX CONCURRENTLY public.t_a",
+    "REINDEX INDEX CONCURRENTLY public.t_u",
+)
+UNKNOWN = (
+    "ALTER TABLE other DROP CONSTRAINT other_pkey",
+    "CREATE EXTENSION plpgsql",
+    "CREATE FUNCTION h() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM public.t'",
+    "DROP TABLE other",
+    "DROP VIEW v CASCADE",
+    "INSERT INTO other SELECT id FROM t",
+    "REFRESH MATERIALIZED VIEW m",
+    "SELECT count(*) FROM t",
+)
+
+
+@pytest.fixture(scope="module")
+def small(server: Server) -> Iterator[str]:
+    with fresh_database(server) as url:
+        create_small(url)
+        run(url, *MADE)
+        yield url
+
+
+def planned(url: str, up: str) -> Statement:
+    """Return the statement as the plan has it, whatever the linter says of it."""
+    found: dict[str, str] = {}
+    while True:
+        declared = Sql(up=up, down="", phase="finalize", accept=found)
+        try:
+            [statement] = plan_of(url, small_migration(declared)).finalize[0].statements
+        except Exception as error:
+            rules = [word for word in RULES if word in str(error)]
+            if not set(rules) - set(found):
+                raise
+            found = {**found, **dict.fromkeys(rules, "a test")}
+        else:
+            return statement
+
+
+RULES = (
+    "adding-not-nullable-field",
+    "ban-drop-table",
+    "ban-drop-view",
+    "disallowed-unique-constraint",
+    "renaming-column",
+    "require-concurrent-index-creation",
+    "require-concurrent-index-deletion",
+)
+
+
+@pytest.mark.parametrize("up", KNOWN)
+def test_a_statement_takes_the_lock_that_its_plan_names(small: str, up: str) -> None:
+    statement = planned(small, up)
+    assert "not known" not in statement.why
+    with psycopg.connect(small) as session:
+        session.execute("SET search_path = public")
+        [row] = session.execute("SELECT 'public.t'::regclass::oid::bigint").fetchall()
+        session.commit()
+        session.execute("SET LOCAL search_path = public")
+        session.execute(up.encode())
+        held = strongest(session, row[0], session.info.backend_pid)
+        session.rollback()
+    assert statement.lock is held
+
+
+@pytest.mark.parametrize("up", UNKNOWN)
+def test_a_kind_that_is_not_known_is_said_to_be_and_treated_as_the_strongest(
+    small: str, up: str
+) -> None:
+    statement = planned(small, up)
+    assert statement.why.endswith("its lock is not known: treated as ACCESS EXCLUSIVE")
+    assert statement.lock is Lock.ACCESS_EXCLUSIVE
+
+
+@pytest.mark.parametrize("up", APART)
+def test_a_concurrent_statement_takes_the_lock_that_its_plan_names(database: str, up: str) -> None:
+    create_small(database)
+    run(database, *MADE)
+    statement = planned(database, up)
+    [(oid,)] = run(database, "SELECT 'public.t'::regclass::oid::bigint")
+    assert isinstance(oid, int)
+    assert held_apart(database, oid, up, busy="UPDATE public.t SET a = a WHERE id = 3") is (
+        statement.lock
+    )

@@ -1,0 +1,131 @@
+"""Purge: only the new shape is left, the audit stays, and there is no way back."""
+
+from functools import partial
+
+import pytest
+
+from pgtide.errors import AwaitingApproval, Failed, Refused, Waiting
+from pgtide.ledger.run import Caller
+from pgtide.model.gate import Gate
+from pgtide.model.state import State
+from pgtide.phases.begun import begun
+from pgtide.phases.purge import Purging
+from pgtide.phases.purge import purge as carry_out
+from tests.driving import ACTOR, migrate, record_of, refusal, undo
+from tests.later import HURRY, approve, contract, later_settings, purge, to_verified
+from tests.small_table import run
+from tests.table_state import schema_dump
+from tests.users import MIGRATION_ID, create_users, email_migration
+
+LOG = "SELECT status, rollback_available FROM pgtide.migration_log"
+LEFT = r"""
+SELECT relname::text FROM pg_class
+ WHERE relnamespace = 'pgtide'::regnamespace AND relname LIKE 'm\_%'
+UNION ALL SELECT proname FROM pg_proc
+ WHERE pronamespace = 'pgtide'::regnamespace AND proname LIKE 'm\_%'
+UNION ALL SELECT tgname FROM pg_trigger
+ WHERE tgrelid = 'public.users'::regclass AND NOT tgisinternal
+"""
+
+
+@pytest.fixture
+def contracted(database: str) -> str:
+    """Give a database in which the strategy's migration is contracted."""
+    create_users(database, rows=300)
+    migrate(database, email_migration())
+    contract(database, MIGRATION_ID)
+    return database
+
+
+def test_after_purge_only_the_new_shape_is_left_and_every_value_of_it(contracted: str) -> None:
+    rows = (
+        "SELECT id, email_verified, verification_token, verified_at FROM public.users ORDER BY id"
+    )
+    before = run(contracted, rows)
+    assert purge(contracted, MIGRATION_ID).state is State.COMPLETED
+    assert run(contracted, rows) == before
+    dump = schema_dump(contracted)
+    assert "_v2" not in dump
+    assert "pgtide" not in dump
+    assert "CREATE INDEX idx_users_email_verified ON public.users" in dump
+    assert run(contracted, LEFT) == []
+    assert run(contracted, LOG) == [("SUCCESS", False)]
+    kinds = [kind for (kind,) in run(contracted, "SELECT kind FROM pgtide.event ORDER BY id")]
+    assert kinds[0] == "run_began"
+    assert {"contracted", "phase_ended", "not_awaited"} <= set(kinds)
+
+
+def test_the_table_may_be_migrated_again_after_purge(contracted: str) -> None:
+    purge(contracted, MIGRATION_ID)
+    later = email_migration("20260301_120000_again", version="2.1.5")
+    error = refusal(lambda: migrate(contracted, later))
+    # Refused for a reason of its own: it would add a column that is there.
+    assert "already has a column verified_at" in error.what
+
+
+def test_purge_waits_for_the_end_of_retention_unless_there_is_a_reason(contracted: str) -> None:
+    error = refusal(lambda: purge(contracted, MIGRATION_ID, hurry=None))
+    assert isinstance(error, Waiting)
+    [(ends,)] = run(
+        contracted,
+        "SELECT to_char(ended_at + interval '7 days', 'YYYY-MM-DD HH24:MI') FROM pgtide.phase"
+        " WHERE phase = 'contract'",
+    )
+    assert str(ends) in error.what
+    assert record_of(contracted, MIGRATION_ID).state is State.CONTRACTED
+    run(contracted, "UPDATE pgtide.phase SET ended_at = ended_at - interval '169 h'")
+    assert purge(contracted, MIGRATION_ID, hurry=None).state is State.COMPLETED
+    unawaited = "SELECT count(*) FROM pgtide.event WHERE kind = 'not_awaited'"
+    assert run(contracted, f"{unawaited} AND detail ->> 'phase' = 'purge'") == [(0,)]
+
+
+def test_purge_waits_until_a_person_says_that_nobody_reads_the_old_columns(
+    contracted: str,
+) -> None:
+    record = record_of(contracted, MIGRATION_ID)
+    with begun(later_settings(contracted), Caller(actor=ACTOR), record) as held:
+        error = refusal(lambda: carry_out(held, Purging(hurry=HURRY)))
+    assert isinstance(error, AwaitingApproval)
+    assert record_of(contracted, MIGRATION_ID).state is State.CONTRACTED
+    assert run(contracted, LOG) == [("SUCCESS", True)]
+
+
+def test_purge_begins_where_a_migration_is_contracted_and_nowhere_else(database: str) -> None:
+    create_users(database, rows=50)
+    migrate(database, email_migration())
+    error = refusal(lambda: purge(database, MIGRATION_ID))
+    assert isinstance(error, Refused)
+    assert "is verified" in error.what
+    assert record_of(database, MIGRATION_ID).state is State.VERIFIED
+
+
+def test_what_somebody_hung_on_an_old_column_is_named_and_stops_purge_not_its_end(
+    contracted: str,
+) -> None:
+    approve(contracted, MIGRATION_ID, Gate.READS_SWITCHED)
+    run(contracted, "CREATE VIEW public.watching AS SELECT email_verified_v2 FROM public.users")
+    error = refusal(lambda: purge(contracted, MIGRATION_ID))
+    assert isinstance(error, Failed)
+    assert "view watching" in error.what
+    record = record_of(contracted, MIGRATION_ID)
+    assert (record.state, record.resume_to) == (State.FAILED, State.PURGING)
+    assert run(contracted, LOG) == [("FAILED", False)]
+    for back in (undo, to_verified):
+        refused = refusal(partial(back, contracted, MIGRATION_ID))
+        assert isinstance(refused, Refused)
+        assert "purge has begun" in refused.what
+    assert record_of(contracted, MIGRATION_ID) == record
+    run(contracted, "DROP VIEW public.watching")
+    # It goes on without waiting again: retention was over, or did not count, when it began.
+    assert purge(contracted, MIGRATION_ID, hurry=None).state is State.COMPLETED
+    assert run(contracted, LOG) == [("SUCCESS", False)]
+    assert run(contracted, LEFT) == []
+
+
+def test_a_completed_migration_has_no_way_back(contracted: str) -> None:
+    purge(contracted, MIGRATION_ID)
+    for back in (undo, to_verified):
+        error = refusal(partial(back, contracted, MIGRATION_ID))
+        assert isinstance(error, Refused)
+        assert "purge" in error.what
+    assert record_of(contracted, MIGRATION_ID).state is State.COMPLETED
