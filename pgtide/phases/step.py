@@ -181,7 +181,9 @@ def lock_whole(session: Session, plan: Plan) -> None:
 
 def locking(texts: Sequence[str]) -> int:
     """Return how many statements at the beginning do nothing but lock."""
-    others = (number for number, sql in enumerate(texts) if not sql.startswith("LOCK TABLE "))
+    # A view is locked by saying whose it is: LOCK TABLE would lock all that it reads as well.
+    locks = ("LOCK TABLE ", "ALTER VIEW ")
+    others = (number for number, sql in enumerate(texts) if not sql.startswith(locks))
     return next(others, len(texts))
 
 
