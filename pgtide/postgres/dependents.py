@@ -31,6 +31,8 @@ _WORDS: Final = MappingProxyType(
         ("pg_constraint", "x"): "the exclusion constraint on {columns} ({words})",
         ("pg_constraint", ""): "the foreign key that refers to {columns} ({words})",
         ("pg_attrdef", ""): "the generated column that uses {columns} ({words})",
+        # Before 15 a generated column depends on its source without its expression between.
+        ("pg_class", "r"): "the generated column that uses {columns} ({words})",
         ("pg_rewrite", "m"): "the materialized view {relation}",
         ("pg_proc", ""): "the {words}, whose body is bound to {columns}",
         ("pg_policy", ""): "the {words}, which uses {columns} of {table}",

@@ -149,7 +149,7 @@ class _Reader:
             name=row["name"],
             definition=row["definition"],
             unique=row["unique"],
-            tail=_before(_after(found["definition"], head), where),
+            tail=_before(_on_trial(found["definition"]), where),
             where=where,
             tablespace=row["tablespace"],
             constraint=serves,
@@ -218,6 +218,14 @@ def _after(text: str, head: str) -> str:
     if not text.startswith(head):
         raise _unread(text)
     return text.removeprefix(head)
+
+
+def _on_trial(text: str) -> str:
+    # Before 15 the server writes the number of the temporary schema.
+    _, table, tail = text.partition(".pgtide_trial ")
+    if not table:
+        raise _unread(text)
+    return tail
 
 
 def _before(text: str, end: str) -> str:

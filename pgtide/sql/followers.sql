@@ -25,12 +25,12 @@ SELECT a.attname AS name, pg_get_expr(d.adbin, d.adrelid) AS "default", col_desc
 -- What the catalog says depends on the numbers of these columns, one row each: of which catalog, of which kind, on which
 -- columns, and on which other relation where it stands on one.
 WITH d AS (
-  SELECT d.classid, d.objid, array_agg(DISTINCT a.attname::text ORDER BY a.attname::text) AS columns
+  SELECT d.classid, d.objid, d.objsubid, array_agg(DISTINCT a.attname::text ORDER BY a.attname::text) AS columns
     FROM pg_depend d JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
    WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = %(oid)s AND a.attname = ANY (%(columns)s)
-   GROUP BY d.classid, d.objid)
+   GROUP BY d.classid, d.objid, d.objsubid)
 SELECT d.classid::regclass::text AS catalog, d.objid::bigint AS oid, d.columns,
-       pg_describe_object(d.classid, d.objid, 0) AS words, coalesce(t.tgname::text, '') AS name,
+       pg_describe_object(d.classid, d.objid, d.objsubid) AS words, coalesce(t.tgname::text, '') AS name,
        coalesce(r.ev_class, p.polrelid, k.conrelid, x.adrelid, t.tgrelid, 0)::bigint AS on_relation,
        coalesce(quote_ident(n.nspname) || '.' || quote_ident(c.relname), '') AS relation,
        -- A kind of relation, of constraint, or the one rule that makes a view.
@@ -47,7 +47,7 @@ SELECT d.classid::regclass::text AS catalog, d.objid::bigint AS oid, d.columns,
   LEFT JOIN pg_trigger t ON d.classid = 'pg_trigger'::regclass AND t.oid = d.objid
   LEFT JOIN pg_class c ON c.oid = coalesce(r.ev_class, CASE d.classid WHEN 'pg_class'::regclass THEN d.objid END)
   LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
- ORDER BY 1, pg_describe_object(d.classid, d.objid, 0) COLLATE "C"
+ ORDER BY 1, pg_describe_object(d.classid, d.objid, d.objsubid) COLLATE "C"
 
 -- policy --
 -- A policy's tests.

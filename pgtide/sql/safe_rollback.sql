@@ -63,6 +63,12 @@ BEGIN
         NULL;
     END;
     IF EXISTS (SELECT FROM pg_class WHERE oid = m.table_oid) THEN
+        -- A view's readers hold the view before the table. Saying whose it is locks it, and changes nothing.
+        FOR statement IN
+            SELECT s FROM pgtide.undo_statements(m, one_step) AS s WHERE s LIKE 'ALTER VIEW % OWNER TO %'
+        LOOP
+            PERFORM pgtide.undo_execute(role, statement);
+        END LOOP;
         PERFORM pgtide.undo_execute(role, format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', m.table_oid::regclass));
     END IF;
     IF pgtide.undo_moved(m) IS NOT NULL THEN
