@@ -59,10 +59,15 @@ class Scope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Impossible:
-    """A query that counts rows which can never be verified, and what that means in words."""
+    """A query that counts rows which can never be verified, and what that means in words.
+
+    `converts` says that it stumbles over values that cannot be converted: these are the backfill's
+    to name.
+    """
 
     query: str
     meaning: str
+    converts: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +80,7 @@ class Contribution:
     sync: Pair | Added | None = None
     assignment: str = ""
     comparison: Comparison | None = None
+    fresh: tuple[tuple[str, str, str], ...] = ()  # a replacing column, its type and its value
     archive: tuple[
         tuple[str, str, str], ...
     ] = ()  # the value's name, the value, and which rows have one

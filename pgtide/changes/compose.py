@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pgtide.changes import sync_trigger, watch_trigger
 from pgtide.changes.change import Change, Contribution, Impossible, NewColumn, Scope, refused
 from pgtide.changes.column import columns_taken, columns_there
+from pgtide.changes.misfit import misfits
 from pgtide.changes.replacement import PRIVATE, replacements
 from pgtide.changes.sql import with_declared
 from pgtide.changes.sync import Added, Pair
@@ -84,12 +85,11 @@ def compose(sketch: Draft, answers: Answers, originals: Originals) -> Composed:
 
     `originals` is what the replaced columns have.
     """
-    parts = [change.contribute(scope, answers) for change, scope in sketch.scopes]
-    scope = sketch.scope
+    scope, parts = sketch.scope, [one.contribute(own, answers) for one, own in sketch.scopes]
     pieces = _pieces(parts)
     columns = tuple(column for part in parts for column in part.columns)
     finalize = tuple(step for part in parts for step in part.finalize)
-    migration, table = sketch.migration, sketch.table
+    migration, table = sketch.migration, scope.table
     plan = Plan(
         migration_id=migration.id,
         version=migration.version,
@@ -115,13 +115,21 @@ def compose(sketch: Draft, answers: Answers, originals: Originals) -> Composed:
     )
     return Composed(
         plan=with_twins(with_declared(plan, parts, migration.verify), scope, originals),
-        impossible=tuple(one for part in parts for one in part.impossible),
+        impossible=_impossible(plan, parts, originals),
     )
 
 
 def _pieces(parts: Sequence[Contribution]) -> list[Pair | Added]:
     pieces = [part.sync for part in parts if part.sync]
     return [one for one in pieces if one.in_step("t") or one.moved_sources() or _writes(one)]
+
+
+def _impossible(
+    plan: Plan, parts: Sequence[Contribution], originals: Originals
+) -> tuple[Impossible, ...]:
+    fresh = [column for part in parts for column in part.fresh]
+    own = (one for part in parts for one in part.impossible)
+    return (*own, *misfits(plan, originals, fresh))
 
 
 def _terms(migration: Migration) -> Terms:

@@ -4,11 +4,17 @@ NOT VALID first, which is a moment's work in the catalog; then VALIDATE, which r
 keeps no reader or writer waiting.
 """
 
+from collections.abc import Sequence
+from typing import Final
+
 from pgtide.model.original import ConstraintOriginal, IndexOriginal, NotNullOriginal
 from pgtide.model.state import Phase
 from pgtide.model.statement import Lock, Statement, Step
 from pgtide.model.table import Table, TableName
 from pgtide.postgres.ddl import fill, ident, literal, relation
+
+_ADD: Final = "finalize.add."
+_VALIDATE: Final = "finalize.validate."
 
 
 def attach_step(table: TableName, name: str, one: IndexOriginal) -> Step:
@@ -71,7 +77,7 @@ def add_step(
     `done` is a test that says that what comes of it is there already.
     """
     return Step(
-        name=f"finalize.add.{name}",
+        name=f"{_ADD}{name}",
         phase=Phase.FINALIZE,
         statements=(
             Statement(
@@ -94,7 +100,7 @@ def add_step(
 def validate_step(table: TableName, name: str, *, why: str, done: str = "") -> Step:
     """Return the step that reads the table once to see that every row holds."""
     return Step(
-        name=f"finalize.validate.{name}",
+        name=f"{_VALIDATE}{name}",
         phase=Phase.FINALIZE,
         transactional=False,
         statements=(
@@ -110,6 +116,14 @@ def validate_step(table: TableName, name: str, *, why: str, done: str = "") -> S
         ),
         present=_present(table, name, done, "AND c.convalidated"),
     )
+
+
+def added_before(step: Step, steps: Sequence[Step]) -> Step | None:
+    """Return the step that added what a step validates, if that is what it does."""
+    if not step.name.startswith(_VALIDATE):
+        return None
+    name = _ADD + step.name.removeprefix(_VALIDATE)
+    return next((one for one in steps if one.name == name), None)
 
 
 def _set_step(table: Table, name: str, proof: str, one: NotNullOriginal, *, is_set: str) -> Step:

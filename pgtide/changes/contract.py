@@ -13,7 +13,7 @@ from pgtide.changes.release import release_guard, released_columns, releasing
 from pgtide.changes.replacement import PRIVATE
 from pgtide.changes.sql import joined
 from pgtide.model.followers import Followers
-from pgtide.model.plan import Plan, Replacement, Twin
+from pgtide.model.plan import Plan, Replacement
 from pgtide.model.state import Phase
 from pgtide.model.statement import Lock, Statement, Step
 from pgtide.model.table import Table, TableName
@@ -24,25 +24,60 @@ SHAPE = "contract.shape"
 
 def contract_step(plan: Plan, table: Table, followers: Followers) -> Step:
     """Return the one step of contract, made from what the catalog shows before it."""
-    lock = locked([table.name])
-    again = plan.turned
+    locks = tuple(_locks(table.name, followers))
+    turned = tuple(replace(one, undo="") for one in plan.turned)
+    ahead, again = tuple(_ahead(followers)), tuple(_again(followers))
     shape = Step(
         name=SHAPE,
         phase=Phase.CONTRACT,
         statements=(
-            lock,
+            *locks,
+            *ahead,
             *releasing(plan),
             *_renamed_twins(plan, table.name),
             *_renamed_columns(plan, table.name),
             *released_columns(plan, table.name, followers),
-            *(replace(one, undo="") for one in again),
+            *turned,
             *marks_statements(plan, table.name, followers),
+            *again,
         ),
         present=present(plan),
-        undo_first=(lock.sql, *release_guard(plan)),
-        undo_last=tuple(one.undo for one in again),
+        undo_first=(*(one.sql for one in (*locks, *ahead)), *release_guard(plan)),
+        undo_last=(*(one.undo for one in plan.turned), *(one.sql for one in again)),
     )
     return joined(shape, plan)
+
+
+def _locks(table: TableName, followers: Followers) -> Iterator[Statement]:
+    """Yield the locks: on views before the table, as their readers take them."""
+    for one in reversed(followers.followers):
+        if one.lock:
+            yield Statement(
+                sql=one.lock,
+                lock=Lock.NONE,
+                why=f"locks {one.what} and changes nothing: its readers hold it before the table",
+            )
+    yield locked([table])
+
+
+def _ahead(followers: Followers) -> Iterator[Statement]:
+    for one in reversed(followers.followers):
+        for text in one.ahead:
+            yield Statement(
+                sql=text,
+                lock=Lock.ACCESS_EXCLUSIVE,
+                why=f"{one.what} cannot be replaced: it is made again below, with all it had",
+            )
+
+
+def _again(followers: Followers) -> Iterator[Statement]:
+    for one in followers.followers:
+        for text in one.again:
+            yield Statement(
+                sql=text,
+                lock=Lock.ACCESS_EXCLUSIVE,
+                why=f"{one.what} follows the name: said again, it means the new column",
+            )
 
 
 def present(plan: Plan) -> str:
@@ -61,18 +96,18 @@ def present(plan: Plan) -> str:
         )
         for one in plan.replacements
     ]
-    tests += [_taken_over(plan, twin) for twin in plan.twins if twin.name]
+    tests += [absent(plan, twin.twin) for twin in plan.twins if twin.name]
     return f"SELECT {' AND '.join(tests) or 'true'}"
 
 
-def _taken_over(plan: Plan, twin: Twin) -> str:
-    """Return the test whether a twin has its final name: none is left under the name of before."""
+def absent(plan: Plan, name: str) -> str:
+    """Return the test whether no index, constraint or statistics of the table has a name."""
     return fill(
         "{name} NOT IN (SELECT relname FROM pg_class JOIN pg_index ON indexrelid = pg_class.oid"
         " WHERE indrelid = {oid}"
         " UNION ALL SELECT conname FROM pg_constraint WHERE conrelid = {oid}"
         " UNION ALL SELECT stxname FROM pg_statistic_ext WHERE stxrelid = {oid})",
-        name=literal(twin.twin),
+        name=literal(name),
         oid=str(plan.table_oid),
     )
 

@@ -6,7 +6,7 @@ keeps it, and the server says who.
 
 from collections.abc import Iterator
 
-from pgtide.changes.contract import locked
+from pgtide.changes.contract import absent, locked
 from pgtide.changes.release import counter
 from pgtide.model.plan import Plan, Twin
 from pgtide.model.state import Phase
@@ -118,6 +118,7 @@ def _present(plan: Plan) -> str:
         )
         for one in plan.replacements
     ]
+    tests += [absent(plan, twin.retired) for twin in plan.twins if twin.retired]
     if plan.sync is not None:
         tests.append(
             fill(

@@ -85,6 +85,7 @@ class ReplaceColumn:
             grants=column_grants(scope.table.name, old, pair.new),
             sync=pair,
             assignment=f"{ident(pair.new)} = {self._fresh(pair)}",
+            fresh=((pair.new, facts.name, self._up().text),),
             comparison=Comparison(
                 change=self.name,
                 in_step=pair.in_step("t"),
@@ -139,6 +140,7 @@ class ReplaceColumn:
             comparable_old=old.comparable,
             # The new column gets the old one's collation.
             comparable_new=facts.comparable and (old.comparable or not facts.collatable),
+            told=self.up is not None,
         )
 
     def _functions(self, scope: Scope, answers: Answers, old: Column) -> tuple[Statement, ...]:
@@ -166,4 +168,5 @@ class ReplaceColumn:
         return (
             f"{self.name}: the application keeps using this name throughout.",
             "contract: a prepared SELECT * fails once per session, with `cached plan`.",
+            "contract: until purge, INSERT without a column list reaches the old column: name all.",
         )

@@ -10,7 +10,7 @@ from pgtide.model.table import Table, TableName
 from pgtide.postgres.ddl import fill, ident, literal, relation
 
 # What COMMENT locks of the table itself.
-_COMMENT_LOCKS: Final = {"constraint": Lock.SHARE_UPDATE_EXCLUSIVE}
+_COMMENT_LOCKS: Final = {"constraint": Lock.ACCESS_SHARE}
 
 
 def statistics_step(table: Table, name: str, one: StatisticsOriginal) -> Step:

@@ -33,19 +33,38 @@ class Marks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnMarks:
-    """A replaced column's marks and those of the new one, under the old one's name."""
+    """A replaced column's marks and those of the new one, under the old one's name.
+
+    `default` is what the old one's means for the new one.
+    """
 
     name: str
     old: Marks
     new: Marks
+    default: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Follower:
+    """What is said again once the names are swapped, and once more when they are back.
+
+    `ahead` goes before either: what cannot be replaced is dropped. `lock` is a statement that keeps
+    everybody off what stands between readers and the table.
+    """
+
+    what: str
+    again: tuple[str, ...]
+    ahead: tuple[str, ...] = ()
+    lock: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Followers:
     """All that follows the replaced columns.
 
-    `unfollowable` says in words, by name, what contract cannot carry over.
+    `unfollowable` says in words, by name, what cannot be carried over.
     """
 
     columns: tuple[ColumnMarks, ...] = ()
+    followers: tuple[Follower, ...] = ()
     unfollowable: tuple[str, ...] = ()

@@ -41,7 +41,8 @@ class IndexOriginal:
 class ConstraintOriginal:
     """A CHECK or an outgoing foreign key; `twin` is the definition on the new columns.
 
-    One that was never validated is not validated for its twin either.
+    One that was never validated is not validated for its twin either. `test` is what an enforced
+    CHECK asks of a row, on the new columns.
     """
 
     name: str
@@ -49,6 +50,7 @@ class ConstraintOriginal:
     twin: str
     foreign: bool
     validated: bool
+    test: str = ""
     comment: str | None = None
 
 

@@ -6,8 +6,10 @@ It comes after the backfill: an index on a written column ends HOT updates (trap
 from functools import partial
 from typing import Final
 
+from pgtide.changes.constraint import added_before
 from pgtide.errors import Failed, StatementFailed
-from pgtide.ledger.record import set_fingerprint
+from pgtide.ledger import steps
+from pgtide.ledger.record import fence, set_fingerprint
 from pgtide.ledger.run import Run
 from pgtide.model.performance import Moment
 from pgtide.model.state import Phase
@@ -16,7 +18,8 @@ from pgtide.phases.conduct import conducted
 from pgtide.phases.fingerprint import same_but_for_columns, take
 from pgtide.phases.free_step import is_free, perform_free
 from pgtide.phases.performance import measure
-from pgtide.phases.step import perform
+from pgtide.phases.step import perform, policy, waited
+from pgtide.postgres.locks import patiently
 from pgtide.postgres.session import Session
 
 # Integrity constraint violations: rows are not as what is built wants them.
@@ -54,16 +57,36 @@ def _seal(run: Run, session: Session) -> None:
 
 
 def _unfit(run: Run, step: Step, error: StatementFailed) -> Failed:
-    # A unique index that was refused half way may go on refusing the application's writes (trap
-    # 10).
+    # Half built, it would go on refusing the application's writes: a unique index that is invalid
+    # (trap 10) as well as a constraint that is not validated (trap 15).
     if step.broken and run.session.value(step.broken):
         with run.session.unhurried() as session:
             session.execute(step.clear, doing=f"clearing what {step.name} left half done")
+    added = added_before(step, run.plan.finalize)
+    if added is not None:
+        _take_back(run, added)
     return Failed(
         f"Rows of {run.plan.table} do not fit the {step.statements[0].why}. {error.what}",
-        state="The steps before it are kept; nothing half built is left.",
+        state="The steps before it are kept; what was half built was taken away again.",
         remedy=(
             "Mend these rows, or the migration's `up`, or drop the original; with the rows mended "
             "run `pgtide up` to go on, otherwise `pgtide down` to undo."
         ),
+    )
+
+
+def _take_back(run: Run, step: Step) -> None:
+    def work(session: Session) -> None:
+        fence(session, run.lease)
+        for sql in step.undo:
+            session.execute(sql, doing=f"taking back {step.name}")
+        steps.undone(session, run.lease, step.name)
+
+    patiently(
+        run.session,
+        run.plan.table_oid,
+        work,
+        policy=policy(run),
+        clock=run.clock,
+        on_wait=partial(waited, run, step.name),
     )

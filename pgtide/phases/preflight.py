@@ -5,11 +5,11 @@ import json
 from collections.abc import Sequence
 from typing import Final, cast
 
-from pgtide.changes.change import Change
+from pgtide.changes.change import Change, Impossible
 from pgtide.changes.compose import Composed, compose, draft
 from pgtide.changes.sync_trigger import names
 from pgtide.changes.twin import moves
-from pgtide.errors import InvalidMigration
+from pgtide.errors import InvalidMigration, StatementFailed
 from pgtide.ledger.record import Record, find, same_version, unfinished_on
 from pgtide.model.migration import Migration
 from pgtide.model.plan import Plan
@@ -21,6 +21,7 @@ from pgtide.postgres.activity import old_snapshots
 from pgtide.postgres.catalog import read_unvalidated_checks
 from pgtide.postgres.ddl import fill, relation, search_path
 from pgtide.postgres.expressions import bind
+from pgtide.postgres.followers import read_followers
 from pgtide.postgres.pooler import refuse_pooler
 from pgtide.postgres.session import Session
 from pgtide.postgres.twins import read_originals
@@ -29,6 +30,7 @@ from pgtide.sql import queries
 
 # Longer than any statement of an application that minds its users.
 _OLD_SECONDS: Final = 30.0
+_DATA_EXCEPTION: Final = "22"
 _SQL: Final = queries("preflight")
 
 
@@ -48,6 +50,7 @@ def preflight(session: Session, settings: Settings, migration: Migration) -> Pla
     _refuse_taken(session, migration, table)
     composed = plan_anew(session, migration, table)
     _refuse_names(session, composed.plan)
+    _refuse_unfollowable(session, composed.plan)
     _refuse_impossible(session, table, composed)
     refuse_queries(session, table, composed.plan)
     if composed.plan.backfill is not None:
@@ -145,12 +148,22 @@ def _refuse_taken(session: Session, migration: Migration, table: Table) -> None:
 
 
 def _refuse_names(session: Session, plan: Plan) -> None:
-    if plan.expected.indexes:
+    if plan.expected.indexes or plan.expected.statistics:
         refuse_schema(session, plan.table)
     for step in plan.steps:
         found = session.value(step.taken) if step.taken else None
         if found:
             raise refused(f"{step.name} cannot be made: {found}", "Choose another name.")
+
+
+def _refuse_unfollowable(session: Session, plan: Plan) -> None:
+    # Contract is a release away, and its way must be free before anything is changed.
+    found = read_followers(session, plan).unfollowable
+    if found:
+        raise refused(
+            f"Contract could not carry over {'; '.join(found)}",
+            "Drop that before the migration and make it again afterwards, or leave the column out.",
+        )
 
 
 def _refuse_unvalidated(session: Session, table: Table) -> None:
@@ -178,10 +191,19 @@ def _count(session: Session, table: Table, query: str, *, doing: str) -> int:
 
 def _refuse_impossible(session: Session, table: Table, composed: Composed) -> None:
     for one in composed.impossible:
-        rows = _count(session, table, one.query, doing="counting rows that could never be verified")
+        rows = _impossible(session, table, one)
         if rows:
             raise InvalidMigration(
                 f"{one.meaning}: {rows:,} rows could never pass.",
                 state="Nothing was changed.",
                 remedy="Mend the expressions, or the rows, and run the command again.",
             )
+
+
+def _impossible(session: Session, table: Table, one: Impossible) -> int:
+    try:
+        return _count(session, table, one.query, doing="counting rows that could never be verified")
+    except StatementFailed as error:
+        if one.converts and error.sqlstate.startswith(_DATA_EXCEPTION):
+            return 0
+        raise

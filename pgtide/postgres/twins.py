@@ -62,7 +62,7 @@ class _Reader:
             add = f"ALTER TABLE {_TRIAL} ADD CONSTRAINT pgtide_check {row['definition']}"
             with self._moved(f"constraint {row['name']}", add):
                 found = self._read("trial_constraint")
-            yield _constraint(row, found["definition"], foreign=False)
+            yield _constraint(row, found["definition"], test=found["test"])
 
     def foreign_keys(self) -> Iterator[ConstraintOriginal]:
         news = [move.new for move in self.moves]
@@ -83,7 +83,7 @@ class _Reader:
                     f" REFERENCES pg_temp.pgtide_parent ({names})"
                 )
             twin = row["twin"] + ("" if row["validated"] or not row["enforced"] else " NOT VALID")
-            yield _constraint(row, twin, foreign=True)
+            yield _constraint(row, twin)
 
     def not_null(self) -> Iterator[NotNullOriginal]:
         new = {move.old: move.new for move in self.moves}
@@ -184,13 +184,14 @@ class _Reader:
         return self.session.row(_SQL[query]) or {}
 
 
-def _constraint(row: DictRow, twin: str, *, foreign: bool) -> ConstraintOriginal:
+def _constraint(row: DictRow, twin: str, *, test: str | None = None) -> ConstraintOriginal:
     return ConstraintOriginal(
         name=row["name"],
         definition=row["definition"],
         twin=twin,
-        foreign=foreign,
+        foreign=test is None,
         validated=row["validated"],
+        test=test or "",
         comment=row["comment"],
     )
 

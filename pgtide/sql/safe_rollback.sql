@@ -74,7 +74,7 @@ BEGIN
     ELSIF watcher IS NOT NULL THEN
         PERFORM pgtide.undo_catch_up(m, role);
     ELSIF pgtide.undo_archives(m) THEN
-        kept := pgtide.undo_fill(m, role);
+        kept := pgtide.undo_fill(m, role, false);
     END IF;
     FOR statement IN SELECT pgtide.undo_statements(m, one_step) LOOP
         PERFORM pgtide.undo_execute(role, statement);
@@ -147,7 +147,7 @@ BEGIN
     END IF;
     IF watcher IS NOT NULL AND pgtide.undo_archives(m) THEN
         PERFORM pgtide.undo_watch(m);
-        kept := pgtide.undo_fill(m, role);
+        kept := pgtide.undo_fill(m, role, true);
     END IF;
     kept := coalesce(pgtide.undo_patiently(m, role, watcher, NULL), kept);
 EXCEPTION WHEN OTHERS THEN
@@ -159,12 +159,15 @@ $$;
 
 -- Undo a migration by its version, whatever became of the process that ran it.
 CREATE OR REPLACE FUNCTION pgtide.undo(wanted text) RETURNS boolean
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms' SET row_security = off AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms' SET row_security = off
+-- A plan's cost is no reason to compile under a strong lock.
+SET jit = off AS $$
 DECLARE
     m pgtide.migration := pgtide.undo_find(wanted);
     mine bigint;
     kept bigint;
     why text;
+    patience text := current_setting('deadlock_timeout');
 BEGIN
     IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
         RAISE EXCEPTION 'this transaction does not see what others write: call it under READ COMMITTED';
@@ -179,6 +182,10 @@ BEGIN
     m := pgtide.undo_find(wanted);
     mine := pgtide.undo_begin(m);
     SELECT t.kept, t.why INTO kept, why FROM pgtide.undo_table(m) AS t;
+    -- No SET of the function's own: not everybody may set it.
+    IF current_setting('deadlock_timeout') <> patience THEN
+        PERFORM set_config('deadlock_timeout', patience, true);
+    END IF;
     PERFORM pgtide.undo_end(m, mine, kept, why);
     IF why IS NOT NULL THEN
         RAISE WARNING 'migration % was not undone: %', wanted, why;

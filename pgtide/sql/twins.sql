@@ -52,8 +52,11 @@ SELECT c.conname AS name, pg_get_constraintdef(c.oid) AS definition, c.convalida
  ORDER BY c.conname COLLATE "C"
 
 -- trial_constraint --
--- How the server writes the trial table's one constraint beside NOT NULL.
-SELECT pg_get_constraintdef(oid) AS definition FROM pg_constraint
+-- How the server writes the trial table's one constraint beside NOT NULL, and what it tests where it is enforced.
+SELECT pg_get_constraintdef(oid) AS definition,
+       CASE WHEN coalesce(to_jsonb(c) ->> 'conenforced', 'true') = 'true'
+            THEN pg_get_expr(conbin, conrelid) ELSE '' END AS test
+  FROM pg_constraint c
  WHERE conrelid = 'pg_temp.pgtide_trial'::regclass AND contype <> 'n'
 
 -- foreign_keys --

@@ -68,21 +68,38 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                   AND has_table_privilege(role, 'pgtide.archive_late', 'DELETE')
 $$;
 
--- Archive the rows as they are now. Returns how many have something to keep.
-CREATE OR REPLACE FUNCTION pgtide.undo_fill(m pgtide.migration, role name) RETURNS bigint
+-- Archive the rows as they are now, a stretch of the table after the other: what moves behind this walk was written
+-- meanwhile, and is added later. Returns how many have something to keep.
+CREATE OR REPLACE FUNCTION pgtide.undo_fill(m pgtide.migration, role name, pauses boolean) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO'
 SET IntervalStyle = 'postgres' SET bytea_output = 'hex' SET extra_float_digits = 1 AS $$
 DECLARE
     archive jsonb := m.plan::jsonb -> 'archive';
+    blocks bigint := pg_relation_size(m.table_oid::regclass) / current_setting('block_size')::bigint;
+    stretch bigint := greatest(1024, blocks / 10);
+    low bigint := 0;
+    kept bigint := 0;
+    begun timestamptz;
 BEGIN
     DELETE FROM pgtide.archive WHERE migration_id = m.id AND attempt = m.attempt;
-    RETURN pgtide.undo_execute(pgtide.undo_archivist(role), format(
-        'INSERT INTO pgtide.archive (migration_id, attempt, key, "values") SELECT %L, %L, %s, %s'
-        ' FROM ONLY %s AS "~row" CROSS JOIN LATERAL (SELECT %s) AS t WHERE %s'
-        -- Only a row that is its own key can have a twin.
-        ' ON CONFLICT DO NOTHING',
-        m.id, m.attempt, archive ->> 'key', archive ->> 'values', m.table_oid::regclass, pgtide.undo_columns(m),
-        archive ->> 'where'));
+    WHILE low <= blocks LOOP
+        begun := clock_timestamp();
+        kept := kept + pgtide.undo_execute(pgtide.undo_archivist(role), format(
+            'INSERT INTO pgtide.archive (migration_id, attempt, key, "values") SELECT %L, %L, %s, %s'
+            ' FROM ONLY %s AS "~row" CROSS JOIN LATERAL (SELECT %s) AS t'
+            ' WHERE "~row".ctid >= %L::tid AND (%L OR "~row".ctid < %L::tid) AND (%s)'
+            -- A row that moved on, or one without a key that has a twin.
+            ' ON CONFLICT DO NOTHING',
+            m.id, m.attempt, archive ->> 'key', archive ->> 'values', m.table_oid::regclass, pgtide.undo_columns(m),
+            format('(%s,0)', low), low + stretch > blocks, format('(%s,0)', low + stretch), archive ->> 'where'));
+        low := low + stretch;
+        IF pauses AND low <= blocks THEN
+            RAISE NOTICE 'archived % of % blocks', low, blocks;
+            -- The application needs the disk too.
+            PERFORM pg_sleep(extract(epoch FROM clock_timestamp() - begun) / 4);
+        END IF;
+    END LOOP;
+    RETURN kept;
 END
 $$;
 

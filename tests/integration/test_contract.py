@@ -2,11 +2,15 @@
 
 import psycopg
 
-from tests.contracting import contract, purge, undone
-from tests.driving import migrate
-from tests.small_table import run
+from pgtide import Index
+from pgtide.postgres.followers import read_followers
+from pgtide.postgres.session import connect
+from tests.contracting import contract, dump, purge, undone
+from tests.driving import migrate, record_of
+from tests.roles import temporary_role
+from tests.small_table import create_small, run, small_migration
 from tests.table_state import schema_dump
-from tests.users import create_users, email_migration
+from tests.users import MIGRATION_ID, create_users, email_migration
 
 _NUMBERS = """
 SELECT attname, attnum FROM pg_attribute
@@ -53,6 +57,62 @@ def test_every_name_can_be_written_after_contract(database: str) -> None:
             " email_verified OR email_verified IS TRUE AND verified_at IS NULL"
         ).fetchone()
         assert left == (0,)
+
+
+def test_what_was_given_to_the_old_column_since_expand_follows_too(database: str) -> None:
+    create_users(database, rows=20)
+    migrate(database, email_migration())
+    with temporary_role(database) as (role, _):
+        run(
+            database,
+            f"GRANT SELECT (email_verified) ON public.users TO {role}",
+            "COMMENT ON COLUMN public.users.email_verified IS 'late'",
+            "ALTER TABLE public.users ALTER email_verified SET STATISTICS 55",
+            "ALTER TABLE public.users ALTER email_verified SET (n_distinct = 2)",
+            "ALTER TABLE public.users ALTER verification_token SET STORAGE EXTERNAL",
+            "ALTER TABLE public.users ALTER verification_token SET COMPRESSION pglz",
+        )
+        before = schema_dump(database)
+        step = contract(database, email_migration())
+        assert run(database, f"SET ROLE {role}", "SELECT count(email_verified) FROM public.users")
+        assert run(
+            database,
+            "SELECT attstattarget, attoptions, col_description(attrelid, attnum) FROM pg_attribute"
+            " WHERE attrelid = 'public.users'::regclass AND attname = 'email_verified'",
+        ) == [(55, ["n_distinct=2"], "late")]
+        assert run(
+            database,
+            "SELECT attstorage::text, attcompression::text FROM pg_attribute"
+            " WHERE attrelid = 'public.users'::regclass AND attname = 'verification_token'",
+        ) == [("e", "p")]
+        undone(database, step)
+        assert schema_dump(database) == before
+
+
+def test_what_was_built_on_the_old_column_since_expand_is_named(database: str) -> None:
+    create_users(database, rows=20)
+    migrate(database, email_migration())
+    run(database, "CREATE INDEX late ON public.users (email_verified, id)")
+    plan = record_of(database, MIGRATION_ID).plan
+    with connect(database, purpose="test") as session:
+        [words] = read_followers(session, plan).unfollowable
+    assert "index late" in words
+
+
+def test_purge_drops_the_index_whose_name_was_taken_whatever_it_is_on(database: str) -> None:
+    create_small(database)
+    run(database, "CREATE INDEX named ON public.t (id)")
+    migration = small_migration(Index("named", on="a"))
+    migrate(database, migration)
+    before = dump(database)
+    step = contract(database, migration)
+    undone(database, step)
+    assert dump(database) == before
+    contract(database, migration)
+    purge(database, migration)
+    assert run(
+        database, "SELECT indexdef FROM pg_indexes WHERE tablename = 't' AND indexname <> 't_pkey'"
+    ) == [("CREATE INDEX named ON public.t USING btree (a)",)]
 
 
 def test_after_purge_nothing_of_pgtide_is_left_on_the_table(database: str) -> None:

@@ -9,6 +9,7 @@ from pgtide import AddColumn, ReplaceColumn
 from pgtide.model.migration import Migration
 from tests.contracting import contract, dump, purge, undone
 from tests.driving import migrate
+from tests.roles import temporary_role
 from tests.small_table import create_small, run, small_migration
 
 _PAIRS = """
@@ -133,6 +134,26 @@ def test_an_added_column_that_is_written_from_a_replaced_one_goes_on(database: s
     assert dump(database) == before
 
 
+def test_a_default_is_converted_as_values_are(database: str) -> None:
+    create_small(database)
+    run(
+        database, "ALTER TABLE public.t ALTER a TYPE text, ALTER a SET DEFAULT 'no ' || 'one'::text"
+    )
+    up = "CASE WHEN a = 'no one' THEN -1 ELSE a::int END"
+    migration = small_migration(
+        ReplaceColumn(
+            "a", type="int", up=up, down="CASE WHEN a = -1 THEN 'no one' ELSE a::text END"
+        )
+    )
+    migrate(database, migration)
+    before = dump(database)
+    step = contract(database, migration)
+    assert run(database, "INSERT INTO public.t (id) VALUES (501) RETURNING a") == [(-1,)]
+    assert rest(database) == [(501, -1, '"no one"')]
+    undone(database, step)
+    assert dump(database) == before
+
+
 def test_after_purge_the_type_has_changed_and_nothing_else(database: str) -> None:
     create_small(database)
     run(
@@ -150,3 +171,79 @@ def test_after_purge_the_type_has_changed_and_nothing_else(database: str) -> Non
     assert sorted(now.replace("a bigint", "a integer").replace(",", "").split("\n")) == sorted(
         before.replace(",", "").split("\n")
     )
+
+
+def test_views_are_made_anew_where_the_type_changes_with_all_they_had(database: str) -> None:
+    create_small(database)
+    with temporary_role(database) as (role, _):
+        run(
+            database,
+            f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON TABLES TO {role}",
+            "CREATE VIEW public.v WITH (security_barrier = true)"
+            " AS SELECT id, a, a + 1 AS more FROM public.t",
+            "CREATE VIEW public.w AS SELECT v.more, t.a FROM public.v JOIN public.t USING (id)",
+            "CREATE VIEW public.x AS SELECT count(*) AS n FROM public.w",
+            "REVOKE ALL ON public.v, public.w FROM PUBLIC",
+            f"REVOKE ALL ON public.w FROM {role}",
+            f"GRANT SELECT (more) ON public.w TO {role} WITH GRANT OPTION",
+            f"ALTER VIEW public.x OWNER TO {role}",
+            "ALTER VIEW public.v ALTER a SET DEFAULT 5",
+            "COMMENT ON VIEW public.v IS 'it''s seen'",
+            "COMMENT ON COLUMN public.v.more IS 'one more'",
+            "CREATE FUNCTION public.instead() RETURNS trigger LANGUAGE plpgsql"
+            " AS 'BEGIN RETURN new; END'",
+            "CREATE TRIGGER caught INSTEAD OF DELETE ON public.v FOR EACH ROW"
+            " EXECUTE FUNCTION public.instead()",
+            "COMMENT ON TRIGGER caught ON public.v IS 'nothing goes'",
+        )
+        first = dump(database)
+        migrate(database, widened())
+        before = dump(database)
+        step = contract(database, widened())
+        run(database, "UPDATE public.t SET a = 99 WHERE id = 1")
+        assert run(database, "SELECT a, more, pg_typeof(a)::text FROM public.v WHERE id = 1") == [
+            (99, 100, "bigint")
+        ]
+        undone(database, step)
+        assert dump(database) == before
+        contract(database, widened())
+        purge(database, widened())
+        assert dump(database).replace("a bigint", "a integer") == first
+        run(database, f"ALTER DEFAULT PRIVILEGES IN SCHEMA public REVOKE ALL ON TABLES FROM {role}")
+
+
+def test_a_private_and_an_interim_name_in_one_migration(database: str) -> None:
+    create_small(database)
+    run(
+        database,
+        "ALTER TABLE public.t ADD n int NOT NULL DEFAULT 1",
+        "ALTER TABLE public.t ALTER n DROP DEFAULT",
+        "CREATE INDEX two ON public.t (a, n)",
+        "CREATE VIEW public.v AS SELECT a, n FROM public.t",
+    )
+    migration = small_migration(
+        ReplaceColumn("a", interim="a_v2", type="integer"),
+        ReplaceColumn("n", type="bigint", up="n::bigint + a", down="(n - a)::int"),
+    )
+    migrate(database, migration)
+    before = dump(database)
+    step = contract(database, migration)
+    run(
+        database,
+        "INSERT INTO public.t (id, a_v2, n) VALUES (501, 10, 13)",
+        "INSERT INTO public.t (id, a, n) VALUES (502, 20, 23)",
+        "UPDATE public.t SET n = 40, a = 30 WHERE id = 502",
+    )
+    assert run(database, "SELECT a, a_v2, n FROM public.t WHERE id > 500 ORDER BY id") == [
+        (10, 10, 13),
+        (30, 30, 40),
+    ]
+    undone(database, step)
+    assert dump(database) == before
+    assert run(database, "SELECT a, n FROM public.t WHERE id > 500 ORDER BY id") == [
+        (10, 3),
+        (30, 10),
+    ]
+    contract(database, migration)
+    purge(database, migration)
+    assert run(database, "SELECT a, n FROM public.v WHERE n = 40 AND a = 30") == [(30, 40)]

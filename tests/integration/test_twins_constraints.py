@@ -3,16 +3,19 @@
 import psycopg
 import pytest
 
-from pgtide import ReplaceColumn
-from pgtide.model.plan import Plan
-from pgtide.model.state import State
-from tests.driving import migrate, undo
+from pgtide import Index, ReplaceColumn
+from pgtide.errors import InvalidMigration, Mismatched, Refused
+from pgtide.ledger.run import Caller
+from pgtide.model.state import Phase, State
+from pgtide.phases.backward import verify_again
+from tests.driving import ACTOR, migrate, plan_of, refusal, settings_for, undo
+from tests.integration.test_plan_locks import held_by
+from tests.roles import temporary_role
 from tests.schema import dumped
 from tests.small_table import ROWS, SMALL_ID, create_small, run, small_migration
-from tests.swapping import swapped, swapped_back
+from tests.swapping import quoted, swapped, swapped_back
 
 SAME = ReplaceColumn("a", type="int")
-WIDER = ReplaceColumn("a", type="bigint", down="a::int")
 ADD = "ALTER TABLE public.t ADD CONSTRAINT one "
 KINDS = {
     "UNIQUE": ADD + "UNIQUE (a)",
@@ -44,30 +47,34 @@ KINDS = {
     "a target of statistics": "ALTER TABLE public.t ALTER COLUMN a SET STATISTICS 321",
     "n_distinct": "ALTER TABLE public.t ALTER COLUMN a SET (n_distinct = -0.5)",
 }
-TEXTS = {
-    "storage": "ALTER TABLE public.t ALTER COLUMN c SET STORAGE EXTERNAL",
-    "compression": "ALTER TABLE public.t ALTER COLUMN c SET COMPRESSION pglz",
-}
+STORED = (
+    "ALTER TABLE public.t ALTER COLUMN c SET STORAGE EXTERNAL",
+    "ALTER TABLE public.t ALTER COLUMN c SET COMPRESSION pglz",
+    "ALTER TABLE public.t ALTER COLUMN c SET STATISTICS 7",
+)
 
 
-@pytest.fixture
-def table(database: str) -> str:
-    create_small(database)
+def create(url: str) -> None:
+    """Create a table that holds each of these, and another for it to refer to."""
+    create_small(url)
     run(
-        database,
+        url,
         "ALTER TABLE public.t ADD COLUMN b int, ADD COLUMN c text",
         "UPDATE public.t SET b = a, c = 'c'",
         "CREATE TABLE public.parent (id int PRIMARY KEY, b int, UNIQUE (id, b))",
         f"INSERT INTO public.parent SELECT g, g FROM generate_series(1, {ROWS}) g",
     )
+
+
+@pytest.fixture
+def table(database: str) -> str:
+    create(database)
     return database
 
 
-def original_lines(dump: str, plan: Plan | None = None) -> list[str]:
-    """Return the dump's lines without the order of columns, nor what has a private name."""
-    hidden = [f"_pgtide_{plan.tag}"] if plan else []
-    lines = [line.strip().rstrip(",") for line in dump.splitlines()]
-    return sorted(line for line in lines if not any(mark in line for mark in hidden))
+def original_lines(dump: str) -> list[str]:
+    """Return the dump's lines without the order of columns and of what is said of them."""
+    return sorted(line.strip().rstrip(",") for line in dump.splitlines())
 
 
 def constraint(url: str, name: str) -> list[tuple[object, ...]]:
@@ -96,3 +103,146 @@ def test_what_the_column_has_is_there_again_once_the_names_are_swapped(
     swapped_back(table, record.plan)
     assert undo(table, SMALL_ID).state is State.ROLLED_BACK
     assert dumped(table, "public.t") == shape
+
+
+def settings(url: str, column: str) -> list[tuple[object, ...]]:
+    return run(
+        url,
+        "SELECT attstorage, attcompression, attstattarget FROM pg_attribute"
+        f" WHERE attrelid = 'public.t'::regclass AND attname = '{column}'",
+    )
+
+
+def test_what_is_set_for_a_column_is_set_before_its_first_value_is_stored(table: str) -> None:
+    run(table, *STORED)
+    record = migrate(table, small_migration(ReplaceColumn("c", type="text")), until=Phase.EXPAND)
+    [one] = record.plan.replacements
+    assert settings(table, one.new) == settings(table, "c") == [("e", "p", 7)]
+
+
+def test_a_type_that_cannot_be_stored_elsewhere_does_without(table: str) -> None:
+    run(table, *STORED, "UPDATE public.t SET c = '5'")
+    change = ReplaceColumn("c", type="int", up="c::int", down="c::text")
+    record = migrate(table, small_migration(change))
+    [one] = record.plan.replacements
+    assert settings(table, one.new) == [("p", "", 7)]
+
+
+# What verification must miss where it was taken away after finalize.
+TAKEN_AWAY = {
+    "CREATE INDEX one ON public.t (a)": ("index", "DROP INDEX public.{}", "is missing"),
+    ADD + "UNIQUE (a)": ("constraint", "ALTER TABLE public.t DROP CONSTRAINT {}", "is missing"),
+    ADD + "CHECK (a > 0)": (
+        "constraint",
+        "ALTER TABLE public.t DROP CONSTRAINT {0}, ADD CONSTRAINT {0} CHECK (a > -5)",
+        "is CHECK ((a > '-5'::integer)), planned CHECK",
+    ),
+    ADD + "FOREIGN KEY (a) REFERENCES public.parent": (
+        "constraint",
+        "ALTER TABLE public.t DROP CONSTRAINT {}",
+        "is missing",
+    ),
+    "CREATE STATISTICS one ON a, b FROM public.t": (
+        "statistics",
+        "DROP STATISTICS public.{}",
+        "are missing",
+    ),
+}
+
+
+@pytest.mark.parametrize("made", TAKEN_AWAY)
+def test_verification_misses_a_twin_that_was_taken_away(table: str, made: str) -> None:
+    kind, act, said = TAKEN_AWAY[made]
+    run(table, made)
+    record = migrate(table, small_migration(SAME))
+    [twin] = record.plan.twins
+    assert twin.kind == kind
+    run(table, act.format(quoted(twin.twin)))
+    error = refusal(lambda: verify_again(settings_for(table), Caller(actor=ACTOR), record))
+    assert isinstance(error, Mismatched)
+    assert twin.twin in error.what
+    assert said in error.what
+    # What is gone is built again; what somebody put in its place is not pgtide's to drop.
+    if "missing" in said:
+        assert migrate(table, small_migration(SAME)).state is State.VERIFIED
+
+
+def test_verification_misses_a_not_null_that_was_taken_away(table: str) -> None:
+    run(table, "ALTER TABLE public.t ALTER COLUMN a SET NOT NULL")
+    record = migrate(table, small_migration(SAME))
+    [one] = record.plan.replacements
+    run(table, f"ALTER TABLE public.t ALTER COLUMN {quoted(one.new)} DROP NOT NULL")
+    error = refusal(lambda: verify_again(settings_for(table), Caller(actor=ACTOR), record))
+    assert f"column {one.new} is not NOT NULL" in error.what
+
+
+# What cannot be had on the new column, and what is said of it.
+IMPOSSIBLE = {
+    "CREATE INDEX one ON public.t (c text_pattern_ops)": "index one cannot be built",
+    "CREATE INDEX one ON public.t (upper(c))": "index one cannot be built",
+    ADD + "CHECK (c <> ''::text)": "constraint one cannot be built",
+    ADD + "FOREIGN KEY (c) REFERENCES public.words (word) NOT VALID": (
+        "constraint one cannot be built"
+    ),
+    "CREATE STATISTICS one ON (upper(c)), a FROM public.t": "statistics one cannot be built",
+    "CREATE STATISTICS apart.one ON c, a FROM public.t": "statistics one are in the schema apart",
+}
+
+
+@pytest.mark.parametrize("made", IMPOSSIBLE)
+def test_what_the_new_type_cannot_have_is_refused_by_name(table: str, made: str) -> None:
+    run(
+        table,
+        "CREATE SCHEMA apart",
+        "CREATE TABLE public.words (word text PRIMARY KEY)",
+        "UPDATE public.t SET c = '5'",
+        made,
+    )
+    shape = dumped(table, "public.t")
+    change = ReplaceColumn("c", type="int", up="c::int", down="c::text")
+    error = refusal(lambda: plan_of(table, small_migration(change)))
+    assert isinstance(error, Refused)
+    assert IMPOSSIBLE[made] in error.what
+    assert dumped(table, "public.t") == shape
+
+
+def test_an_index_declared_under_the_name_of_a_constraint_is_refused(table: str) -> None:
+    run(table, ADD + "UNIQUE (a)")
+    error = refusal(lambda: plan_of(table, small_migration(SAME, Index("one", on="a"))))
+    assert isinstance(error, InvalidMigration)
+    assert "serves a UNIQUE constraint" in error.what
+
+
+def test_every_statement_holds_the_lock_that_it_names(table: str) -> None:
+    for number, kind in enumerate(KINDS.values()):
+        run(table, *kind.replace("one", f"n{number}").split("; "))
+    run(table, "ALTER TABLE public.t ALTER COLUMN a SET NOT NULL", *STORED)
+    changes = (SAME, ReplaceColumn("c", type="text"))
+    plan = migrate(table, small_migration(*changes), until=Phase.BACKFILL).plan
+    wrong, checked = [], 0
+    for step in (*plan.finalize, *plan.expand):
+        for one in step.statements:
+            if "CONCURRENTLY" in one.sql:
+                run(table, one.sql)
+            elif step.phase is Phase.FINALIZE or " SET " in one.sql:
+                lock, checked = held_by(table, plan.table_oid, one.sql), checked + 1
+                if lock is not one.lock:
+                    wrong.append(f"{one.sql} holds {lock}, the plan says {one.lock}")
+    assert checked > 40
+    assert wrong == []
+
+
+def test_a_parent_that_the_owner_may_not_refer_to_is_refused_by_name(table: str) -> None:
+    run(table, ADD + "FOREIGN KEY (a) REFERENCES public.parent")
+    with temporary_role(table) as (role, address):
+        database = table.rsplit("/", 1)[1]
+        run(
+            table,
+            f"ALTER TABLE public.t OWNER TO {role}",
+            f"GRANT CREATE ON DATABASE {database} TO {role}",
+            f"GRANT CREATE ON SCHEMA public TO {role}",
+        )
+        error = refusal(lambda: plan_of(address, small_migration(SAME)))
+        assert "may not refer to public.parent: constraint one" in error.what
+        run(table, f"GRANT REFERENCES (id) ON public.parent TO {role}")
+        assert len(plan_of(address, small_migration(SAME)).twins) == 1

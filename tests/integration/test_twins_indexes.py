@@ -5,8 +5,8 @@ import pytest
 
 from pgtide import ReplaceColumn
 from pgtide.model.plan import Plan, Twin
-from pgtide.model.state import State
-from tests.driving import migrate, undo
+from pgtide.model.state import Phase, State
+from tests.driving import migrate, plan_of, undo
 from tests.schema import dumped
 from tests.small_table import SMALL_ID, create_small, run, small_migration
 from tests.swapping import swapped, swapped_back
@@ -72,3 +72,51 @@ def test_an_index_has_a_valid_twin_that_is_equal_once_the_names_are_swapped(
     swapped_back(table, record.plan)
     assert undo(table, SMALL_ID).state is State.ROLLED_BACK
     assert dumped(table, "public.t") == shape
+
+
+def test_a_twin_lies_where_the_original_lies(table: str) -> None:
+    place = f"place_{table.rsplit('_', 1)[1]}"
+    with psycopg.connect(table, autocommit=True) as connection:
+        connection.execute("SET allow_in_place_tablespaces = on")
+        connection.execute(f"CREATE TABLESPACE {place} LOCATION ''".encode())
+    try:
+        run(
+            table,
+            f"CREATE INDEX one ON public.t (a) WITH (fillfactor=60) TABLESPACE {place}"
+            " WHERE s <> ' TABLESPACE '",
+        )
+        twin = only_twin(migrate(table, small_migration(SAME)).plan, "index")
+        assert index_named(table, twin.twin)[6] == index_named(table, "one")[6] != 0
+        undo(table, SMALL_ID)
+    finally:
+        run(table, "DROP INDEX public.one", f"DROP TABLESPACE {place}")
+
+
+def test_an_index_that_only_looks_alike_is_built_again(table: str) -> None:
+    """UNIQUE stands before the table's name: it has to be asked for by itself."""
+    run(table, "CREATE UNIQUE INDEX one ON public.t (a) WHERE a > 3")
+    plan = migrate(table, small_migration(SAME), until=Phase.BACKFILL).plan
+    [step] = [step for step in plan.finalize if step.broken]
+    [sql] = [statement.sql for statement in step.statements]
+    seen = []
+    for text in (sql.replace("UNIQUE ", ""), sql.replace("> 3", "> 4"), sql):
+        run(table, text)
+        seen.append((run(table, step.present), run(table, step.broken)))
+        run(table, step.clear)
+    assert seen == [([(False,)], [(True,)]), ([(False,)], [(True,)]), ([(True,)], [(False,)])]
+
+
+def test_an_invalid_index_has_no_twin(table: str) -> None:
+    run(table, "INSERT INTO public.t VALUES (9001, 1)")
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        run(table, "CREATE UNIQUE INDEX CONCURRENTLY one ON public.t (a)")
+    assert plan_of(table, small_migration(SAME)).twins == ()
+
+
+@pytest.mark.parametrize(("unique", "told"), [("UNIQUE ", True), ("", False)])
+def test_the_plan_says_what_a_second_unique_index_means_for_upserts(
+    table: str, unique: str, told: bool
+) -> None:
+    run(table, f"CREATE {unique}INDEX one ON public.t (a)")
+    notes = [note for note in plan_of(table, small_migration(SAME)).notes if "23505" in note]
+    assert [note.split(" is ")[0] for note in notes] == (["finalize: one"] if told else [])

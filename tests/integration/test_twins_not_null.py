@@ -8,7 +8,8 @@ import psycopg
 import pytest
 
 from pgtide import ReplaceColumn
-from pgtide.errors import Failed, Mismatched
+from pgtide.errors import Failed, InvalidMigration, Mismatched
+from pgtide.events import Event, StatementBegan
 from pgtide.ledger.run import Caller
 from pgtide.model.plan import Plan
 from pgtide.model.state import Phase, State
@@ -48,17 +49,31 @@ def heard(url: str, text: str) -> list[str]:
     return said
 
 
-def said_under_strong_locks(url: str, plan: Plan, *, proof: bool) -> list[str]:
-    """Run finalize's statements by hand; return what the server said of those that lock all out."""
+def read_under_strong_locks(url: str, plan: Plan, *, without: str = "") -> list[str]:
+    """Run finalize's statements by hand, changed by a mistake; return what the server had to read.
+
+    Weaker locks than these let writers pass.
+    """
     said: list[str] = []
     for step in plan.finalize:
         for statement in step.statements:
-            if not proof and ("CHECK" in statement.sql or "VALIDATE" in statement.sql):
-                continue
-            lines = heard(url, statement.sql)
-            if statement.lock is Lock.ACCESS_EXCLUSIVE:
+            lines = heard(url, _mistaken(statement.sql, without))
+            if statement.lock in {Lock.ACCESS_EXCLUSIVE, Lock.SHARE_ROW_EXCLUSIVE}:
                 said += lines
-    return said
+    return [line for line in said if line.startswith(READING)]
+
+
+READING = ("verifying table", "validating foreign key", "building index", "rewriting table")
+
+
+def _mistaken(text: str, without: str) -> str:
+    if without == "CHECK" and "_n0p_" in text:
+        return "SELECT"
+    if without == "CONCURRENTLY" and "UNIQUE INDEX" in text:
+        return "SELECT"
+    if without == "CONCURRENTLY" and "USING INDEX" in text:
+        return text.split(" USING INDEX ", maxsplit=1)[0] + " (id)"
+    return text.replace(" NOT VALID", "") if without == " NOT VALID" else text
 
 
 def test_the_new_column_is_not_null_and_undo_leaves_nothing(table: str) -> None:
@@ -83,16 +98,34 @@ def test_the_new_column_is_not_null_and_undo_leaves_nothing(table: str) -> None:
     assert dumped(table, "public.t") == shape
 
 
-@pytest.mark.parametrize("proof", [True, False])
-def test_no_strong_lock_reads_the_table_as_long_as_the_proof_is_there(
-    table: str, proof: bool
-) -> None:
-    plan = migrate(table, small_migration(SAME), until=Phase.BACKFILL).plan
-    said = said_under_strong_locks(table, plan, proof=proof)
-    assert [line for line in said if line == 'verifying table "t"'] == (
-        [] if proof else ['verifying table "t"']
+# What finalize must not leave out, and what the server would then read under a strong lock.
+MISTAKES = {
+    "": set(),
+    "CHECK": {'verifying table "t"'},
+    " NOT VALID": {
+        'verifying table "t"',
+        'validating foreign key constraint "{}"',
+    },
+    "CONCURRENTLY": {'building index "{}" on table "t" serially'},
+}
+
+
+@pytest.mark.parametrize("without", MISTAKES)
+def test_no_strong_lock_reads_the_table(table: str, without: str) -> None:
+    run(
+        table,
+        "ALTER TABLE public.t ADD CHECK (a > 0), ADD UNIQUE (a), ADD FOREIGN KEY (a)"
+        " REFERENCES public.t",
+        "CREATE STATISTICS pair ON a, id FROM public.t",
+        "CREATE INDEX ON public.t (a) WHERE a > 7",
     )
-    assert any("sufficient to prove that it does not contain nulls" in s for s in said) is proof
+    plan = migrate(table, small_migration(SAME), until=Phase.BACKFILL).plan
+    names = [twin.twin for twin in plan.twins]
+    expected = {line.format(name) for line in MISTAKES[without] for name in names}
+    found = set(read_under_strong_locks(table, plan, without=without))
+    assert bool(found) is bool(without)
+    assert found <= expected
+    assert len(found) == len(MISTAKES[without])
 
 
 def test_finalize_can_be_repeated(table: str) -> None:
@@ -107,8 +140,12 @@ def test_finalize_can_be_repeated(table: str) -> None:
     enable(table)
     error = refusal(lambda: verify_again(settings_for(table), Caller(actor=ACTOR), record))
     assert isinstance(error, Mismatched)
-    assert migrate(table, small_migration(SAME)).state is State.VERIFIED
+    begun: list[Event] = []
+    assert migrate(table, small_migration(SAME), emit=begun.append).state is State.VERIFIED
     assert strict(table, one.new)
+    # What is proved need not be proved again.
+    steps = [one.step for one in begun if isinstance(one, StatementBegan)]
+    assert [name for name in steps if name.startswith("finalize.")] == ["finalize.analyze"]
 
 
 def enable(url: str) -> None:
@@ -116,12 +153,52 @@ def enable(url: str) -> None:
         run(url, f'ALTER TABLE public.t ENABLE ALWAYS TRIGGER "{name}"')
 
 
-def test_a_row_that_up_leaves_empty_stops_finalize_and_is_named(table: str) -> None:
-    change = ReplaceColumn("a", type="int", up="nullif(a, 7)", down="coalesce(a, 7)")
+EMPTYING = ReplaceColumn("a", type="int", up="nullif(a, 7) -- never 7", down="coalesce(a, 7)")
+
+
+@pytest.mark.parametrize(
+    "tampering",
+    [
+        'ALTER TABLE public.t ALTER COLUMN "{}" SET DEFAULT 5',
+        "ALTER TABLE public.t DISABLE TRIGGER USER; ALTER TABLE public.t ENABLE TRIGGER USER",
+    ],
+)
+def test_finalize_hides_nothing_that_was_done_before_it(table: str, tampering: str) -> None:
+    """NOT NULL changes the column's row in the catalog, and with it the fingerprint."""
+    record = migrate(table, small_migration(SAME), until=Phase.BACKFILL)
+    [one] = record.plan.replacements
+    run(table, *tampering.format(one.new).split("; "))
+    enable(table)
+    error = refusal(lambda: migrate(table, small_migration(SAME)))
+    assert isinstance(error, Mismatched)
+    assert "were changed since they were made" in error.what
+
+
+def test_a_row_that_up_leaves_empty_is_refused_before_anything_changed(table: str) -> None:
+    error = refusal(lambda: migrate(table, small_migration(EMPTYING)))
+    assert isinstance(error, InvalidMigration)
+    assert "NOT NULL a does not hold for the values that `up` gives: 1 rows" in error.what
+    assert run(table, "SELECT to_regnamespace('pgtide')") == [(None,)]
+
+
+def test_a_check_that_the_new_values_break_is_refused_before_anything_changed(table: str) -> None:
+    run(table, "ALTER TABLE public.t ADD CONSTRAINT small CHECK (a <= 500 AND id > 0)")
+    change = ReplaceColumn("a", type="bigint", up="a::bigint * 2", down="(a / 2)::int")
     error = refusal(lambda: migrate(table, small_migration(change)))
+    assert isinstance(error, InvalidMigration)
+    assert "small does not hold for the values that `up` gives: 250 rows" in error.what
+    assert run(table, "SELECT to_regnamespace('pgtide')") == [(None,)]
+
+
+def test_a_row_that_up_leaves_empty_later_stops_finalize_and_is_named(table: str) -> None:
+    run(table, "DELETE FROM public.t WHERE a = 7")
+    migrate(table, small_migration(EMPTYING), until=Phase.BACKFILL)
+    run(table, "INSERT INTO public.t VALUES (9001, 7)")
+    error = refusal(lambda: migrate(table, small_migration(EMPTYING)))
     assert isinstance(error, Failed)
     assert "do not fit the twin of NOT NULL a" in error.what
     assert "pgtide down" in error.remedy
+    run(table, "INSERT INTO public.t VALUES (9002, 7)")
     assert undo(table, SMALL_ID).state is State.ROLLED_BACK
 
 

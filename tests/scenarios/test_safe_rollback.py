@@ -109,25 +109,40 @@ def test_a_reader_of_four_seconds_is_outlasted_and_named_and_no_statement_fails(
     verified(table)
     reads = ("SELECT count(*) FROM public.users WHERE id < 90",)
     writes = ("UPDATE public.users SET name = 'x' WHERE id = 30",)
-    with held_by_a_reader(table, seconds=4), probing(table, *reads, *writes) as stalls:
+    with (
+        held_by_a_reader(table, "the long report", after=0, until=2),
+        held_by_a_reader(table, "the next report", after=1, until=4),
+        probing(table, *reads, *writes) as stalls,
+    ):
         begun = time.monotonic()
         answer = undo_from_psql(table)
         seconds = time.monotonic() - begun
     assert answer.undone, answer
     assert "the long report" in answer.said
+    assert "the next report" in answer.said
     assert seconds > 2
     assert stalls.failures == []
     assert schema_dump(table) == shape
 
 
 @contextmanager
-def held_by_a_reader(url: str, *, seconds: float) -> Iterator[None]:
-    with psycopg.connect(url, application_name="the long report") as reader:
-        reader.execute("SELECT FROM public.users LIMIT 1")
-        timer = threading.Timer(seconds, reader.rollback)
-        timer.start()
-        yield
-        timer.join()
+def held_by_a_reader(url: str, name: str, *, after: float, until: float) -> Iterator[None]:
+    """Read the table in a transaction between two moments, in seconds from now."""
+    reading = threading.Event()
+
+    def read() -> None:
+        time.sleep(after)
+        with psycopg.connect(url, application_name=name) as reader:
+            reader.execute("SELECT FROM public.users LIMIT 1")
+            reading.set()
+            time.sleep(until - after)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    if not after:
+        reading.wait(30)
+    yield
+    thread.join()
 
 
 def test_a_live_worker_is_ended_and_writes_nothing_after(table: str) -> None:
@@ -199,7 +214,14 @@ def test_a_caller_who_is_not_the_owner_changes_nothing_and_is_told_why(table: st
     assert undo_from_psql(table).undone
 
 
-def test_the_owner_undoes_what_a_superuser_did_not_do(table: str) -> None:
+TELL_WHO = (
+    """CREATE FUNCTION public.tell() RETURNS event_trigger LANGUAGE plpgsql
+        AS $$ BEGIN RAISE NOTICE 'as %', current_user; END $$""",
+    "CREATE EVENT TRIGGER tell ON ddl_command_start EXECUTE FUNCTION public.tell()",
+)
+
+
+def test_an_undo_runs_as_the_owner_whoever_calls_it(table: str) -> None:
     with temporary_role(table) as (name, url):
         shape = schema_dump(table)
         run(
@@ -211,9 +233,13 @@ def test_the_owner_undoes_what_a_superuser_did_not_do(table: str) -> None:
         migrate(url, email_migration())
         assert undo_from_psql(url).undone
         migrate(url, email_migration())
-        # The superuser's call too runs as the owner: nothing that it makes is the superuser's.
-        assert undo_from_psql(table).undone
-        assert schema_dump(table) != shape  # the owner is another
+        # What the owner of a table has hung on it must not run with a superuser's rights.
+        run(table, *TELL_WHO)
+        answer = undo_from_psql(table)
+        assert answer.undone, answer
+        assert f"as {name}" in answer.said
+        assert "as postgres" not in answer.said
+        run(table, "DROP EVENT TRIGGER tell", "DROP FUNCTION public.tell()")
         run(table, "DROP SCHEMA pgtide CASCADE", "ALTER TABLE public.users OWNER TO postgres")
         assert schema_dump(table) == shape
 
