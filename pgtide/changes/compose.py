@@ -19,7 +19,7 @@ from pgtide.changes.twin import with_twins
 from pgtide.model.expression import Answers, Questions
 from pgtide.model.migration import Migration
 from pgtide.model.original import Originals
-from pgtide.model.plan import ArchiveSql, BackfillSql, Expected, Plan, Terms
+from pgtide.model.plan import ArchiveSql, BackfillSql, Expected, Plan
 from pgtide.model.state import Phase
 from pgtide.model.statement import Lock, Statement, Step
 from pgtide.model.table import Table
@@ -107,7 +107,7 @@ def compose(sketch: Draft, answers: Answers, originals: Originals) -> Composed:
         expected=Expected(
             columns=columns, indexes=tuple(index for part in parts for index in part.indexes)
         ),
-        terms=_terms(migration),
+        terms=migration.terms,
         replacements=replacements(scope, pieces),
         twins=tuple(twin for part in parts for twin in part.twins),
         turned=turned(scope, pieces, release=migration.on_unrepresentable == "release"),
@@ -131,16 +131,6 @@ def _impossible(
     fresh = [column for part in parts for column in part.fresh]
     own = (one for part in parts for one in part.impossible)
     return (*own, *misfits(plan, originals, fresh))
-
-
-def _terms(migration: Migration) -> Terms:
-    return Terms(
-        contract_release=migration.contract_release,
-        dual_write=migration.dual_write,
-        on_unrepresentable=migration.on_unrepresentable,
-        soak=migration.soak.total_seconds(),
-        retain=migration.retain.total_seconds(),
-    )
 
 
 def _refuse_twice(added: tuple[NewColumn, ...]) -> None:

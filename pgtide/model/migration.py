@@ -13,6 +13,7 @@ from semver import Version
 
 from pgtide.errors import InvalidMigration
 from pgtide.model.performance import Performance
+from pgtide.model.plan import Terms
 from pgtide.model.table import TableName
 
 ID: Final = re.compile(r"\d{8}_\d{6}_[a-z0-9_]+")
@@ -82,6 +83,17 @@ class Migration:
     def tag(self) -> str:
         """Return the short name that everything made for this migration carries."""
         return hashlib.sha256(self.id.encode()).hexdigest()[:8]
+
+    @property
+    def terms(self) -> Terms:
+        """Return what it asks for between its phases."""
+        return Terms(
+            contract_release=self.contract_release,
+            dual_write=self.dual_write,
+            on_unrepresentable=self.on_unrepresentable,
+            soak=self.soak.total_seconds(),
+            retain=self.retain.total_seconds(),
+        )
 
     def spec(self) -> dict[str, object]:
         """Return the declaration as plain values."""
