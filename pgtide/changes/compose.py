@@ -11,6 +11,7 @@ from pgtide.changes.change import Change, Contribution, Impossible, NewColumn, S
 from pgtide.changes.misfit import misfits
 from pgtide.changes.replacement import PRIVATE, replacements
 from pgtide.changes.sync import Added, Pair
+from pgtide.changes.turned import turned
 from pgtide.changes.twin import with_twins
 from pgtide.model.expression import Answers, Questions
 from pgtide.model.migration import Migration
@@ -76,12 +77,9 @@ def compose(sketch: Draft, answers: Answers, originals: Originals) -> Composed:
 
     `originals` is what the replaced columns have.
     """
-    scope, parts = sketch.scope, [one.contribute(own, answers) for one, own in sketch.scopes]
-    pieces = [
-        part.sync
-        for part in parts
-        if part.sync and (part.sync.in_step("t") or part.sync.moved_sources() or _writes(part.sync))
-    ]
+    parts = [change.contribute(scope, answers) for change, scope in sketch.scopes]
+    scope = sketch.scope
+    pieces = _pieces(parts)
     columns = tuple(column for part in parts for column in part.columns)
     finalize = tuple(step for part in parts for step in part.finalize)
     migration, table = sketch.migration, scope.table
@@ -104,6 +102,7 @@ def compose(sketch: Draft, answers: Answers, originals: Originals) -> Composed:
         terms=_terms(migration),
         replacements=replacements(scope, pieces),
         twins=tuple(twin for part in parts for twin in part.twins),
+        turned=turned(scope, pieces, release=migration.on_unrepresentable == "release"),
         releases=_releases(migration, scope.added),
         notes=(*_warnings(scope.added), *(note for part in parts for note in part.notes)),
     )
@@ -119,6 +118,11 @@ def _impossible(
     fresh = [column for part in parts for column in part.fresh]
     own = (one for part in parts for one in part.impossible)
     return (*own, *misfits(plan, originals, fresh))
+
+
+def _pieces(parts: Sequence[Contribution]) -> list[Pair | Added]:
+    pieces = [part.sync for part in parts if part.sync]
+    return [one for one in pieces if one.in_step("t") or one.moved_sources() or _writes(one)]
 
 
 def _terms(migration: Migration) -> Terms:

@@ -63,6 +63,42 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Turned:
+    """A pair after contract: `final` is the word of the application, `retired` is kept in step.
+
+    The same test over the same two columns, by their names of then. With `release`, a value that
+    `down` cannot represent gives up the way back, so no test may call `down`: it would fail.
+    """
+
+    retired: str
+    final: str
+    up: Call
+    down: Call
+    comparable_retired: bool
+    comparable_final: bool
+    release: bool
+    required: bool
+
+    @property
+    def identity(self) -> bool:
+        """Tell whether both columns hold the same value."""
+        return not self.up.function and not self.down.function
+
+    def in_step(self, row: str) -> str:
+        """Return the test; never null."""
+        final, retired = f"{row}.{ident(self.final)}", f"{row}.{ident(self.retired)}"
+        forward = same(final, self.up.on(row), comparable=self.comparable_final)
+        if self.identity or self.release:
+            return forward
+        backward = same(retired, self.down.on(row), comparable=self.comparable_retired)
+        return f"({forward} OR ({final} IS NOT NULL AND {backward}))"
+
+    def moved_sources(self) -> tuple[str, ...]:
+        """Return the columns whose change must reach the trigger, whatever the row looks like."""
+        return () if self.identity else self.up.arguments
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Added:
     """A column that the old shape lacks.
 
@@ -116,3 +152,7 @@ def kept(column: str, *, comparable: bool) -> str:
     """Return the test whether an UPDATE left a column alone."""
     name = ident(column)
     return same(f"new.{name}", f"old.{name}", comparable=comparable)
+
+
+# What the sync triggers keep in step.
+Piece = Pair | Turned | Added

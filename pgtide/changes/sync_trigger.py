@@ -11,7 +11,8 @@ included (trap 36).
 from collections.abc import Sequence
 
 from pgtide.changes.change import Scope
-from pgtide.changes.sync import Added, Pair, kept, moved
+from pgtide.changes.sync import Added, Piece, Turned, moved
+from pgtide.changes.sync_body import Counters, comparable, inserting, updating
 from pgtide.model.plan import Sync
 from pgtide.model.statement import Lock, Statement
 from pgtide.postgres.ddl import fill, ident, listed, literal, relation
@@ -25,6 +26,11 @@ def names(tag: str) -> Sync:
         function=f"m_{tag}_sync",
         conflicts=f"m_{tag}_conflicts",
     )
+
+
+def released(tag: str) -> str:
+    """Return the name of the counter of writes that gave up the way back."""
+    return f"m_{tag}_released"
 
 
 def prepare(tag: str) -> tuple[Statement, ...]:
@@ -48,14 +54,14 @@ def prepare(tag: str) -> tuple[Statement, ...]:
     )
 
 
-def function(scope: Scope, pieces: Sequence[Pair | Added]) -> Statement:
+def function(scope: Scope, pieces: Sequence[Piece]) -> Statement:
     """Return the trigger function: pairs first, since an added column may be computed from them."""
-    pairs = [piece for piece in pieces if isinstance(piece, Pair)]
-    added = [piece for piece in pieces if isinstance(piece, Added)]
-    inserts = [_insert_pair(pair) for pair in pairs] + [_insert_added(one) for one in added]
-    updates = [_update_pair(pair, scope) for pair in pairs] + [
-        _update_added(one, scope) for one in added
-    ]
+    ordered = sorted(pieces, key=lambda piece: isinstance(piece, Added))
+    counters = Counters(
+        conflicts=_counter(names(scope.tag).conflicts), released=_counter(released(scope.tag))
+    )
+    inserts = [inserting(piece, counters) for piece in ordered]
+    updates = [updating(piece, scope.table, counters) for piece in ordered]
     body = (
         # Not indented: a name may hold a line break.
         "\nBEGIN\nIF tg_op = 'INSERT' THEN\n"
@@ -80,7 +86,7 @@ def function(scope: Scope, pieces: Sequence[Pair | Added]) -> Statement:
     )
 
 
-def triggers(scope: Scope, pieces: Sequence[Pair | Added]) -> tuple[Statement, ...]:
+def triggers(scope: Scope, pieces: Sequence[Piece]) -> tuple[Statement, ...]:
     """Return the statements that install both triggers."""
     sync, table = names(scope.tag), relation(scope.table.name)
     tests = [test for piece in pieces if (test := piece.in_step("new"))]
@@ -90,8 +96,10 @@ def triggers(scope: Scope, pieces: Sequence[Pair | Added]) -> tuple[Statement, .
         for one in pieces
         if isinstance(one, Added) and one.write
     ]
+    # Nobody gives a value to a column that is nobody's any more, and it may be NOT NULL.
+    writes += [f"new.{ident(one.retired)} IS NULL" for one in pieces if isinstance(one, Turned)]
     sources = dict.fromkeys(name for piece in pieces for name in piece.moved_sources())
-    moves = [moved(name, comparable=_comparable(scope, name)) for name in sources]
+    moves = [moved(name, comparable=comparable(scope.table, name)) for name in sources]
     return (
         _trigger(sync.insert_trigger, "INSERT", [out_of_step, *writes], scope=scope),
         _trigger(sync.update_trigger, "UPDATE", [*moves, out_of_step], scope=scope),
@@ -130,6 +138,10 @@ def present(scope: Scope, columns: Sequence[tuple[str, str]]) -> str:
     )
 
 
+def _counter(name: str) -> str:
+    return fill("{name}::regclass", name=literal(ident("pgtide", name)))
+
+
 def _trigger(name: str, operation: str, tests: list[str], *, scope: Scope) -> Statement:
     sync, table = names(scope.tag), relation(scope.table.name)
     when = " OR ".join(test for test in tests if test)
@@ -147,73 +159,3 @@ def _trigger(name: str, operation: str, tests: list[str], *, scope: Scope) -> St
         why=f"keeps every {operation} in step; rows that already are never reach the function",
         undo=fill("DROP TRIGGER IF EXISTS {name} ON {table}", name=ident(name), table=table),
     )
-
-
-def _insert_pair(pair: Pair) -> str:
-    # The new column has no default, so a value in it was given, and wins.
-    old, new = f"new.{ident(pair.old)}", f"new.{ident(pair.new)}"
-    return (
-        f"IF {new} IS NULL THEN\n  {new} := {pair.up.on('new')};\n"
-        f"ELSIF NOT {pair.in_step('new')} THEN\n  {old} := {pair.down.on('new')};\nEND IF;"
-    )
-
-
-def _insert_added(added: Added) -> str:
-    following = _follow(added, "")
-    if not following:
-        return "NULL;"
-    return f"IF new.{ident(added.name)} IS NULL THEN\n{following}\nEND IF;"
-
-
-def _follow(added: Added, moved_sources: str) -> str:
-    """Return what gives an added column its value.
-
-    A live one where a source moved, and the backfill's where that is not enough.
-    """
-    column = f"new.{ident(added.name)}"
-    blocks = []
-    if added.write:
-        write = f"{column} := {added.write.on('new')};"
-        blocks.append(f"IF {moved_sources} THEN\n  {write}\nEND IF;" if moved_sources else write)
-    if added.fill:
-        fresh = f"{column} := {added.fill.on('new')};"
-        blocks.append(f"IF NOT {added.in_step('new')} THEN\n  {fresh}\nEND IF;")
-    return "\n".join(blocks)
-
-
-def _update_pair(pair: Pair, scope: Scope) -> str:
-    old, new = f"new.{ident(pair.old)}", f"new.{ident(pair.new)}"
-    sources = [moved(name, comparable=_comparable(scope, name)) for name in pair.up.arguments]
-    moved_old = f"({' OR '.join(sources)})" if sources else "false"
-    moved_new = moved(pair.new, comparable=pair.comparable_new)
-    kept_new = kept(pair.new, comparable=pair.comparable_new)
-    conflicts = literal(ident("pgtide", names(scope.tag).conflicts))
-    return (
-        f"IF NOT {pair.in_step('new')} THEN\n"
-        # Both written, in contradiction: the application's word against its own. Left alone and
-        # counted.
-        f"  IF {moved_old} AND {moved_new} THEN\n    PERFORM nextval({conflicts}::regclass);\n"
-        f"  ELSIF {moved_new} THEN\n    {old} := {pair.down.on('new')};\n"
-        # The old side was written, or nothing was and the row is not filled yet: healed. Without
-        # healing the backfill's passes leave rows behind.
-        f"  ELSE\n    {new} := {pair.up.on('new')};\n  END IF;\n"
-        f"ELSIF {moved_old} AND {kept_new} THEN\n  {new} := {pair.up.on('new')};\nEND IF;"
-    )
-
-
-def _update_added(added: Added, scope: Scope) -> str:
-    sources = [
-        moved(name, comparable=_comparable(scope, name))
-        for name in (added.write.arguments if added.write else ())
-    ]
-    following = _follow(added, " OR ".join(sources) or "false")
-    if not following:
-        return "NULL;"
-    # An application that wrote the column itself is left alone.
-    untouched = kept(added.name, comparable=added.comparable)
-    return f"IF {untouched} THEN\n{following}\nEND IF;"
-
-
-def _comparable(scope: Scope, name: str) -> bool:
-    column = scope.table.column(name)
-    return column is not None and column.comparable

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
-from pgtide.model.statement import Step
+from pgtide.model.statement import Statement, Step
 from pgtide.model.table import TableName
 
 
@@ -117,7 +117,8 @@ class Terms:
 class Plan:
     """Everything that a migration executes.
 
-    `sync` and `backfill` are absent where no row has to change.
+    `sync` and `backfill` are absent where no row has to change. `turned` is what turns the sync
+    triggers once the names are swapped; the undo of each statement is for when they are back.
     """
 
     migration_id: str
@@ -136,6 +137,7 @@ class Plan:
     terms: Terms
     replacements: tuple[Replacement, ...]
     twins: tuple[Twin, ...]
+    turned: tuple[Statement, ...] = ()
     releases: tuple[str, ...]
     notes: tuple[str, ...]
 

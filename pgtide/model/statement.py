@@ -67,7 +67,9 @@ class Step:
     `present` is a query for one boolean: the step's whole effect is in the catalog. `broken` asks
     whether a half-done one is in the way, and `clear` removes it. `taken` says in words what has a
     name that the step would give, null where nothing has: until the step has begun, it is
-    somebody else's. A transactional step commits with its ledger row.
+    somebody else's. A transactional step commits with its ledger row. `undo_first` and
+    `undo_last` go around the statements' own undo: a lock, and what must be said again once all
+    names are back.
     """
 
     name: str
@@ -78,8 +80,11 @@ class Step:
     broken: str = ""
     clear: str = ""
     taken: str = ""
+    undo_first: tuple[str, ...] = ()
+    undo_last: tuple[str, ...] = ()
 
     @property
     def undo(self) -> tuple[str, ...]:
         """Return the undo statements in the order to run them in: the last act first."""
-        return tuple(s.undo for s in reversed(self.statements) if s.undo)
+        acts = tuple(s.undo for s in reversed(self.statements) if s.undo)
+        return (*self.undo_first, *acts, *self.undo_last)

@@ -20,6 +20,7 @@ from pgtide.postgres.activity import old_snapshots
 from pgtide.postgres.catalog import read_unvalidated_checks
 from pgtide.postgres.ddl import fill, relation, search_path
 from pgtide.postgres.expressions import bind
+from pgtide.postgres.followers import read_followers
 from pgtide.postgres.pooler import refuse_pooler
 from pgtide.postgres.session import Session
 from pgtide.postgres.twins import read_originals
@@ -48,6 +49,7 @@ def preflight(session: Session, settings: Settings, migration: Migration) -> Pla
     _refuse_taken(session, migration, table)
     composed = plan_anew(session, migration, table)
     _refuse_names(session, composed.plan)
+    _refuse_unfollowable(session, composed.plan)
     _refuse_impossible(session, table, composed)
     if composed.plan.backfill is not None:
         _refuse_unvalidated(session, table)
@@ -150,6 +152,16 @@ def _refuse_names(session: Session, plan: Plan) -> None:
         found = session.value(step.taken) if step.taken else None
         if found:
             raise refused(f"{step.name} cannot be made: {found}", "Choose another name.")
+
+
+def _refuse_unfollowable(session: Session, plan: Plan) -> None:
+    # Contract is a release away, and its way must be free before anything is changed.
+    found = read_followers(session, plan).unfollowable
+    if found:
+        raise refused(
+            f"Contract could not carry over {'; '.join(found)}",
+            "Drop that before the migration and make it again afterwards, or leave the column out.",
+        )
 
 
 def _refuse_unvalidated(session: Session, table: Table) -> None:

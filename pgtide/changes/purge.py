@@ -1,0 +1,135 @@
+"""Purge: what served the old shape goes, and the new shape stays.
+
+There is no way back from here. Never CASCADE: what somebody has hung on an old column meanwhile
+keeps it, and the server says who.
+"""
+
+from collections.abc import Iterator
+
+from pgtide.changes.contract import locked
+from pgtide.changes.release import counter
+from pgtide.model.plan import Plan, Twin
+from pgtide.model.state import Phase
+from pgtide.model.statement import Lock, Statement, Step
+from pgtide.model.table import Table, TableName
+from pgtide.postgres.ddl import fill, ident, listed, literal, relation
+
+SHAPE = "purge.shape"
+
+
+def purge_steps(plan: Plan, table: Table) -> tuple[Step, ...]:
+    """Return the steps that drop the triggers, the old columns and pgtide's own functions."""
+    return (
+        Step(
+            name=SHAPE,
+            phase=Phase.PURGE,
+            statements=(
+                locked([table.name]),
+                *_triggers(plan, table.name),
+                *_originals(plan, table.name),
+                *_columns(plan, table.name),
+                *_apart(plan),
+            ),
+            present=_present(plan),
+        ),
+    )
+
+
+def _triggers(plan: Plan, table: TableName) -> Iterator[Statement]:
+    if plan.sync is None:
+        return
+    for name in (plan.sync.insert_trigger, plan.sync.update_trigger):
+        yield Statement(
+            sql=fill(
+                "DROP TRIGGER IF EXISTS {name} ON {table}", name=ident(name), table=relation(table)
+            ),
+            lock=Lock.ACCESS_EXCLUSIVE,
+            why="no release uses the old column any more: nothing has to be kept in step",
+        )
+
+
+def _originals(plan: Plan, table: TableName) -> Iterator[Statement]:
+    """Yield the drops of what gave its name to a twin.
+
+    What is on an old column alone would go with it; not so what spans others too.
+    """
+    for twin in plan.twins:
+        if twin.retired:
+            yield Statement(
+                sql=_dropped(twin, table),
+                lock=Lock.ACCESS_EXCLUSIVE,
+                why=f"{twin.name} is the one on the new column since contract",
+            )
+
+
+def _dropped(twin: Twin, table: TableName) -> str:
+    if twin.kind in {"constraint", "not_null"}:
+        return fill(
+            "ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}",
+            table=relation(table),
+            name=ident(twin.retired),
+        )
+    return fill(
+        "DROP {kind} IF EXISTS {name}",
+        kind="INDEX" if twin.kind == "index" else "STATISTICS",
+        name=ident(table.schema, twin.retired),
+    )
+
+
+def _columns(plan: Plan, table: TableName) -> Iterator[Statement]:
+    if not plan.replacements:
+        return
+    drops = [
+        fill("DROP COLUMN IF EXISTS {name}", name=ident(one.retired)) for one in plan.replacements
+    ]
+    yield Statement(
+        sql=fill("ALTER TABLE {table} {drops}", table=relation(table), drops=listed(drops)),
+        lock=Lock.ACCESS_EXCLUSIVE,
+        why="the old values go; the catalog changes, no row is touched",
+    )
+
+
+def _apart(plan: Plan) -> Iterator[Statement]:
+    """Yield the drops of what was made beside the table: functions and counters."""
+    if counter(plan):
+        yield Statement(
+            sql=fill("DROP SEQUENCE IF EXISTS {name}", name=counter(plan)),
+            lock=Lock.NONE,
+            why="there is no way back any more that could be given up",
+        )
+    made = [one for step in plan.expand for one in step.statements]
+    for one in reversed(made):
+        if one.lock is Lock.NONE and one.undo:
+            yield Statement(sql=one.undo, lock=Lock.NONE, why="nothing calls or counts it any more")
+
+
+def _present(plan: Plan) -> str:
+    """Return the query that tells whether nothing of pgtide's is left on the table.
+
+    A column that somebody adds later under an old one's name has a number of its own.
+    """
+    tests = [
+        fill(
+            "NOT EXISTS (SELECT FROM pg_attribute n JOIN pg_attribute o USING (attrelid)"
+            " WHERE attrelid = {oid} AND n.attname = {final} AND o.attname = {retired}"
+            " AND n.attnum > o.attnum)",
+            oid=str(plan.table_oid),
+            final=literal(one.old),
+            retired=literal(one.retired),
+        )
+        for one in plan.replacements
+    ]
+    if plan.sync is not None:
+        tests.append(
+            fill(
+                "NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = {oid} AND tgname IN ({names}))"
+                " AND NOT EXISTS (SELECT FROM pg_proc p JOIN pg_namespace n"
+                " ON n.oid = p.pronamespace WHERE n.nspname = 'pgtide' AND p.proname = {function})",
+                oid=str(plan.table_oid),
+                names=listed(
+                    [literal(plan.sync.insert_trigger), literal(plan.sync.update_trigger)]
+                ),
+                function=literal(plan.sync.function),
+            )
+        )
+    return f"SELECT {' AND '.join(tests) or 'true'}"

@@ -1,0 +1,91 @@
+"""Writes after contract that the old shape cannot hold, where a migration lets them pass.
+
+The old column is NULL then, and a counter says that there is no way back to it.
+"""
+
+from collections.abc import Iterator
+
+from pgtide.changes.replacement import PRIVATE
+from pgtide.changes.sync_trigger import released
+from pgtide.model.followers import ColumnMarks, Followers
+from pgtide.model.plan import Plan
+from pgtide.model.statement import Lock, Statement
+from pgtide.model.table import TableName
+from pgtide.postgres.ddl import fill, ident, literal, relation
+
+
+def counter(plan: Plan) -> str:
+    """Return the counter's name, empty where no write can give up the way back."""
+    releases = plan.terms.on_unrepresentable == "release"
+    lossy = any(one.new.startswith(PRIVATE) and not one.identity for one in plan.replacements)
+    return ident("pgtide", released(plan.tag)) if releases and lossy else ""
+
+
+def releasing(plan: Plan) -> Iterator[Statement]:
+    """Yield what makes the counter."""
+    name = counter(plan)
+    if not name:
+        return
+    yield Statement(
+        sql=fill("CREATE SEQUENCE IF NOT EXISTS {name}", name=name),
+        lock=Lock.NONE,
+        why="counts writes that the old column cannot hold: from the first on, no way back",
+        undo=fill("DROP SEQUENCE IF EXISTS {name}", name=name),
+    )
+    yield Statement(
+        sql=fill("GRANT USAGE ON SEQUENCE {name} TO PUBLIC", name=name),
+        lock=Lock.NONE,
+        why="the triggers run with the rights of whoever writes",
+    )
+
+
+def released_columns(plan: Plan, table: TableName, followers: Followers) -> Iterator[Statement]:
+    """Yield what lets the old columns be NULL."""
+    if not counter(plan):
+        return
+    marks = {one.name: one for one in followers.columns}
+    for one in plan.replacements:
+        found = marks.get(one.old)
+        if one.identity or found is None or not found.old.not_null:
+            continue
+        yield Statement(
+            sql=fill(
+                "ALTER TABLE {table} ALTER {column} DROP NOT NULL",
+                table=relation(table),
+                column=ident(one.retired),
+            ),
+            lock=Lock.ACCESS_EXCLUSIVE,
+            why="NULL stands for what it cannot hold; undo reads the table to forbid it again",
+            undo=_required(plan, table, found, one.retired),
+        )
+
+
+def release_guard(plan: Plan) -> tuple[str, ...]:
+    """Return the statement with which undo begins: it fails where the way back was given up."""
+    name = counter(plan)
+    if not name:
+        return ()
+    body = fill(
+        "BEGIN IF (SELECT is_called FROM {name}) THEN RAISE EXCEPTION"
+        " 'the way back was released: there are writes that the old columns cannot hold';"
+        " END IF; END",
+        name=name,
+    )
+    return (fill("DO {body}", body=literal(body)),)
+
+
+def _required(plan: Plan, table: TableName, marks: ColumnMarks, retired: str) -> str:
+    constraint = marks.old.not_null_name
+    if not constraint:
+        return fill(
+            "ALTER TABLE {table} ALTER {column} SET NOT NULL",
+            table=relation(table),
+            column=ident(retired),
+        )
+    names = {twin.name: twin.retired for twin in plan.twins if twin.kind == "not_null"}
+    return fill(
+        "ALTER TABLE {table} ADD CONSTRAINT {name} NOT NULL {column}",
+        table=relation(table),
+        name=ident(names.get(constraint, constraint)),
+        column=ident(retired),
+    )
