@@ -50,15 +50,23 @@ def _sequences(table: TableName, marks: ColumnMarks, retired: str) -> Iterator[S
 
 
 def _default(table: TableName, marks: ColumnMarks, retired: str) -> Iterator[Statement]:
-    if marks.old.default is None:
+    if marks.old.default is None or marks.default is None:
         return
-    template = "ALTER TABLE {table} ALTER {has} SET DEFAULT {value}, ALTER {had} DROP DEFAULT"
-    names = {"table": relation(table), "value": marks.old.default}
+
+    def moved(has: str, value: str, had: str) -> str:
+        return fill(
+            "ALTER TABLE {table} ALTER {has} SET DEFAULT {value}, ALTER {had} DROP DEFAULT",
+            table=relation(table),
+            has=ident(has),
+            value=value,
+            had=ident(had),
+        )
+
     yield Statement(
-        sql=fill(template, has=ident(marks.name), had=ident(retired), **names),
+        sql=moved(marks.name, marks.default, retired),
         lock=Lock.ACCESS_EXCLUSIVE,
         why=f"the DEFAULT moves with the name: only one column of {marks.name} may have one",
-        undo=fill(template, has=ident(retired), had=ident(marks.name), **names),
+        undo=moved(retired, marks.old.default, marks.name),
     )
 
 

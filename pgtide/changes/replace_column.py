@@ -140,6 +140,7 @@ class ReplaceColumn:
             comparable_old=old.comparable,
             # The new column gets the old one's collation.
             comparable_new=facts.comparable and (old.comparable or not facts.collatable),
+            told=self.up is not None,
         )
 
     def _functions(self, scope: Scope, answers: Answers, old: Column) -> tuple[Statement, ...]:

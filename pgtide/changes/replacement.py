@@ -20,6 +20,8 @@ def replacements(scope: Scope, pieces: Sequence[Pair | Added]) -> tuple[Replacem
             new=pair.new,
             retired=_retired(scope.tag, number, pair),
             identity=pair.identity,
+            up=pair.up.function if pair.told else "",
+            sources=pair.up.arguments,
         )
         for number, pair in enumerate(piece for piece in pieces if isinstance(piece, Pair))
     )

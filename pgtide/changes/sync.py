@@ -33,7 +33,8 @@ class Pair:
     """An old column and the new one that replaces it.
 
     In step: the new value is up of the old, or the old value is down of a new one that is not null.
-    A test of one side only destroyed an application's data in an experiment.
+    A test of one side only destroyed an application's data in an experiment. `told` says that the
+    file gives `up`: the type alone does not say what becomes of a value.
     """
 
     old: str
@@ -42,6 +43,7 @@ class Pair:
     down: Call
     comparable_old: bool
     comparable_new: bool
+    told: bool = False
 
     @property
     def identity(self) -> bool:

@@ -33,11 +33,15 @@ class Marks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnMarks:
-    """A replaced column's marks and those of the new one, under the old one's name."""
+    """A replaced column's marks and those of the new one, under the old one's name.
+
+    `default` is what the old one's means for the new one.
+    """
 
     name: str
     old: Marks
     new: Marks
+    default: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,12 +78,15 @@ class Replacement:
 
     Before contract the old column is `old` and the new one `new`; contract gives the new one the
     name `old` and the old one the name `retired`, which is `new` where both names stay in use.
+    `up` is the call that converts a value where the file says how, and `sources` are its arguments.
     """
 
     old: str
     new: str
     retired: str
     identity: bool
+    up: str = ""
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -134,6 +134,26 @@ def test_an_added_column_that_is_written_from_a_replaced_one_goes_on(database: s
     assert dump(database) == before
 
 
+def test_a_default_is_converted_as_values_are(database: str) -> None:
+    create_small(database)
+    run(
+        database, "ALTER TABLE public.t ALTER a TYPE text, ALTER a SET DEFAULT 'no ' || 'one'::text"
+    )
+    up = "CASE WHEN a = 'no one' THEN -1 ELSE a::int END"
+    migration = small_migration(
+        ReplaceColumn(
+            "a", type="int", up=up, down="CASE WHEN a = -1 THEN 'no one' ELSE a::text END"
+        )
+    )
+    migrate(database, migration)
+    before = dump(database)
+    step = contract(database, migration)
+    assert run(database, "INSERT INTO public.t (id) VALUES (501) RETURNING a") == [(-1,)]
+    assert rest(database) == [(501, -1, '"no one"')]
+    undone(database, step)
+    assert dump(database) == before
+
+
 def test_after_purge_the_type_has_changed_and_nothing_else(database: str) -> None:
     create_small(database)
     run(

@@ -159,6 +159,16 @@ def test_it_is_refused_where_the_type_changes(
     assert words in refused(database, setup, _WIDER).what
 
 
+@pytest.mark.parametrize("up", ["a::text || '!'", "a::text || id"])
+def test_a_default_that_cannot_be_converted_is_refused(database: str, up: str) -> None:
+    change = ReplaceColumn("a", type="text", up=up, down="rtrim(a, '!')::int")
+    setup = (
+        "CREATE SEQUENCE public.s",
+        "ALTER TABLE public.t ALTER a SET DEFAULT nextval('public.s')",
+    )
+    assert "the DEFAULT of a, which is no constant" in refused(database, setup, change).what
+
+
 def test_a_view_of_somebody_else_is_refused(database: str) -> None:
     create_small(database)
     with temporary_role(database) as (role, address):
