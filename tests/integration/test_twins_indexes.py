@@ -111,3 +111,12 @@ def test_an_invalid_index_has_no_twin(table: str) -> None:
     with pytest.raises(psycopg.errors.UniqueViolation):
         run(table, "CREATE UNIQUE INDEX CONCURRENTLY one ON public.t (a)")
     assert plan_of(table, small_migration(SAME)).twins == ()
+
+
+@pytest.mark.parametrize(("unique", "told"), [("UNIQUE ", True), ("", False)])
+def test_the_plan_says_what_a_second_unique_index_means_for_upserts(
+    table: str, unique: str, told: bool
+) -> None:
+    run(table, f"CREATE {unique}INDEX one ON public.t (a)")
+    notes = [note for note in plan_of(table, small_migration(SAME)).notes if "23505" in note]
+    assert [note.split(" is ")[0] for note in notes] == (["finalize: one"] if told else [])
