@@ -31,8 +31,8 @@ BEGIN
 END
 $$;
 
--- The recorded undo statements that are still due, of one step or of all, the last act first. Where the table was dropped, only those of what
--- does not lie on it: its name may be another table's by now.
+-- The recorded undo statements that are still due, of one step or of all, the last act first. Where the table was
+-- dropped, only those of what does not lie on it: its name may be another table's by now.
 CREATE OR REPLACE FUNCTION pgtide.undo_statements(m pgtide.migration, one_step text) RETURNS SETOF text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT u.statement
