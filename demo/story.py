@@ -8,7 +8,7 @@ from demo.cast import Cast
 from demo.ending import completed
 from demo.observe import phase_times, read_status, traffic
 from demo.play import LOCKED, MIGRATION, Play, state
-from demo.result import PhaseTime, Result
+from demo.result import PhaseTime, Result, Traffic
 from demo.stage import Stage
 from demo.timeline import Timeline
 
@@ -39,14 +39,7 @@ def tell(stage: Stage, actors: ExitStack) -> Result:
         disk_bytes=stage.disk.most,
         noise=quiet,
         phases=(*phases, *_later_phases(play)),
-        traffic=traffic(
-            play.cast.entries,
-            play.timeline,
-            stage.probe.stills,
-            began=began,
-            ended=ended,
-            locked=LOCKED,
-        ),
+        traffic=_traffic(play, began, ended),
         crash=broken,
         growth=yardsticks,
         migrated=migrated,
@@ -56,6 +49,17 @@ def tell(stage: Stage, actors: ExitStack) -> Result:
         undone=taken_back,
         completed=end,
         stays=play.cast.stays,
+    )
+
+
+def _traffic(play: Play, began: float, ended: float) -> Traffic:
+    return traffic(
+        play.cast.entries,
+        play.timeline,
+        play.stage.probe.stills,
+        began=began,
+        ended=ended,
+        locked=LOCKED,
     )
 
 
