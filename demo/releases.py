@@ -57,7 +57,7 @@ _LOGIN: Final = (
 
 RELEASE_A: Final = Release(
     name="A",
-    title="release A (2.0): the old names",
+    title="A (2.0), old names",
     statements=(
         (
             Kind.READ,
@@ -94,7 +94,7 @@ RELEASE_A: Final = Release(
 
 RELEASE_B: Final = Release(
     name="B",
-    title="release B (2.1): the _v2 names",
+    title="B (2.1), _v2 names",
     statements=(
         (
             Kind.READ,
@@ -144,7 +144,7 @@ RELEASE_B: Final = Release(
 
 RELEASE_C: Final = Release(
     name="C",
-    title="release C (2.2): the final names",
+    title="C (2.2), final names",
     statements=(
         (
             Kind.READ,

@@ -29,7 +29,6 @@ def show(console: Console, result: Result) -> None:
         Text(verdict, style=f"bold {color}"),
         Text(),
         _table(result, verdicts),
-        Text(),
         _rollout(result),
     ]
     console.print()
@@ -45,7 +44,7 @@ def show(console: Console, result: Result) -> None:
 
 def _rollout(result: Result) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
-    table.add_column("which release was out")
+    table.add_column("release that was out")
     table.add_column("from")
     table.add_column("until")
     table.add_column("statements", justify="right")

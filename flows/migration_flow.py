@@ -14,7 +14,7 @@ from pgtide.errors import PgtideError
 from pgtide.model.migration import Migration
 from pgtide.model.state import Phase
 
-Until = Literal["expand", "backfill", "finalize", "verify"]
+Until = Literal["backup", "expand", "backfill", "finalize", "verify"]
 
 
 def migration_flow(migration: Migration) -> Flow[[Until], State[PgtideError] | None]:

@@ -52,7 +52,10 @@ def run_any(
     """
     with _on_server(settings.prefect_api_url), invoking(settings, caller) as invocation:
         try:
-            flow(**parameters, return_state=True)
+            state = flow(**parameters, return_state=True)
+            if not invocation.ended and invocation.error is None:
+                # It never came to its work: its parameters were refused, say.
+                state.result(raise_on_failure=True)
         except Exception:
             # Else the work is done, and only Prefect could not write that down.
             if invocation.fault or not invocation.ended:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from cli.display.words import data_size, span
 from pgtide.events import (
+    BackupPartBegan,
     BackupPartEnded,
     BatchCommitted,
     BatchRetried,
@@ -41,9 +42,9 @@ def follow(view: View, event: Event) -> View:  # noqa: PLR0911  # one per event
     match event:
         case PhaseBegan() | PhaseEnded():
             return _phase(view, event)
-        case StepBegan(step=step):
+        case StepBegan(step=step) | BackupPartBegan(part=step):
             return replace(view, step=step, lock=None)
-        case StepEnded():
+        case StepEnded() | BackupPartEnded():
             return replace(view, step=None, lock=None)
         case LockWaited():
             return replace(view, lock=event)

@@ -136,7 +136,7 @@ def test_each_release_was_out_when_the_plan_allows_it_and_the_screen_shows_it(
         ("B", "backfilled", "contracted"),
         ("C", "contracted", "completed"),
     ]
-    assert "which release was out" in played.said
+    assert "release that was out" in played.said
 
 
 def test_all_releases_wrote_until_their_time(played: Played) -> None:

@@ -1,17 +1,20 @@
 """How a flow ends when it does not run through: what the caller learns, what Prefect shows."""
 
 import threading
+from typing import get_args
 
 import psycopg
 import pytest
+from prefect.exceptions import ParameterTypeError
 
-from flows.migration_flow import flow_of
-from flows.run import run_flow
+from flows.migration_flow import Until, flow_of
+from flows.run import run_any, run_flow
 from pgtide.errors import AwaitingApproval, Interrupted, PgtideError, Refused, Waiting
 from pgtide.events import BatchCommitted, Event, PhaseBegan, RunBegan, SlicesCut
 from pgtide.ledger.control import hold, release
 from pgtide.ledger.run import Caller
 from pgtide.model.gate import Gate
+from pgtide.model.route import FORWARD
 from pgtide.model.state import Phase, State
 from pgtide.phases.verify import MismatchedRows
 from pgtide.postgres.session import connect
@@ -29,6 +32,20 @@ def shown(api: PrefectApi, url: str) -> tuple[str, str, str]:
     """Return type, name and message of the newest flow run's state, as Prefect has them."""
     state = api.flow_run(runs(url)[-1]["flow_run_id"])["state"]
     return (state["type"], state["name"], state["message"] or "")
+
+
+def test_every_phase_of_the_way_forward_can_be_the_last_one() -> None:
+    assert get_args(Until) == tuple(phase.value for phase in FORWARD)
+
+
+def test_a_flow_that_never_comes_to_its_work_is_no_success(
+    database: str, prefect_api: PrefectApi
+) -> None:
+    create_users(database, rows=10)
+    with pytest.raises(ParameterTypeError, match="until"):
+        run_any(
+            email().flow, prefect_api.settings(database), Caller(actor="ann"), {"until": "then"}
+        )
 
 
 def test_a_hold_ends_the_flow_as_paused_and_the_next_goes_on(
