@@ -19,7 +19,7 @@ SELECT count(*) FROM {TABLE} AS u
    AND NOT EXISTS (SELECT FROM pgtide.archive AS a
                     WHERE a.key = jsonb_build_object('id', u.id) AND a."values" ? 'verified_at')
 """  # noqa: S608  # our own name
-_DECIDED: Final = ("approved", "rejected", "overridden")
+_DECIDED: Final = ("approved", "rejected")
 
 
 def undone(stage: Stage, *, answer: str, before: str, began: datetime) -> Undone:
@@ -59,4 +59,8 @@ def completed(
 
 def _decisions(commands: Commands, migration: str) -> tuple[str, ...]:
     lines: list[dict[str, Any]] = commands.read("history", migration)
-    return tuple(f"{one['actor']}: {one['text']}" for one in lines if one["kind"] in _DECIDED)
+    return tuple(
+        f"{one['actor']} {one['kind']} {one['detail']['gate']}: {one['detail']['reason']}"
+        for one in lines
+        if one["kind"] in _DECIDED
+    )
