@@ -16,6 +16,7 @@ from pgtide.ledger.record import Record, find
 from pgtide.model.migration import Migration
 from pgtide.model.plan import Plan
 from pgtide.model.state import UNTOUCHED, State
+from pgtide.operate.backups import newest_backup
 from pgtide.operate.gates import expected
 from pgtide.operate.plan import PlanDocument, Progressed, statements, walk
 from pgtide.phases.later_steps import later_steps
@@ -89,6 +90,8 @@ def _document(session: Session, settings: Settings, migration: Migration) -> Pla
         table=str(settled.table),
         state=record.state if record else State.PLANNED,
         begun=begun,
+        backup_first=settings.backup_first,
+        backup=newest_backup(session, migration.id),
         statements=statements(
             settled,
             settings,

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from prefect import Flow
+from prefect import Flow, State
 from prefect.events.clients import PrefectEventsClient
 from prefect.events.worker import EventsWorker
 from prefect.settings import (
@@ -52,7 +52,7 @@ def run_any(
     """
     with _on_server(settings.prefect_api_url), invoking(settings, caller) as invocation:
         try:
-            state = flow(**parameters, return_state=True)
+            state = cast("State[Any]", flow(**parameters, return_state=True))
             if not invocation.ended and invocation.error is None:
                 # It never came to its work: its parameters were refused, say.
                 state.result(raise_on_failure=True)

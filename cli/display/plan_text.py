@@ -13,6 +13,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from cli.display.backup_text import backup_text
 from cli.display.screen import mark
 from cli.display.sql_text import Sql
 from cli.display.words import plural
@@ -32,6 +33,7 @@ def plan_text(plan: PlanDocument) -> RenderableType:
 def _parts(plan: PlanDocument) -> Iterator[RenderableType]:
     yield Text.assemble((plan.id, "bold"), f"  {plan.version}  ", (plan.description, "dim"))
     yield Text(_standing(plan))
+    yield _backup(plan)
     yield _phases(plan)
     number = 0
     for step, rows in groupby(plan.statements, lambda row: row.step):
@@ -62,6 +64,16 @@ def _standing(plan: PlanDocument) -> str:
             f"On {plan.table}. It has begun with this plan and is {plan.state.replace('_', ' ')}."
         )
     return f"On {plan.table}. Nothing has begun; `pgtide up {plan.version}` would do this:"
+
+
+def _backup(plan: PlanDocument) -> Text:
+    how = (
+        "It begins with a backup, restored on trial"
+        if plan.backup_first
+        else "It takes no backup before expand (PGTIDE_BACKUP_FIRST); contract does"
+    )
+    last = backup_text(plan.backup) if plan.backup else Text("none yet")
+    return Text.assemble(f"{how}; the last one: ", last, ".")
 
 
 def _phases(plan: PlanDocument) -> Table:

@@ -8,14 +8,14 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from cli.display.backup_text import backup_text
 from cli.display.screen import mark
-from cli.display.words import between, data_size, moment, percent, plural, span
+from cli.display.words import between, moment, percent, plural, span
 from pgtide.model.gate import Verdict
 from pgtide.model.performance import QueryStanding, head
 from pgtide.model.state import RUNNING, State
 from pgtide.operate.gates import GateStatus, Mended
 from pgtide.operate.status import (
-    BackupStatus,
     MigrationStatus,
     PhaseStatus,
     VerificationStatus,
@@ -84,7 +84,7 @@ def _facts(one: MigrationStatus) -> list[tuple[str, RenderableType]]:
     if one.verification:
         found.append(("verified", _verification(one.verification)))
     if one.backup:
-        found.append(("backup", _backup(one.backup)))
+        found.append(("backup", backup_text(one.backup)))
     found += [("query", _query(query)) for query in one.queries]
     if one.conflicts:
         found.append(("conflicts", f"{one.conflicts:,} writes contradicted themselves"))
@@ -157,16 +157,6 @@ def _query(seen: QueryStanding) -> Text:
         if taken is not None
     ]
     return Text(f"{head(seen.query)}: {', '.join(times) or 'not measured yet'}{limit}")
-
-
-def _backup(seen: BackupStatus) -> Text:
-    when = f"{span(seen.age_seconds)} ago"
-    if seen.passed:
-        tried = f"restored on trial in {span(seen.restore_seconds or 0.0)}"
-        return Text(f"{when}, {seen.rows or 0:,} rows, {data_size(seen.bytes)}, {tried}")
-    if seen.error:
-        return Text(f"{when}, failed: {seen.error}", style="red")
-    return Text(f"begun {when}, not tried yet", style="yellow")
 
 
 def _mended(seen: Mended, state: State) -> Text:

@@ -17,6 +17,7 @@ from pgtide.model.performance import Performance
 from pgtide.model.plan import BackfillSql, Plan
 from pgtide.model.state import UNTOUCHED, Phase, State
 from pgtide.model.statement import Finding, Lock, Statement, Step
+from pgtide.operate.backups import BackupStatus
 from pgtide.postgres.locks import LockPolicy
 from pgtide.settings import Settings
 
@@ -77,6 +78,8 @@ class PlanDocument:
     table: str
     state: str
     begun: bool
+    backup_first: bool
+    backup: BackupStatus | None
     statements: tuple[PlanStatement, ...]
     backfill: BackfillPlan | None
     queries: tuple[Performance, ...]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from pgtide.ledger import backups, phases, steps
+from pgtide.ledger import phases, steps
 from pgtide.ledger.control import held
 from pgtide.ledger.delays import delay, running
 from pgtide.ledger.performance import measured
@@ -15,6 +15,7 @@ from pgtide.model.performance import QueryStanding, standings
 from pgtide.model.route import WHOLE
 from pgtide.model.state import UNTOUCHED, Phase, State, undoable
 from pgtide.operate.advice import Standing, advice
+from pgtide.operate.backups import BackupStatus, newest_backup
 from pgtide.operate.declared import Declaration
 from pgtide.operate.gates import GateStatus, Mended, gates, mended, waiting_at
 from pgtide.operate.progress import Walked, eta, percent, rows_per_second
@@ -61,21 +62,6 @@ class VerificationStatus:
     mismatches: int
     problems: tuple[str, ...]
     at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BackupStatus:
-    """The newest backup; only one that passed counts."""
-
-    state: str
-    passed: bool
-    taken_at: datetime
-    age_seconds: float
-    rows: int | None
-    bytes: int
-    restore_seconds: float | None
-    directory: str
-    error: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +173,7 @@ def status_of(session: Session, settings: Settings, record: Record) -> Migration
         rollback_available=_undoable(session, record),
         rollback_until=waits.ends if waits and record.state is State.CONTRACTED else None,
         verification=_verification(session, record, _attempt_began(session, record)),
-        backup=_backup(session, record),
+        backup=newest_backup(session, record.id),
         queries=standings(record.plan.performance, measured(session, record)),
         conflicts=_conflicts(session, record),
         mended=mended(session, record),
@@ -271,24 +257,6 @@ def _verification(
         mismatches=last.verdict.mismatches,
         problems=last.verdict.problems,
         at=last.at,
-    )
-
-
-def _backup(session: Session, record: Record) -> BackupStatus | None:
-    found = backups.newest(session, record.id)
-    if found is None:
-        return None
-    last, age = found
-    return BackupStatus(
-        state=last.state,
-        passed=last.state == backups.PASSED,
-        taken_at=last.taken_at,
-        age_seconds=round(age, 3),
-        rows=last.content.rows if last.content else None,
-        bytes=last.bytes,
-        restore_seconds=round(last.restore_seconds, 3) if last.restore_seconds else None,
-        directory=str(last.directory),
-        error=last.error,
     )
 
 

@@ -96,3 +96,18 @@ def test_a_migration_that_cannot_begin_is_refused_with_its_reason(
     assert "no table public.nowhere" in listed["refused"]["message"]
     error = place.json("plan", made["id"], code=2)["error"]
     assert error["message"] == listed["refused"]["message"]
+
+
+def test_the_plan_says_how_long_the_last_backup_took_to_restore(
+    tmp_path: Path, database: str
+) -> None:
+    create_users(database, rows=500)
+    place = Workplace(folder=tmp_path, url=database)
+    (place.migrations / EMAIL_FILE).write_text(EMAIL, encoding="utf-8")
+    (before,) = place.json("plan")
+    assert (before["backup_first"], before["backup"]) == (False, None)
+    migrate(database, email_migration(), until=Phase.EXPAND)
+    taken = place.json("backup", "2.1.0")
+    (after,) = place.json("plan")
+    assert after["backup"]["restore_seconds"] == taken["restore_seconds"] > 0
+    assert "restored on trial in" in place.run("plan").stdout
