@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from pgtide.changes.column_marks import marks_statements
 from pgtide.changes.release import release_guard, released_columns, releasing
-from pgtide.changes.replacement import PRIVATE
+from pgtide.changes.replacement import PRIVATE, swapped
 from pgtide.changes.sql import joined
 from pgtide.model.followers import Followers
 from pgtide.model.plan import Plan, Replacement
@@ -85,17 +85,7 @@ def present(plan: Plan) -> str:
 
     The new column came later, so its number is the higher one, whatever both are called.
     """
-    tests = [
-        fill(
-            "EXISTS (SELECT FROM pg_attribute n JOIN pg_attribute o USING (attrelid)"
-            " WHERE attrelid = {oid} AND n.attname = {final} AND o.attname = {retired}"
-            " AND n.attnum > o.attnum)",
-            oid=str(plan.table_oid),
-            final=literal(one.old),
-            retired=literal(one.retired),
-        )
-        for one in plan.replacements
-    ]
+    tests = [swapped(plan.table_oid, one) for one in plan.replacements]
     tests += [absent(plan, twin.twin) for twin in plan.twins if twin.name]
     return f"SELECT {' AND '.join(tests) or 'true'}"
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from pgtide.changes.contract import absent, locked
 from pgtide.changes.release import counter
+from pgtide.changes.replacement import swapped
 from pgtide.model.plan import Plan, Twin
 from pgtide.model.state import Phase
 from pgtide.model.statement import Lock, Statement, Step
@@ -107,17 +108,7 @@ def _present(plan: Plan) -> str:
 
     A column that somebody adds later under an old one's name has a number of its own.
     """
-    tests = [
-        fill(
-            "NOT EXISTS (SELECT FROM pg_attribute n JOIN pg_attribute o USING (attrelid)"
-            " WHERE attrelid = {oid} AND n.attname = {final} AND o.attname = {retired}"
-            " AND n.attnum > o.attnum)",
-            oid=str(plan.table_oid),
-            final=literal(one.old),
-            retired=literal(one.retired),
-        )
-        for one in plan.replacements
-    ]
+    tests = [f"NOT {swapped(plan.table_oid, one)}" for one in plan.replacements]
     tests += [absent(plan, twin.retired) for twin in plan.twins if twin.retired]
     if plan.sync is not None:
         tests.append(

@@ -6,7 +6,7 @@ from typing import Final
 from pgtide.changes.change import Scope
 from pgtide.changes.sync import Added, Pair
 from pgtide.model.plan import Replacement
-from pgtide.postgres.ddl import fitted
+from pgtide.postgres.ddl import fill, fitted, literal
 
 # How names begin that no application knows.
 PRIVATE: Final = "_pgtide_"
@@ -32,3 +32,15 @@ def _retired(tag: str, number: int, pair: Pair) -> str:
     if not pair.new.startswith(PRIVATE):
         return pair.new
     return fitted(f"{PRIVATE}{tag}_old{number}_", pair.old)
+
+
+def swapped(oid: int, one: Replacement) -> str:
+    """Return the SQL test whether the newer of a table's two columns has the final name."""
+    return fill(
+        "EXISTS (SELECT FROM pg_attribute n JOIN pg_attribute o USING (attrelid)"
+        " WHERE attrelid = {oid} AND n.attname = {final} AND o.attname = {retired}"
+        " AND n.attnum > o.attnum)",
+        oid=str(oid),
+        final=literal(one.old),
+        retired=literal(one.retired),
+    )
