@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pgtide.changes.contract import absent, locked
 from pgtide.changes.release import counter
 from pgtide.changes.replacement import swapped
+from pgtide.changes.sql import free
 from pgtide.model.plan import Plan, Twin
 from pgtide.model.state import Phase
 from pgtide.model.statement import Lock, Statement, Step
@@ -38,14 +39,18 @@ def purge_steps(plan: Plan, table: Table) -> tuple[Step, ...]:
 
 def _triggers(plan: Plan) -> Iterator[Statement]:
     """Yield the drops of every trigger that expand made."""
-    for step in plan.expand:
-        for one in step.statements:
-            if one.undo.startswith("DROP TRIGGER "):
-                yield Statement(
-                    sql=one.undo,
-                    lock=Lock.ACCESS_EXCLUSIVE,
-                    why="no release uses the old column any more: nothing has to be kept in step",
-                )
+    for one in _made(plan):
+        if one.undo.startswith("DROP TRIGGER "):
+            yield Statement(
+                sql=one.undo,
+                lock=Lock.ACCESS_EXCLUSIVE,
+                why="no release uses the old column any more: nothing has to be kept in step",
+            )
+
+
+def _made(plan: Plan) -> list[Statement]:
+    """Return what expand made for pgtide; what a declared statement made is the declarer's."""
+    return [one for step in plan.expand if not free(step) for one in step.statements]
 
 
 def _originals(plan: Plan, table: TableName) -> Iterator[Statement]:
@@ -97,8 +102,7 @@ def _apart(plan: Plan) -> Iterator[Statement]:
             lock=Lock.NONE,
             why="there is no way back any more that could be given up",
         )
-    made = [one for step in plan.expand for one in step.statements]
-    for one in reversed(made):
+    for one in reversed(_made(plan)):
         if one.lock is Lock.NONE and one.undo:
             yield Statement(sql=one.undo, lock=Lock.NONE, why="nothing calls or counts it any more")
 
@@ -110,17 +114,14 @@ def _present(plan: Plan) -> str:
     """
     tests = [f"NOT {swapped(plan.table_oid, one)}" for one in plan.replacements]
     tests += [absent(plan, twin.retired) for twin in plan.twins if twin.retired]
-    if plan.sync is not None:
-        tests.append(
-            fill(
-                "NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = {oid} AND tgname IN ({names}))"
-                " AND NOT EXISTS (SELECT FROM pg_proc p JOIN pg_namespace n"
-                " ON n.oid = p.pronamespace WHERE n.nspname = 'pgtide' AND p.proname = {function})",
-                oid=str(plan.table_oid),
-                names=listed(
-                    [literal(plan.sync.insert_trigger), literal(plan.sync.update_trigger)]
-                ),
-                function=literal(plan.sync.function),
-            )
+    # A trigger cannot be there without its function.
+    tests.append(
+        fill(
+            "NOT EXISTS (SELECT FROM pg_proc WHERE pronamespace = 'pgtide'::regnamespace"
+            " AND starts_with(proname, {prefix}))"
+            " AND NOT EXISTS (SELECT FROM pg_class WHERE relnamespace = 'pgtide'::regnamespace"
+            " AND relkind = 'S' AND starts_with(relname, {prefix}))",
+            prefix=literal(f"m_{plan.tag}_"),
         )
-    return f"SELECT {' AND '.join(tests) or 'true'}"
+    )
+    return f"SELECT {' AND '.join(tests)}"

@@ -79,6 +79,9 @@ class ReplaceColumn:
         new, fresh = f"t.{ident(pair.new)}", pair.up.on("t")
         # What `up` would not give back is in no old column: undo must archive it.
         lossy = differs(new, fresh, comparable=pair.comparable_new)
+        if pair.identity:
+            # Only a write past the triggers leaves such a value, and a row not filled yet has none.
+            lossy = f"{new} IS NOT NULL AND {lossy}"
         return Contribution(
             functions=() if pair.identity else self._functions(scope, answers, old),
             clauses=(add_clause(pair.new, facts, old.collation),),
@@ -93,7 +96,7 @@ class ReplaceColumn:
                 expected=fresh,
                 actual=new,
             ),
-            archive=() if pair.identity else ((pair.new, archivable(new, facts), lossy),),
+            archive=((pair.new, archivable(new, facts), lossy),),
             columns=((pair.new, facts.name),),
             notes=self._notes(),
         )

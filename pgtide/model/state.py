@@ -119,6 +119,7 @@ TRANSITIONS: Final = MappingProxyType(
         },
         _S.PURGING: {
             _S.COMPLETED: "only the new shape is left",
+            _S.CONTRACTED: "somebody touched the triggers since: nothing was dropped",
             _S.PAUSED: "an operator holds it",
             _S.FAILED: "a step failed and said why",
         },

@@ -96,7 +96,10 @@ _CUT_OFF: Final = (
     "checkpoint."
 )
 _GOES_ON: Final = "`pgtide up {name}` goes on with {phase}."
-_HALF_UNDONE: Final = "Half undone, and nobody works on it: `pgtide down {name}` goes on with that."
+_HALF_UNDONE: Final = (
+    "The undo has not come to its end, and nobody works on it: mend what stopped it, then "
+    "`pgtide down {name}` goes on."
+)
 _SENTENCES: Final = MappingProxyType(
     {
         State.PLANNED: "`pgtide plan {name}` shows what it would do, `pgtide up {name}` does it.",

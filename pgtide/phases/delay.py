@@ -5,6 +5,7 @@ from pgtide.ledger import audit
 from pgtide.ledger.delays import delay, running
 from pgtide.ledger.record import Record
 from pgtide.ledger.run import Run
+from pgtide.model.state import Phase
 from pgtide.postgres.session import Session
 
 
@@ -13,13 +14,13 @@ def refuse_early(session: Session, record: Record, *, hurry: str | None) -> None
     one = delay(session, record)
     if hurry or one is None or not running(session, one):
         return
-    name = record.version
+    release = " --release V" if one.phase == Phase.CONTRACT else ""
+    command = f"pgtide {one.phase} {record.version}{release}"
     raise Waiting(
         f"{record.id} waits for {one}.",
         state=f"It stays {record.state}; nothing was changed.",
         remedy=(
-            f"Run `pgtide {one.phase} {name}` again after that, or with `--now --reason TEXT` if "
-            "it cannot wait."
+            f"Run `{command}` again after that, or with `--now --reason TEXT` if it cannot wait."
         ),
     )
 

@@ -4,11 +4,13 @@ There is no way back from here on, so it waits until retention is over and nobod
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from pgtide.changes.purge import purge_steps
 from pgtide.errors import Refused
-from pgtide.ledger.record import Record
+from pgtide.ledger import audit, log, phases, steps
+from pgtide.ledger.record import Record, advance
 from pgtide.ledger.run import Run
 from pgtide.model.gate import Gate
 from pgtide.model.state import Phase, State
@@ -16,8 +18,9 @@ from pgtide.phases import delay
 from pgtide.phases.begun import refuse_held
 from pgtide.phases.conduct import conducted
 from pgtide.phases.delay import note_hurry
+from pgtide.phases.fingerprint import same_but_for_file, take
 from pgtide.phases.gate import await_gate
-from pgtide.phases.step import perform
+from pgtide.phases.step import lock_whole, perform
 from pgtide.postgres.catalog import read_table
 from pgtide.postgres.session import Session
 from pgtide.settings import Settings
@@ -41,7 +44,46 @@ def purge(run: Run, asked: Purging) -> None:
         plan = run.plan
         table = read_table(run.session, plan.table, plan.table_oid)
         for number, step in enumerate(purge_steps(plan, table)):
-            perform(run, step, ordinal=_ORDINAL + number)
+            try:
+                perform(run, step, ordinal=_ORDINAL + number, guard=partial(_guard, run))
+            except Touched as error:
+                _stay(run, error.what)
+                raise
+
+
+class Touched(Refused):
+    """Refuse because values may be in an old column that no new one has."""
+
+
+def _guard(run: Run, session: Session) -> None:
+    lock_whole(session, run.plan)
+    known, found = run.record.fingerprint, take(run, session, contracted=True)
+    # A rewritten table has the same rows; only who went past the triggers left others.
+    if known is None or not same_but_for_file(known, found):
+        version = run.plan.version
+        raise Touched(
+            f"{run.plan.migration_id} cannot be purged: the triggers, functions or columns that "
+            "keep both shapes in step were changed since contract: writes may have gone past them.",
+            state="Nothing was dropped; the migration is back at `contracted`.",
+            remedy=f"Run `pgtide down {version} --to verified`, then `pgtide up {version}`, which "
+            "sweeps and verifies; then contract and purge again.",
+        )
+
+
+def _stay(run: Run, why: str) -> None:
+    """Move a migration back to where its way back is open."""
+    session, record = run.session, run.record
+    with session.transaction(settings={"synchronous_commit": "on"}):
+        advance(session, run.lease, record.state, State.CONTRACTED, error=why)
+        phases.end(session, run.lease, Phase.PURGE, "failed")
+        audit.note(session, run.lease, "purge_refused", why=why)
+        log.status(
+            session,
+            record,
+            log.SUCCESS,
+            log_schema=run.settings.log_schema,
+            available=not steps.irreversible(session, record.id),
+        )
 
 
 def refuse_early(session: Session, record: Record, asked: Purging, settings: Settings) -> None:

@@ -200,3 +200,6 @@ def statements(run: Run, session: Session, step: Step, *, guard: Guard | None = 
         run.emit(StatementBegan(step=step.name, ordinal=number))
         session.execute(statement.sql, doing=f"{step.name}: {statement.why}")
         run.emit(StatementEnded(step=step.name, ordinal=number))
+    if guard is not None and guarded == len(step.statements):
+        # Nothing but locks: what the guard looks at is all that the step is for.
+        guard(session)

@@ -78,6 +78,8 @@ def _statements(
         run.emit(StatementBegan(step=undo_name(step), ordinal=number))
         session.execute(sql, doing=f"taking back {step.name}")
         run.emit(StatementEnded(step=undo_name(step), ordinal=number))
+    if guard is not None and guarded == len(step.undo):
+        guard(session)
 
 
 def undo_name(step: RecordedStep) -> str:

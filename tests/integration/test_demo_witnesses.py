@@ -65,7 +65,6 @@ def test_a_dump_shows_a_column_and_the_catalog_names_what_is_left(users: str) ->
     assert left == (
         "column email_verified_v2",
         "column verification_token_v2",
-        "column verified_at",
         "constraint _pgtide_x",
     )
 

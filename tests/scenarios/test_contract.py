@@ -8,6 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from pgtide import AddColumn
 from pgtide.errors import AwaitingApproval, LockNotAcquired, Refused, Waiting
 from pgtide.events import Event, LockWaited
 from pgtide.ledger.run import Caller
@@ -18,7 +19,7 @@ from pgtide.phases.contract import Contracting
 from pgtide.phases.contract import contract as carry_out
 from tests.driving import ACTOR, migrate, record_of, refusal
 from tests.later import HURRY, RELEASE, approve, contract, later_settings, once, to_verified
-from tests.small_table import run
+from tests.small_table import SMALL_ID, create_small, run, small_migration
 from tests.table_state import schema_dump
 from tests.users import MIGRATION_ID, create_users, email_migration
 
@@ -181,6 +182,26 @@ def test_triggers_touched_while_contract_waits_for_its_lock_are_seen_under_it(
     assert run(verified, NUMBERS) == [(["email_verified", "email_verified_v2"],)]
     assert migrate(verified, email_migration()).state is State.VERIFIED
     assert contract(verified, MIGRATION_ID).state is State.CONTRACTED
+
+
+def test_triggers_touched_where_no_name_changes_are_seen_under_the_lock_too(database: str) -> None:
+    create_small(database)
+    added = AddColumn(
+        "c", type="int", backfill="a + 1", on_write="a + 1", verify="c IS NOT DISTINCT FROM a + 1"
+    )
+    migrate(database, small_migration(added))
+    deed = (
+        "ALTER TABLE public.t DISABLE TRIGGER USER",
+        "UPDATE public.t SET a = a + 5 WHERE id = 3",
+        "ALTER TABLE public.t ENABLE TRIGGER USER",
+    )
+    touch = once("contract.shape", lambda: run(database, *deed))
+    assert refusal(lambda: contract(database, SMALL_ID, emit=touch)).exit_code == 2
+    assert record_of(database, SMALL_ID).state is State.BACKFILLED
+    assert migrate(database, small_migration(added)).state is State.VERIFIED
+    assert contract(database, SMALL_ID).state is State.CONTRACTED
+    assert run(database, "SELECT c - a FROM public.t WHERE id = 3") == [(1,)]
+    assert to_verified(database, SMALL_ID).state is State.VERIFIED
 
 
 def test_a_rewritten_table_is_verified_again(verified: str) -> None:

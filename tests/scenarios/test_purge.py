@@ -4,6 +4,7 @@ from functools import partial
 
 import pytest
 
+from pgtide import AddColumn, ReplaceColumn, Sql
 from pgtide.errors import AwaitingApproval, Failed, Refused, Waiting
 from pgtide.ledger.run import Caller
 from pgtide.model.gate import Gate
@@ -13,7 +14,7 @@ from pgtide.phases.purge import Purging
 from pgtide.phases.purge import purge as carry_out
 from tests.driving import ACTOR, migrate, record_of, refusal, undo
 from tests.later import HURRY, approve, contract, later_settings, purge, to_verified
-from tests.small_table import run
+from tests.small_table import SMALL_ID, create_small, run, small_migration
 from tests.table_state import schema_dump
 from tests.users import MIGRATION_ID, create_users, email_migration
 
@@ -129,3 +130,52 @@ def test_a_completed_migration_has_no_way_back(contracted: str) -> None:
         assert isinstance(error, Refused)
         assert "purge" in error.what
     assert record_of(contracted, MIGRATION_ID).state is State.COMPLETED
+
+
+def test_purge_leaves_what_a_declared_statement_made(database: str) -> None:
+    create_small(database)
+    made = (
+        ("CREATE TABLE public.side (id bigint PRIMARY KEY)", "DROP TABLE public.side"),
+        ("CREATE FUNCTION public.mine() RETURNS int RETURN 1", "DROP FUNCTION public.mine()"),
+    )
+    declared = (Sql(phase="expand", up=up, down=down) for up, down in made)
+    migrate(database, small_migration(ReplaceColumn("a", type="bigint"), *declared))
+    run(database, "INSERT INTO public.side VALUES (1)")
+    contract(database, SMALL_ID)
+    assert purge(database, SMALL_ID).state is State.COMPLETED
+    assert run(database, "SELECT public.mine(), id FROM public.side") == [(1, 1)]
+
+
+def test_nothing_is_left_where_no_column_was_replaced(database: str) -> None:
+    create_small(database)
+    migrate(database, small_migration(AddColumn("b", type="int")))
+    contract(database, SMALL_ID)
+    assert purge(database, SMALL_ID).state is State.COMPLETED
+    assert run(database, LEFT.replace("public.users", "public.t")) == []
+
+
+def test_triggers_touched_while_contracted_stop_purge_and_keep_the_way_back(
+    contracted: str,
+) -> None:
+    run(
+        contracted,
+        "ALTER TABLE public.users DISABLE TRIGGER USER",
+        "UPDATE public.users SET verification_token_v2 = 'INTERIM' WHERE id = 33",
+        "ALTER TABLE public.users ENABLE TRIGGER USER",
+    )
+    error = refusal(lambda: purge(contracted, MIGRATION_ID))
+    assert (error.exit_code, "were changed since contract" in error.what) == (2, True)
+    assert record_of(contracted, MIGRATION_ID).state is State.CONTRACTED
+    token = "SELECT verification_token_v2 FROM public.users WHERE id = 33"
+    assert run(contracted, token) == [("INTERIM",)]
+    assert run(contracted, LOG) == [("SUCCESS", True)]
+    # As the remedy says: from there the rows are swept and verified again.
+    assert to_verified(contracted, MIGRATION_ID).state is State.BACKFILLED
+    assert migrate(contracted, email_migration()).state is State.VERIFIED
+    contract(contracted, MIGRATION_ID)
+    assert purge(contracted, MIGRATION_ID).state is State.COMPLETED
+
+
+def test_a_table_that_was_rewritten_while_contracted_can_be_purged(contracted: str) -> None:
+    run(contracted, "VACUUM FULL public.users")
+    assert purge(contracted, MIGRATION_ID).state is State.COMPLETED

@@ -7,6 +7,7 @@ import pytest
 
 from pgtide import Index
 from pgtide.errors import ConnectionLost
+from pgtide.events import Event, PhaseBegan
 from pgtide.model.state import Phase, State
 from tests.driving import migrate, record_of
 from tests.scenarios.backends import end_backend, wait_for_backend
@@ -18,9 +19,13 @@ def test_a_connection_lost_while_the_schema_is_reflected_can_be_resumed(database
     migration = small_migration(Index("t_a", on="a"))
     migrate(database, migration, until=Phase.FINALIZE)
     with psycopg.connect(database) as blocker, ThreadPoolExecutor() as pool:
-        # Reflection reads the columns' comments; nothing else of ours does.
-        blocker.execute("LOCK TABLE pg_catalog.pg_description")
-        verifying = pool.submit(migrate, database, migration)
+
+        def hear(event: Event) -> None:
+            # Preflight reads comments too; once verify has begun, reflection alone does.
+            if isinstance(event, PhaseBegan):
+                blocker.execute("LOCK TABLE pg_catalog.pg_description")
+
+        verifying = pool.submit(migrate, database, migration, emit=hear)
         end_backend(database, wait_for_backend(database, "pgtide report", event="relation"))
         with pytest.raises(ConnectionLost, match="while reflecting the schema"):
             verifying.result(timeout=30)

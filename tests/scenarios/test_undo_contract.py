@@ -1,5 +1,7 @@
 """The way back from contract: to `verified` or to the start, byte for byte, with every write."""
 
+from collections.abc import Callable
+
 import pytest
 
 from pgtide.errors import Refused
@@ -204,3 +206,29 @@ def test_psql_alone_undoes_a_contracted_migration(users: str) -> None:
     assert schema_dump(users) == before
     assert run(users, WRITTEN) == KEPT
     assert record_of(users, MIGRATION_ID).state is State.ROLLED_BACK
+
+
+def by_psql(url: str, migration_id: str) -> None:
+    version = record_of(url, migration_id).version
+    assert run(url, f"SELECT pgtide.safe_rollback_migration('{version}')") == [(True,)]
+
+
+@pytest.mark.parametrize("back", [undo, by_psql])
+def test_a_write_that_went_past_the_triggers_is_archived_when_it_is_undone(
+    users: str, back: Callable[[str, str], object]
+) -> None:
+    migrate(users, email_migration())
+    contract(users, MIGRATION_ID)
+    run(
+        users,
+        "ALTER TABLE public.users DISABLE TRIGGER USER",
+        "UPDATE public.users SET verification_token = 'FINAL' WHERE id = 33",
+        "ALTER TABLE public.users ENABLE TRIGGER USER",
+    )
+    back(users, MIGRATION_ID)
+    kept = run(
+        users,
+        "SELECT \"values\" ->> 'verification_token_v2' FROM pgtide.archive"
+        " WHERE key = '{\"id\": 33}'",
+    )
+    assert kept == [("FINAL",)]

@@ -36,6 +36,7 @@ BY_HAND = {
     ("rolling_back", "rolled_back"),
     ("rolling_back", "verified"),
     ("rolling_back", "contracted"),
+    ("purging", "contracted"),
     ("rolling_back", "rollback_failed"),
     ("rollback_failed", "rolling_back"),
     ("rolled_back", "planned"),
