@@ -267,8 +267,10 @@ def _releases(migration: Migration, added: tuple[NewColumn, ...]) -> tuple[str, 
         f"A release that writes only the new names ({fresh}) may go out from `backfilled`.",
         "It must be gone before `pgtide down`, and before `pgtide purge` where its names go then.",
         f"Contract belongs to release {migration.contract_release} or later.",
-        "From `contracted` on the final names hold the new columns, and a release may know them"
-        " alone; it must be gone before `pgtide down`.",
+        (
+            "From `contracted` on the final names hold the new columns, and a release may know them"
+            " alone; it must be gone before `pgtide down`."
+        ),
     )
 
 
