@@ -46,7 +46,8 @@ def withdraw(run: Run, why: str) -> None:
     session, record = run.session, run.record
     with session.transaction(settings={"synchronous_commit": "on"}):
         advance(session, run.lease, record.state, State.BACKFILLED, error=why, sweep_due=True)
-        if record.state is RUNNING[Phase.CONTRACT]:
+        # A paused or failed one has left the phase, and stands in it all the same.
+        if record.standing is RUNNING[Phase.CONTRACT]:
             phases.end(session, run.lease, Phase.CONTRACT, "failed")
         audit.note(session, run.lease, "verification_withdrawn", why=why)
         log.status(session, record, log.FAILED, log_schema=run.settings.log_schema, error=why)
