@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -14,8 +14,8 @@ from cli.options import AnyId, By, Json, settings_of
 from pgtide.clock import SYSTEM_CLOCK
 from pgtide.errors import PgtideError
 from pgtide.ledger.record import every
-from pgtide.model.route import FORWARD, next_phase
-from pgtide.model.state import Phase, State
+from pgtide.model.route import FORWARD, LATER, next_phase
+from pgtide.model.state import RUNNING, Phase, State
 from pgtide.operate.status import MigrationStatus, status_now
 from pgtide.postgres.session import connect
 from pgtide.settings import Settings
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 Until = Annotated[
     Phase, typer.Option(metavar="PHASE", help=f"The last phase: {', '.join(FORWARD)}.")
 ]
+
+_LATE: Final = frozenset(RUNNING[phase] for phase in LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,8 @@ def up(
     work = [loaded_one(folder, migration)] if migration else folder
     todo = pending(settings, work, until, start_over=migration is not None)
     go_on(ctx, settings, todo, until=until, as_json=as_json)
+    if not as_json:
+        say(*_left(settings, work))
 
 
 def pending(
@@ -110,6 +114,15 @@ def go_on(
             f"Nothing to do: every migration has been through {until}, or was undone. "
             "`pgtide up ID` starts an undone one over."
         )
+
+
+def _left(settings: Settings, work: Sequence["Loaded"]) -> list[str]:
+    """Say of each migration that is in mid-contract or mid-purge which other command goes on."""
+    with connect(settings.url, purpose="up") as session:
+        left = [one for one in every(session) if one.standing in _LATE]
+        ids = {one.id for one in work} & {one.id for one in left}
+        found = [status_now(session, settings, one) for one in sorted(ids)]
+    return [f"{one.id} is {one.state}, and not for this command. {one.next}" for one in found]
 
 
 def _status(settings: Settings, migration_id: str) -> MigrationStatus:

@@ -35,8 +35,13 @@ class DatedVerdict:
     at: datetime
 
 
-def keep(session: Session, lease: Lease, verdict: Verdict, *, fingerprint: str) -> None:
-    """Write a verdict down."""
+def keep(
+    session: Session, lease: Lease, verdict: Verdict, *, fingerprint: str, conflicts: int
+) -> None:
+    """Write a verdict down.
+
+    `conflicts` is how far their counter had come before the first row was read.
+    """
     session.execute(
         _SQL["record_verification"],
         {
@@ -48,6 +53,7 @@ def keep(session: Session, lease: Lease, verdict: Verdict, *, fingerprint: str) 
             "passed": verdict.passed,
             "problems": json.dumps(verdict.problems, ensure_ascii=False),
             "fingerprint": fingerprint,
+            "conflicts": conflicts,
             "seconds": verdict.seconds,
         },
         doing="writing the verdict down",
@@ -56,12 +62,13 @@ def keep(session: Session, lease: Lease, verdict: Verdict, *, fingerprint: str) 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """The newest verdict with the declaration and the fingerprint that it is bound to."""
+    """The newest verdict with what it is bound to: declaration, fingerprint, contradictions."""
 
     id: int
     passed: bool
     checksum: str
     fingerprint: str
+    conflicts: int
     at: datetime
 
 

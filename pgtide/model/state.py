@@ -102,13 +102,13 @@ TRANSITIONS: Final = MappingProxyType(
         },
         _S.VERIFIED: {
             _S.VERIFYING: "verify again, now",
-            _S.BACKFILLED: "somebody touched the triggers since: the next run sweeps first",
+            _S.BACKFILLED: "what was verified holds no more: the next run sweeps first",
             _S.CONTRACTING: "a later release is live, and contract is approved",
             _S.ROLLING_BACK: "the operator undoes it",
         },
         _S.CONTRACTING: {
             _S.CONTRACTED: "the new columns have the final names",
-            _S.BACKFILLED: "somebody touched the triggers since: the next run sweeps first",
+            _S.BACKFILLED: "what was verified holds no more: the next run sweeps first",
             _S.PAUSED: "an operator holds it",
             _S.FAILED: "a step failed and said why",
             _S.ROLLING_BACK: "the operator undoes it",
@@ -132,6 +132,7 @@ TRANSITIONS: Final = MappingProxyType(
             _S.VERIFYING: "resumed",
             _S.CONTRACTING: "resumed",
             _S.PURGING: "resumed",
+            _S.BACKFILLED: "in mid-contract, and its proof has gone: the next run sweeps first",
             _S.ROLLING_BACK: "the operator undoes it",
         },
         _S.FAILED: {
@@ -142,6 +143,7 @@ TRANSITIONS: Final = MappingProxyType(
             _S.VERIFYING: "tried again",
             _S.CONTRACTING: "tried again",
             _S.PURGING: "tried again",
+            _S.BACKFILLED: "in mid-contract, and its proof has gone: the next run sweeps first",
             _S.ROLLING_BACK: "the operator undoes it",
         },
         _S.ROLLING_BACK: {

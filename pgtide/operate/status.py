@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from pgtide.ledger import phases, steps
+from pgtide.ledger.conflicts import conflicts
 from pgtide.ledger.control import held
 from pgtide.ledger.delays import delay, running
 from pgtide.ledger.performance import measured
@@ -20,7 +21,6 @@ from pgtide.operate.declared import Declaration
 from pgtide.operate.gates import GateStatus, Mended, gates, mended, waiting_at
 from pgtide.operate.progress import Walked, eta, percent, rows_per_second
 from pgtide.operate.waiting import waiting_for
-from pgtide.postgres.ddl import ident
 from pgtide.postgres.session import Session
 from pgtide.settings import Settings
 from pgtide.sql import queries
@@ -175,7 +175,7 @@ def status_of(session: Session, settings: Settings, record: Record) -> Migration
         verification=_verification(session, record, _attempt_began(session, record)),
         backup=newest_backup(session, record.id),
         queries=standings(record.plan.performance, measured(session, record)),
-        conflicts=_conflicts(session, record),
+        conflicts=conflicts(session, record.plan),
         mended=mended(session, record),
         worker=worker,
         next=advice(_standing(record, gate, held=hold is not None, alive=alive)),
@@ -258,11 +258,3 @@ def _verification(
         problems=last.verdict.problems,
         at=last.at,
     )
-
-
-def _conflicts(session: Session, record: Record) -> int | None:
-    sync = record.plan.sync
-    if sync is None:
-        return None
-    found = session.value(_SQL["counted"], {"sequence": ident("pgtide", sync.conflicts)})
-    return None if found is None else int(found)

@@ -2,6 +2,7 @@
 
 from pgtide.errors import Refused
 from pgtide.ledger import audit, log, phases
+from pgtide.ledger.conflicts import conflicts
 from pgtide.ledger.record import advance
 from pgtide.ledger.run import Run
 from pgtide.ledger.verifications import proof
@@ -27,6 +28,11 @@ def flaw(run: Run, session: Session) -> str | None:
             "the triggers, functions or columns that keep both shapes in step were changed since "
             "it was verified (or the table was rewritten): writes may have gone past them"
         )
+    # The triggers leave such a write alone: its row is out of step, and nothing else says so.
+    since = (conflicts(session, run.plan) or 0) - last.conflicts
+    if since > 0:
+        writes = "write" if since == 1 else "writes"
+        return f"{since:,} {writes} since it was verified set both columns to different values"
     return None
 
 
@@ -46,7 +52,8 @@ def withdraw(run: Run, why: str) -> None:
     session, record = run.session, run.record
     with session.transaction(settings={"synchronous_commit": "on"}):
         advance(session, run.lease, record.state, State.BACKFILLED, error=why, sweep_due=True)
-        if record.state is RUNNING[Phase.CONTRACT]:
+        # A paused or failed one has left the phase, and stands in it all the same.
+        if record.standing is RUNNING[Phase.CONTRACT]:
             phases.end(session, run.lease, Phase.CONTRACT, "failed")
         audit.note(session, run.lease, "verification_withdrawn", why=why)
         log.status(session, record, log.FAILED, log_schema=run.settings.log_schema, error=why)

@@ -4,7 +4,9 @@ And prove that nobody could have gone past the triggers meanwhile.
 
 Ranges are read by one statement each, at snapshots of their own. As long as the fingerprint stands,
 every write since expand kept its row in step, so a row that was right at any snapshot is right now,
-and the ranges together prove the whole table (level L2). Verification only reads.
+and the ranges together prove the whole table (level L2). The one exception is a write that sets
+both shapes in contradiction: these are counted, and a verdict is kept with the count of before it.
+Verification only reads.
 """
 
 from typing import Final
@@ -12,6 +14,7 @@ from typing import Final
 from pgtide.errors import Mismatched
 from pgtide.events import RangeVerified
 from pgtide.ledger import audit, log, phases
+from pgtide.ledger.conflicts import conflicts
 from pgtide.ledger.record import advance
 from pgtide.ledger.run import Run
 from pgtide.ledger.verifications import Verdict, keep
@@ -37,8 +40,10 @@ def verify(run: Run) -> Verification:
     Raises Mismatched, after withdrawing `verified`, where anything is wrong.
     """
     with conducted(run, Phase.VERIFY) as outcome:
+        # Before the first row is read: a row written in contradiction after that counts as unseen.
+        before = conflicts(run.session, run.plan) or 0
         found = _examine(run)
-        _record(run, found)
+        _record(run, found, before)
         outcome.rows = found.rows
         if not found.passed:
             raise _withdrawn(run, found)
@@ -147,7 +152,7 @@ def _fingerprint_problems(run: Run) -> tuple[str, ...]:
     )
 
 
-def _record(run: Run, found: Verification) -> None:
+def _record(run: Run, found: Verification, before: int) -> None:
     verdict = Verdict(
         level=found.level,
         rows=found.rows,
@@ -158,7 +163,13 @@ def _record(run: Run, found: Verification) -> None:
     )
     session, record = run.session, run.record
     with session.transaction(settings={"synchronous_commit": "on"}):
-        keep(session, run.lease, verdict, fingerprint=record.fingerprint or "")
+        keep(
+            session,
+            run.lease,
+            verdict,
+            fingerprint=record.fingerprint or "",
+            conflicts=before,
+        )
         audit.note(
             session,
             run.lease,

@@ -244,9 +244,9 @@ SELECT coalesce(sum(rows) FILTER (WHERE kind <> 'archive'), 0)::bigint AS rows,
 -- record_verification --
 -- Keep a verdict, bound to the declaration and to the fingerprint.
 INSERT INTO pgtide.verification (migration_id, run_id, level, rows, mismatches, passed, problems, checksum, fingerprint,
-                                 seconds)
+                                 conflicts, seconds)
 SELECT %(id)s, %(run)s, %(level)s, %(rows)s, %(mismatches)s, %(passed)s, %(problems)s::jsonb, checksum, %(fingerprint)s,
-       %(seconds)s
+       %(conflicts)s, %(seconds)s
   FROM pgtide.migration WHERE id = %(id)s
 
 -- last_verification --
@@ -256,14 +256,15 @@ SELECT level, rows, mismatches, passed, problems::text AS problems, at, seconds 
 
 -- proof --
 -- The newest verdict on a migration, with what it is bound to.
-SELECT id, passed, checksum, fingerprint, at FROM pgtide.verification
+SELECT id, passed, checksum, fingerprint, conflicts, at FROM pgtide.verification
  WHERE migration_id = %(id)s ORDER BY id DESC LIMIT 1
 
 -- carry_verdict --
 -- The newest verdict holds for another fingerprint too: pgtide itself made the change, and nobody else did.
 INSERT INTO pgtide.verification (migration_id, run_id, at, level, rows, mismatches, passed, problems, checksum,
-                                 fingerprint, seconds)
-SELECT migration_id, %(run)s, at, level, rows, mismatches, passed, problems, checksum, %(fingerprint)s, seconds
+                                 fingerprint, conflicts, seconds)
+SELECT migration_id, %(run)s, at, level, rows, mismatches, passed, problems, checksum, %(fingerprint)s, conflicts,
+       seconds
   FROM pgtide.verification WHERE migration_id = %(id)s ORDER BY id DESC LIMIT 1
 
 -- released --
@@ -299,13 +300,10 @@ VALUES (%(id)s, %(run)s, %(actor)s, %(kind)s, %(detail)s::jsonb)
 SELECT at, migration_id, actor, kind, detail FROM pgtide.event
  WHERE %(id)s::text IS NULL OR migration_id = %(id)s ORDER BY id
 
--- conflicts_there --
--- Whether a migration's counter of contradictions exists.
-SELECT to_regclass(%(sequence)s) IS NOT NULL
-
 -- conflicts --
--- How many writes contradicted themselves.
-SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {sequence}
+-- How many writes contradicted themselves; null where there is no such counter.
+SELECT CASE WHEN to_regclass(%(sequence)s) IS NULL THEN NULL
+            ELSE coalesce(pg_sequence_last_value(to_regclass(%(sequence)s)), 0) END
 
 -- log_start --
 -- Begin the strategy's log row of a migration.

@@ -102,6 +102,20 @@ def test_triggers_touched_since_verification_are_refused_and_up_mends_them(
     assert place.json(*CONTRACT, *NOW)["state"] == "contracted"
 
 
+def test_up_says_what_goes_on_with_a_contract_that_was_left(
+    place: Workplace, database: str
+) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(
+            "UPDATE pgtide.migration SET state = 'failed', resume_to = 'contracting'"
+        )
+    done = place.run("up")
+    assert done.returncode == 0, done.stderr
+    assert "is failed, and not for this command" in done.stdout
+    assert "`pgtide contract 2.1.0 --release V`" in done.stdout
+    assert place.status()["state"] == "failed"
+
+
 def test_the_way_back_from_contract_needs_the_ledger_alone(place: Workplace, database: str) -> None:
     verified = schema_dump(database)
     contract(database, MIGRATION_ID)

@@ -258,6 +258,29 @@ def test_a_contract_that_gave_up_is_gone_on_with_or_taken_back(verified: str) ->
         assert run(verified, LOG) == [("SUCCESS", True, None)]
 
 
+@pytest.mark.parametrize("aside", [State.FAILED, State.PAUSED])
+def test_triggers_touched_after_a_contract_that_was_left_send_it_back_all_the_same(
+    verified: str, aside: State
+) -> None:
+    brief = replace(later_settings(verified), lock_tries=1)
+    with reading(verified):
+        assert isinstance(
+            refusal(lambda: contract(verified, MIGRATION_ID, settings=brief)), LockNotAcquired
+        )
+    run(verified, f"UPDATE pgtide.migration SET state = '{aside}'", *WRITE_PAST)
+    error = refusal(lambda: contract(verified, MIGRATION_ID))
+    assert (error.exit_code, "cannot be contracted" in error.what) == (2, True)
+    record = record_of(verified, MIGRATION_ID)
+    assert (record.state, record.resume_to) == (State.BACKFILLED, None)
+    assert record.sweep_due
+    ended = "SELECT state FROM pgtide.phase WHERE phase = 'contract'"
+    assert run(verified, ended) == [("failed",)]
+    assert migrate(verified, email_migration()).state is State.VERIFIED
+    assert contract(verified, MIGRATION_ID).state is State.CONTRACTED
+    [(old, new)] = run(verified, VALUES)
+    assert old == new
+
+
 def test_a_hold_keeps_contract_from_beginning(verified: str) -> None:
     approve(verified, MIGRATION_ID, Gate.CONTRACT)
     run(

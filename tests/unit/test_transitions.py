@@ -31,6 +31,8 @@ BY_HAND = {
     ("paused", "rolling_back"),
     ("failed", "rolling_back"),
     *((state, "backfilled") for state in ("verifying", "verified", "contracting")),
+    # A contract that was left is withdrawn where it stands.
+    *((aside, "backfilled") for aside in ("paused", "failed")),
     ("backfilled", "backfilling"),
     ("verified", "verifying"),
     ("rolling_back", "rolled_back"),
