@@ -4,13 +4,17 @@ After the swap, under both columns' names of then: the new column has the final 
 the retired name.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Final
 
+from pgtide.changes.replacement import PRIVATE
 from pgtide.model.followers import ColumnMarks, Followers, Marks
 from pgtide.model.plan import Plan
 from pgtide.model.statement import Lock, Statement
-from pgtide.model.table import TableName
+from pgtide.model.table import Grant, TableName
 from pgtide.postgres.ddl import fill, ident, listed, literal, relation
+
+_OPTION: Final = "GRANT OPTION FOR "
 
 
 def marks_statements(plan: Plan, table: TableName, followers: Followers) -> tuple[Statement, ...]:
@@ -26,7 +30,7 @@ def marks_statements(plan: Plan, table: TableName, followers: Followers) -> tupl
 def _column(table: TableName, marks: ColumnMarks, retired: str) -> Iterator[Statement]:
     yield from _sequences(table, marks, retired)
     yield from _default(table, marks, retired)
-    yield from _grants(table, marks)
+    yield from _grants(table, marks, retired)
     yield from _comment(table, marks)
     yield from _tuning(table, marks)
 
@@ -70,33 +74,72 @@ def _default(table: TableName, marks: ColumnMarks, retired: str) -> Iterator[Sta
     )
 
 
-def _grants(table: TableName, marks: ColumnMarks) -> Iterator[Statement]:
-    had = {(grant.privilege, grant.grantee): grant.grantable for grant in marks.new.grants}
-    for grant in marks.old.grants:
+def _grants(table: TableName, marks: ColumnMarks, retired: str) -> Iterator[Statement]:
+    # A private name belongs to nobody; an interim name keeps the privileges that it had.
+    interim = not retired.startswith(PRIVATE)
+    yield from _granted(table, marks.name, marks.new.grants, marks.old.grants, exact=interim)
+    if interim:
+        yield from _granted(table, retired, marks.old.grants, marks.new.grants, exact=True)
+
+
+def _granted(
+    table: TableName, column: str, has: Sequence[Grant], wanted: Sequence[Grant], *, exact: bool
+) -> Iterator[Statement]:
+    """Yield what gives a column the wanted privileges, and where it is exact no others."""
+    had = _granting(has)
+    excess = any(_granting(wanted).get(key, -1) < option for key, option in had.items())
+    # Taking away what was given on by somebody else would need CASCADE.
+    if exact and excess and all(grant.direct for grant in has):
+        # All of it, from the last one on: undo gives it back in the order that it had.
+        for grant in reversed(has):
+            yield Statement(
+                sql=_revoke(table, column, grant),
+                lock=Lock.ACCESS_SHARE,
+                why=f"came with the column's number: nobody had it on the name {column}",
+                undo=_grant(table, column, grant),
+            )
+        had = {}
+    for grant in wanted:
         before = had.get((grant.privilege, grant.grantee))
         if before is not None and before >= grant.grantable:
             continue
-        parts = {
-            "privilege": grant.privilege,
-            "column": ident(marks.name),
-            "table": relation(table),
-            "grantee": ident(grant.grantee) if grant.grantee else "PUBLIC",
-        }
         yield Statement(
-            sql=fill(
-                "GRANT {privilege} ({column}) ON {table} TO {grantee}{option}",
-                option=" WITH GRANT OPTION" if grant.grantable else "",
-                **parts,
-            ),
+            sql=_grant(table, column, grant),
             lock=Lock.ACCESS_SHARE,
-            why=f"a privilege belongs to the column's number, and came to {marks.name} since",
-            undo=fill(
-                "REVOKE {option}{privilege} ({column}) ON {table} FROM {grantee}",
-                # It had the privilege before, only not to give away.
-                option="" if before is None else "GRANT OPTION FOR ",
-                **parts,
-            ),
+            why=f"a privilege belongs to the column's number, and came to {column} since",
+            # It had the privilege before, only not to give away.
+            undo=_revoke(table, column, grant, option="" if before is None else _OPTION),
         )
+
+
+def _granting(grants: Sequence[Grant]) -> dict[tuple[str, str], bool]:
+    return {(grant.privilege, grant.grantee): grant.grantable for grant in grants}
+
+
+def _grant(table: TableName, column: str, grant: Grant) -> str:
+    return fill(
+        "GRANT {privilege} ({column}) ON {table} TO {grantee}{option}",
+        privilege=grant.privilege,
+        column=ident(column),
+        table=relation(table),
+        grantee=_grantee(grant),
+        option=" WITH GRANT OPTION" if grant.grantable else "",
+    )
+
+
+def _revoke(table: TableName, column: str, grant: Grant, *, option: str = "") -> str:
+    return fill(
+        "REVOKE {option}{privilege} ({column}) ON {table} FROM {grantee}",
+        option=option,
+        privilege=grant.privilege,
+        column=ident(column),
+        table=relation(table),
+        grantee=_grantee(grant),
+    )
+
+
+def _grantee(grant: Grant) -> str:
+    return ident(grant.grantee) if grant.grantee else "PUBLIC"
 
 
 def _comment(table: TableName, marks: ColumnMarks) -> Iterator[Statement]:

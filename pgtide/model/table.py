@@ -16,11 +16,12 @@ class TableName:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """A privilege on one column."""
+    """A privilege on one column; `direct` says that the table's owner gave it."""
 
     privilege: str
     grantee: str
     grantable: bool
+    direct: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ A definition is the server's own text of the moment: it names the old column as 
 name, and whatever has the name when it is executed again. So one text serves contract and its undo.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -44,8 +44,7 @@ def read_dependents(session: Session, plan: Plan) -> tuple[tuple[Follower, ...],
     """Return what can be said again, and in words what cannot."""
     found = _clustered(session, plan)
     changed = _changed(session, plan)
-    where = {"oid": plan.table_oid, "columns": [one.old for one in plan.replacements]}
-    rows = [row for row in session.rows(_SQL["dependents"], where) if not _apart(plan, row)]
+    rows = [row for row in _rows(session, plan) if not _apart(plan, row)]
     views, stuck = read_views(session, [row for row in rows if _is_view(row)], changed)
     for row in rows:
         if _is_view(row):
@@ -59,6 +58,20 @@ def read_dependents(session: Session, plan: Plan) -> tuple[tuple[Follower, ...],
                 f"{_words(plan, row)}{', which this role may not alter' if reader else ''}"
             )
     return (*found, *views), tuple(stuck)
+
+
+def _rows(session: Session, plan: Plan) -> Iterator[DictRow]:
+    """Yield what uses the replaced columns, and what can be said again of interim names alone.
+
+    The rest of those may go on by number: equal types and values are what an interim name needs.
+    """
+    old = {one.old for one in plan.replacements}
+    interim = {one.new for one in plan.replacements if one.new == one.retired}
+    where = {"oid": plan.table_oid, "columns": sorted(old | interim)}
+    for row in session.rows(_SQL["dependents"], where):
+        again = row["catalog"] in _READERS and not _refused(plan, row, frozenset())
+        if again or _is_view(row) or not old.isdisjoint(row["columns"]):
+            yield row
 
 
 def _changed(session: Session, plan: Plan) -> frozenset[str]:

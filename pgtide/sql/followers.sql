@@ -10,9 +10,10 @@ SELECT a.attname AS name, pg_get_expr(d.adbin, d.adrelid) AS "default", col_desc
        CASE to_jsonb(a) ->> 'attcompression' WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' ELSE '' END AS compression,
        coalesce((SELECT json_agg(json_build_object('privilege', x.privilege_type,
                                  'grantee', CASE x.grantee WHEN 0 THEN '' ELSE pg_get_userbyid(x.grantee) END,
-                                 'grantable', x.is_grantable)
-                                 ORDER BY x.grantee, x.privilege_type)
-                   FROM aclexplode(a.attacl) x), '[]') AS grants,
+                                 'grantable', x.is_grantable,
+                                 'direct', x.grantor = (SELECT relowner FROM pg_class WHERE oid = a.attrelid))
+                                 ORDER BY x.ordinality)
+                   FROM aclexplode(a.attacl) WITH ORDINALITY x), '[]') AS grants,
        ARRAY(SELECT s.objid::regclass::text FROM pg_depend s JOIN pg_class c ON c.oid = s.objid AND c.relkind = 'S'
               WHERE s.classid = 'pg_class'::regclass AND s.refclassid = 'pg_class'::regclass AND s.deptype = 'a'
                 AND s.refobjid = a.attrelid AND s.refobjsubid = a.attnum ORDER BY 1) AS sequences
