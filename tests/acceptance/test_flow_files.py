@@ -117,7 +117,7 @@ def test_prefects_loader_and_deployments_take_the_file() -> None:
     assert flow.name == MIGRATION_ID
     until = flow.parameters.properties["until"]
     assert (until["enum"], until["default"]) == (
-        ["expand", "backfill", "finalize", "verify"],
+        ["backup", "expand", "backfill", "finalize", "verify"],
         "verify",
     )
     deployment = RunnerDeployment.from_entrypoint(entrypoint, name="on-demand")
