@@ -23,7 +23,7 @@ def show(console: Console, result: Result) -> None:
     verdict = (
         f"NOT KEPT: {', '.join(broken)}."
         if broken
-        else "Killed, resumed, repaired, contracted, undone, done again: every promise kept."
+        else "Killed, repaired, contracted, undone, done again: every promise kept."
     )
     parts: list[RenderableType] = [
         Text(verdict, style=f"bold {color}"),
