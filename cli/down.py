@@ -24,7 +24,7 @@ from pgtide.ledger.run import Caller
 from pgtide.model.state import Phase, State
 from pgtide.operate.hold import held_for_undo, let_go, live_run, still_held
 from pgtide.operate.status import status_now
-from pgtide.operate.undo import archived, contract_losses, losses
+from pgtide.operate.undo import along, archived, contract_losses, losses
 from pgtide.phases.backward import refuse_undo, undo
 from pgtide.postgres.session import Session, connect
 from pgtide.settings import Settings
@@ -62,8 +62,7 @@ def down(
     with connect(settings.url, purpose="down") as session:
         record = record_of(session, settings, migration)
         refuse_undo(session, record, to=_STATES[to])
-        if not yes:
-            _ask(record, to, as_json=as_json)
+        _tell(session, record, to, yes=yes, as_json=as_json)
         begun = SYSTEM_CLOCK.monotonic()
         _undo(session, settings, record, to=_STATES[to])
         seconds = SYSTEM_CLOCK.monotonic() - begun
@@ -88,10 +87,17 @@ def down(
         say(f"{plural(rows, 'row')} had values that the old shape lacks; pgtide.archive has them.")
 
 
-def _ask(record: Record, to: To, *, as_json: bool) -> None:
+def _tell(session: Session, record: Record, to: To, *, yes: bool, as_json: bool) -> None:
+    """Say what goes, and ask unless the answer is there already."""
+    others = tuple(along(session, record.id)) if to is To.START else ()
+    if yes:
+        for line in others:
+            note(line)
+        return
+    mine = losses(record.plan) if to is To.START else contract_losses(record.plan)
     asked_for_yes(
         f"Undo {record.id} on {record.table}, which is {record.state}:",
-        losses(record.plan) if to is To.START else contract_losses(record.plan),
+        (*mine, *others),
         name=f"down {record.version}" + ("" if to is To.START else f" --to {to}"),
         as_json=as_json,
     )

@@ -14,7 +14,7 @@ _SQL: Final = queries("ledger")
 # Each file is applied once, in order, and never edited after a release.
 UPGRADES: Final = ("ledger_001", "ledger_002", "ledger_003")
 # What a DBA undoes with; replaced whenever the text is another.
-_UNDO: Final = ("undo_run", "undo_archive", "safe_rollback")
+_UNDO: Final = ("undo_run", "undo_archive", "undo_hanging", "safe_rollback")
 # "pgti" and no table: only one process at a time upgrades.
 _LOCK: Final = "SELECT pg_advisory_xact_lock(1886876777, 0)"
 

@@ -119,7 +119,7 @@ TRANSITIONS: Final = MappingProxyType(
         },
         _S.PURGING: {
             _S.COMPLETED: "only the new shape is left",
-            _S.CONTRACTED: "somebody touched the triggers since: nothing was dropped",
+            _S.CONTRACTED: "others touched triggers or old columns since: nothing was dropped",
             _S.PAUSED: "an operator holds it",
             _S.FAILED: "a step failed and said why",
         },
@@ -149,7 +149,7 @@ TRANSITIONS: Final = MappingProxyType(
         _S.ROLLING_BACK: {
             _S.ROLLED_BACK: "the old shape is back, every write to it kept",
             _S.VERIFIED: "only contract was undone: both shapes are there, in step",
-            _S.CONTRACTED: "a write had given up the way back before a name was changed",
+            _S.CONTRACTED: "a write or others' objects are in the way: no name was changed",
             _S.ROLLBACK_FAILED: "an undo statement failed and said why",
         },
         _S.ROLLBACK_FAILED: {

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from pgtide.changes.replacement import PRIVATE
+from pgtide.ledger import hanging
 from pgtide.model.plan import Plan
 from pgtide.postgres.session import Session
 from pgtide.sql import queries
@@ -21,6 +22,12 @@ def losses(plan: Plan) -> Iterator[str]:
     shared = [name for name in columns if not name.startswith(PRIVATE)]
     if shared:
         yield f"- A release that uses {', '.join(shared)} fails from then on: it must be gone."
+
+
+def along(session: Session, migration_id: str) -> Iterator[str]:
+    """Say what others have hung on the columns that go, and how to make it again."""
+    for line in hanging.along(session, migration_id):
+        yield f"- With its column goes {line}"
 
 
 def contract_losses(plan: Plan) -> Iterator[str]:

@@ -7,6 +7,7 @@ from pgtide.model.state import RUNNING, UNDOING, Phase, State, allowed, undoable
 from pgtide.model.verification import Verification
 from pgtide.phases.begun import begun
 from pgtide.phases.free_step import refuse_irreversible
+from pgtide.phases.in_the_way import refuse_in_the_way
 from pgtide.phases.rollback import rollback
 from pgtide.phases.rollback_contract import refuse_partial, refuse_released, to_verified
 from pgtide.phases.verify import verify
@@ -46,7 +47,7 @@ def verify_again(settings: Settings, caller: Caller, record: Record) -> Verifica
 
 
 def refuse_undo(session: Session, record: Record, *, to: State = State.ROLLED_BACK) -> None:
-    """Raise Refused where a migration cannot be taken back as far as that; reads the ledger."""
+    """Raise Refused where a migration cannot be taken back as far as that; reads only."""
     _refuse_no_way_back(record)
     if record.state not in UNDOING:
         # One that is being undone is told so under the lock, and can go forward again then.
@@ -55,6 +56,8 @@ def refuse_undo(session: Session, record: Record, *, to: State = State.ROLLED_BA
     refuse_irreversible(session, record, {Phase.CONTRACT} if partial else tuple(Phase))
     if partial:
         refuse_partial(session, record)
+    if record.state not in UNDOING:
+        refuse_in_the_way(session, record, whole=not partial)
 
 
 def _refuse_no_way_back(record: Record) -> None:

@@ -6,6 +6,7 @@ The state before, the state after, and the state when it goes wrong.
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from pgtide.errors import (
@@ -24,9 +25,19 @@ from pgtide.ledger.record import Record, advance, fence
 from pgtide.ledger.run import Run
 from pgtide.model.state import DONE, RUNNING, UNTOUCHED, Phase, State
 from pgtide.phases.target import refuse_moved
+from pgtide.postgres.faults import DEPENDENTS
 
 # Where the strategy's log has a migration for a success.
 _SETTLED: Final = frozenset({State.VERIFIED, State.CONTRACTED, State.COMPLETED})
+
+# The phases that `pgtide up` does not carry out.
+_AGAIN: Final = MappingProxyType(
+    {
+        Phase.CONTRACT: "pgtide contract",
+        Phase.PURGE: "pgtide purge",
+        Phase.ROLLBACK: "pgtide down",
+    }
+)
 
 
 @dataclass(slots=True)
@@ -60,6 +71,8 @@ def conducted(run: Run, phase: Phase, *, to: State | None = None) -> Iterator[Ou
         _leave(run, phase, State.PAUSED, waiting)
         raise
     except Exception as error:
+        if isinstance(error, (ConnectionLost, StatementFailed)):
+            error.remedy = _remedy(run, phase, error, to=to)
         # Where the reason cannot be written down (no server, a full disk) it is still told; a
         # takeover is the better reason.
         with suppress(ConnectionLost, Refused, StatementFailed):
@@ -74,6 +87,20 @@ def conducted(run: Run, phase: Phase, *, to: State | None = None) -> Iterator[Ou
             rows=outcome.rows,
         )
     )
+
+
+def _remedy(
+    run: Run, phase: Phase, error: ConnectionLost | StatementFailed, *, to: State | None
+) -> str:
+    """Return what to do where it is not `pgtide up` that goes on."""
+    again = _AGAIN.get(phase)
+    if again is None:
+        return error.remedy
+    command = f"{again} {run.plan.version}{' --to verified' if to is State.VERIFIED else ''}"
+    if isinstance(error, ConnectionLost):
+        return f"Run `{command}` to go on from there."
+    mend = "Drop or move that" if error.sqlstate == DEPENDENTS else "Mend the cause"
+    return f"{mend}, then run `{command}` again."
 
 
 def _begin(run: Run, phase: Phase) -> None:

@@ -13,7 +13,7 @@ from semver import Version
 from pgtide.changes.contract import SHAPE, contract_step
 from pgtide.errors import Failed, Refused
 from pgtide.events import WayBackClosed
-from pgtide.ledger import audit, log, steps
+from pgtide.ledger import audit, hanging, log, steps
 from pgtide.ledger.record import Record, set_fingerprint
 from pgtide.ledger.run import Run
 from pgtide.model.followers import Followers
@@ -180,5 +180,6 @@ def _guard(run: Run, followers: Followers, session: Session) -> None:
 def _seal(run: Run, asked: Contracting, step: Step, session: Session) -> None:
     # Renaming changes the columns' rows in the catalog: known anew before anybody else can.
     set_fingerprint(session, run.lease, take(run, session, contracted=True))
+    hanging.keep(session, run.lease, step.name)
     audit.note(session, run.lease, "contracted", release=asked.release)
     note_closed(run, step, log.SUCCESS, session)

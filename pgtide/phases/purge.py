@@ -9,7 +9,7 @@ from typing import Final
 
 from pgtide.changes.purge import purge_steps
 from pgtide.errors import Refused
-from pgtide.ledger import audit, log, phases, steps
+from pgtide.ledger import audit, hanging, log, phases, steps
 from pgtide.ledger.record import Record, advance
 from pgtide.ledger.run import Run
 from pgtide.model.gate import Gate
@@ -52,7 +52,7 @@ def purge(run: Run, asked: Purging) -> None:
 
 
 class Touched(Refused):
-    """Refuse because values may be in an old column that no new one has."""
+    """Refuse because an old column has values that no new one has, or objects that others made."""
 
 
 def _guard(run: Run, session: Session) -> None:
@@ -67,6 +67,21 @@ def _guard(run: Run, session: Session) -> None:
             state="Nothing was dropped; the migration is back at `contracted`.",
             remedy=f"Run `pgtide down {version} --to verified`, then `pgtide up {version}`, which "
             "sweeps and verifies; then contract and purge again.",
+        )
+    _refuse_hung(session, run.record)
+
+
+def _refuse_hung(session: Session, record: Record) -> None:
+    """Raise Touched where others' objects would go with the old columns, or keep them."""
+    retired = [one.retired for one in record.plan.replacements]
+    found = hanging.on_columns(session, record.id, retired)
+    if found:
+        raise Touched(
+            f"{record.id} cannot be purged: the old columns have what contract did not leave "
+            f"there: {'; '.join(found)}.",
+            state="Nothing was dropped; the migration is `contracted`.",
+            remedy=f"Drop that, or move it to the new columns, then run `pgtide purge "
+            f"{record.version}` again.",
         )
 
 
@@ -100,3 +115,6 @@ def refuse_early(session: Session, record: Record, asked: Purging, settings: Set
     refuse_held(session, record.id)
     delay.refuse_early(session, record, hurry=asked.hurry)
     await_gate(session, record, Gate.READS_SWITCHED, settings)
+    if record.standing is State.CONTRACTED:
+        # One that has begun to purge is led back to there, under the lock.
+        _refuse_hung(session, record)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 
 from pgtide.changes.archive_trigger import capture
-from pgtide.ledger import log, steps
+from pgtide.ledger import audit, hanging, log, steps
 from pgtide.ledger.archive import forget_empty
 from pgtide.ledger.run import Run
 from pgtide.ledger.steps import RecordedStep
@@ -26,8 +26,9 @@ from pgtide.postgres.session import Session
 def rollback(run: Run) -> None:
     """Take the migration back; safe to run again from any point."""
     with conducted(run, Phase.ROLLBACK) as outcome:
+        _note_along(run)
         if not _dropped(run):
-            undo_contract(run)
+            undo_contract(run, whole=True)
         done = {one.name for one in _to_undo(run)}
         if (
             run.plan.archive is not None
@@ -45,6 +46,12 @@ def rollback(run: Run) -> None:
         undo_together(run, "undo.shape", together, also=partial(_close, run))
         with run.session.unhurried() as session:
             forget_empty(session, run.lease)
+
+
+def _note_along(run: Run) -> None:
+    found = hanging.along(run.session, run.lease.migration_id)
+    if found:
+        audit.note(run.session, run.lease, "goes_along", what=found)
 
 
 def _to_undo(run: Run) -> list[RecordedStep]:

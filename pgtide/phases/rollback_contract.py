@@ -6,7 +6,7 @@ from typing import Final
 
 from pgtide.changes.contract import SHAPE
 from pgtide.errors import Refused
-from pgtide.ledger import log, phases, steps
+from pgtide.ledger import audit, log, phases, steps
 from pgtide.ledger.record import Record, advance, set_fingerprint
 from pgtide.ledger.released import released
 from pgtide.ledger.run import Run
@@ -14,6 +14,7 @@ from pgtide.ledger.verifications import carry_over
 from pgtide.model.state import UNDOING, Phase, State
 from pgtide.phases.conduct import conducted
 from pgtide.phases.fingerprint import take
+from pgtide.phases.in_the_way import InTheWay, refuse_in_the_way
 from pgtide.phases.proof import flaw, withdraw
 from pgtide.phases.step import lock_whole
 from pgtide.phases.undo import undo_together
@@ -37,7 +38,7 @@ def to_verified(run: Run) -> None:
     """
     refuse_partial(run.session, run.record)
     with conducted(run, Phase.ROLLBACK, to=State.VERIFIED):
-        undo_contract(run)
+        undo_contract(run, whole=False)
     found = flaw(run, run.session)
     if found:
         withdraw(run, found)
@@ -63,8 +64,11 @@ def refuse_partial(session: Session, record: Record) -> None:
         )
 
 
-def undo_contract(run: Run) -> None:
-    """Swap the names back, where they were swapped; the new fingerprint commits with it."""
+def undo_contract(run: Run, *, whole: bool) -> None:
+    """Swap the names back, where they were swapped; the new fingerprint commits with it.
+
+    Where more cannot be undone, and the `whole` is to be, not even that is.
+    """
     done = [
         one
         for one in steps.recorded(run.session, run.plan.migration_id)
@@ -72,8 +76,10 @@ def undo_contract(run: Run) -> None:
     ]
     if not done:
         return
-    touched = _Touched()
+    touched = _Touched(whole=whole)
     try:
+        # The statement that locks a view would fail at one that was dropped.
+        refuse_in_the_way(run.session, run.record, whole=whole)
         undo_together(
             run,
             f"undo.{SHAPE}",
@@ -81,32 +87,35 @@ def undo_contract(run: Run) -> None:
             guard=partial(touched.look, run),
             also=partial(_seal, run, touched),
         )
-    except Released:
-        _stay(run)
+    except (Released, InTheWay) as error:
+        _stay(run, error.what)
         raise
 
 
 class _Touched:
     """Remember, from under the lock, whether somebody touched the triggers since contract."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, whole: bool) -> None:
+        self._whole = whole
         self.found = False
 
     def look(self, run: Run, session: Session) -> None:
-        """Look before the first name is changed; raises Refused where the way back is given up."""
+        """Look before the first name is changed; raises Refused where there is no way back now."""
         lock_whole(session, run.plan)
         refuse_released(session, run.record)
+        refuse_in_the_way(session, run.record, whole=self._whole)
         self.found = run.record.fingerprint != take(run, session, contracted=True)
 
 
-def _stay(run: Run) -> None:
-    """Move a migration that can only go forward from here back to where that begins."""
+def _stay(run: Run, why: str) -> None:
+    """Move a migration of which nothing can be taken back now to where it was."""
     session, record = run.session, run.record
     with session.transaction(settings={"synchronous_commit": "on"}):
-        advance(session, run.lease, record.state, State.CONTRACTED)
+        advance(session, run.lease, record.state, State.CONTRACTED, error=why)
         for phase in (Phase.ROLLBACK, Phase.CONTRACT):
             if phases.done_at(session, record.id, phase) is None:
                 phases.end(session, run.lease, phase, _HOW[phase])
+        audit.note(session, run.lease, "undo_refused", why=why)
         log.settle(session, record, log_schema=run.settings.log_schema)
 
 

@@ -15,7 +15,7 @@ LOCK_TIMEOUT: Final = frozenset({"55P03", "40P01"})
 STATEMENT_TIMEOUT: Final = "57014"
 _VALUE: Final = re.compile(r": \".*\"", re.DOTALL)
 # The one DETAIL that names objects, never data: what would have to be dropped first.
-_DEPENDENTS: Final = "2BP01"
+DEPENDENTS: Final = "2BP01"
 
 
 class Transient(StatementFailed):
@@ -42,7 +42,7 @@ def translate(error: psycopg.Error, doing: str) -> ConnectionLost | StatementFai
     message = _without_values(
         error.diag.message_primary or str(error).strip() or type(error).__name__, code
     )
-    if code == _DEPENDENTS and error.diag.message_detail:
+    if code == DEPENDENTS and error.diag.message_detail:
         message = f"{message}: {error.diag.message_detail}"
     # An OperationalError without SQLSTATE is libpq's own: the connection is gone.
     # 08 connection exception; 57P01-57P05 the server ends the session.

@@ -55,6 +55,10 @@ CREATE TABLE pgtide.archive_late (
 -- Why nothing can take a step back; empty where its undo_sql does.
 ALTER TABLE pgtide.step ADD COLUMN irreversible text NOT NULL DEFAULT '';
 
+-- What hung on the columns when contract had swapped their names, by name its definition: undo compares it with what
+-- hangs there then.
+ALTER TABLE pgtide.step ADD COLUMN hanging jsonb;
+
 -- How many writes had contradicted themselves before the first row was read: whatever is counted since was left out of
 -- step. Of a verdict from before this column nothing is known: all that was ever counted is held against it.
 ALTER TABLE pgtide.verification ADD COLUMN conflicts bigint NOT NULL DEFAULT 0;

@@ -55,6 +55,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     kept bigint;
     statement text;
+    refusal text;
 BEGIN
     BEGIN
         -- Autovacuum yields to whoever looks for deadlocks.
@@ -73,6 +74,11 @@ BEGIN
     END IF;
     IF pgtide.undo_moved(m) IS NOT NULL THEN
         RAISE EXCEPTION USING MESSAGE = pgtide.undo_moved(m);
+    ELSIF one_step IS NULL THEN
+        refusal := pgtide.undo_refusal(m);
+    END IF;
+    IF refusal IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PGT01', MESSAGE = refusal;
     ELSIF one_step IS NOT NULL THEN
         NULL;
     ELSIF watcher IS DISTINCT FROM pgtide.undo_watcher(m) THEN
@@ -139,15 +145,19 @@ BEGIN
 END
 $$;
 
--- Archive, then undo. Where that fails nothing is left of it, and `why` says why.
-CREATE OR REPLACE FUNCTION pgtide.undo_table(m pgtide.migration, OUT kept bigint, OUT why text)
+-- Archive, then undo. Where that fails nothing is left of it, and `why` says why; `refused` where it is for others' objects.
+CREATE OR REPLACE FUNCTION pgtide.undo_table(m pgtide.migration, OUT kept bigint, OUT why text, OUT refused boolean)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     role name := pgtide.undo_role(m);
     watcher text := pgtide.undo_watcher(m);
     detail text;
 BEGIN
-    IF pgtide.undo_put_away(m, role) THEN
+    why := pgtide.undo_refusal(m);
+    refused := why IS NOT NULL;
+    IF refused THEN
+        RETURN;
+    ELSIF pgtide.undo_put_away(m, role) THEN
         why := 'an interrupted `pgtide down` left its archive half filled. That was put away: call this again';
         RETURN;
     END IF;
@@ -159,6 +169,7 @@ BEGIN
 EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS why = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL;
     why := concat_ws(': ', why, nullif(detail, ''));
+    refused := SQLSTATE = 'PGT01';
     kept := NULL;
 END
 $$;
@@ -173,6 +184,7 @@ DECLARE
     mine bigint;
     kept bigint;
     why text;
+    refused boolean;
     patience text := current_setting('deadlock_timeout');
 BEGIN
     IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
@@ -187,12 +199,16 @@ BEGIN
     -- It may have moved on meanwhile; from here on nobody moves it.
     m := pgtide.undo_find(wanted);
     mine := pgtide.undo_begin(m);
-    SELECT t.kept, t.why INTO kept, why FROM pgtide.undo_table(m) AS t;
+    PERFORM pgtide.undo_tell(m, mine);
+    SELECT t.kept, t.why, t.refused INTO kept, why, refused FROM pgtide.undo_table(m) AS t;
     -- No SET of the function's own: not everybody may set it.
     IF current_setting('deadlock_timeout') <> patience THEN
         PERFORM set_config('deadlock_timeout', patience, true);
     END IF;
     PERFORM pgtide.undo_end(m, mine, kept, why);
+    IF refused THEN
+        PERFORM pgtide.undo_stay(m);
+    END IF;
     IF why IS NOT NULL THEN
         RAISE WARNING 'migration % was not undone: %', wanted, why;
     END IF;

@@ -208,3 +208,32 @@ BEGIN
 END
 $$;
 
+-- Say and write down what goes with the new columns and is others'.
+CREATE OR REPLACE FUNCTION pgtide.undo_tell(m pgtide.migration, mine bigint) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    along text[] := ARRAY(SELECT pgtide.undo_along(m));
+    line text;
+BEGIN
+    FOREACH line IN ARRAY along LOOP
+        RAISE NOTICE 'goes with its column: %', line;
+    END LOOP;
+    IF along <> '{}' THEN
+        PERFORM pgtide.undo_note(m, mine, 'goes_along', jsonb_build_object('what', along));
+    END IF;
+END
+$$;
+
+-- Leave a contracted migration where it was: nothing of it is undone, and what was in the way can be mended.
+CREATE OR REPLACE FUNCTION pgtide.undo_stay(m pgtide.migration) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pgtide.undo_contract(m)) THEN
+        RETURN;
+    END IF;
+    UPDATE pgtide.migration SET state = 'contracted' WHERE id = m.id;
+    UPDATE pgtide.phase SET state = 'done', ended_at = coalesce(ended_at, clock_timestamp())
+     WHERE migration_id = m.id AND attempt = m.attempt AND phase = 'contract' AND state <> 'done';
+    UPDATE {log}.migration_log SET status = 'SUCCESS', error_message = NULL WHERE id = m.log_id AND version = m.version;
+END
+$$;

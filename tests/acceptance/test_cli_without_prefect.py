@@ -117,6 +117,14 @@ def test_down_asks_before_it_undoes(place: Workplace, database: str) -> None:
     assert record_of(database, MIGRATION_ID).state is State.EXPANDED
 
 
+def test_down_says_what_of_others_goes_along(place: Workplace, database: str) -> None:
+    migrate(database, email_migration(), until=Phase.EXPAND)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("CREATE INDEX late ON users (verified_at)")
+    going = "- With its column goes index public.late: CREATE INDEX late ON public.users"
+    assert going in " ".join(place.run("down", "2.1.0", "--yes").stderr.split())
+
+
 def test_verify_finds_a_corrupted_row_and_withdraws(place: Workplace, database: str) -> None:
     migrate(database, email_migration())
     with psycopg.connect(database, autocommit=True) as connection:

@@ -10,6 +10,7 @@ from pgtide import AddColumn, Index
 from pgtide.events import BatchBegan, BatchCommitted, Event, Listener
 from pgtide.ledger.slices import Kind
 from tests.driving import migrate, refusal, undo
+from tests.later import once
 from tests.small_table import ROWS, SMALL_ID, create_small, run, small_migration
 
 NUMBER = AddColumn("n", type="int", backfill="a")
@@ -26,6 +27,12 @@ def during_the_walk(kind: type[BatchBegan | BatchCommitted], act: Callable[[], o
             act()
 
     return listen
+
+
+def watched(url: str) -> Listener:
+    """Return a listener that makes a view when an undo has looked what is in its way."""
+    view = "CREATE VIEW public.watching AS SELECT n FROM public.t"
+    return once("undo.shape", lambda: run(url, view))
 
 
 def archived(url: str, key: str = "id") -> dict[object, object]:
@@ -102,8 +109,7 @@ def test_what_json_holds_and_jsonb_refuses_is_kept_as_text(database: str) -> Non
 def test_an_archive_that_was_left_unwatched_is_filled_anew(database: str) -> None:
     create_small(database)
     migrate(database, small_migration(NUMBER))
-    run(database, "CREATE VIEW public.watching AS SELECT n FROM public.t")
-    refusal(lambda: undo(database, SMALL_ID))
+    refusal(lambda: undo(database, SMALL_ID, emit=watched(database)))
     [(trigger,)] = run(
         database,
         "SELECT quote_ident(tgname) FROM pg_trigger"
@@ -133,8 +139,9 @@ def test_an_undo_that_cannot_archive_leaves_the_application_alone(database: str)
 def test_an_undo_that_cannot_drop_a_column_names_what_uses_it(database: str) -> None:
     create_small(database)
     migrate(database, small_migration(NUMBER))
-    run(database, "CREATE VIEW public.watching AS SELECT n FROM public.t")
-    assert "view public.watching" in refusal(lambda: undo(database, SMALL_ID)).what
+    error = refusal(lambda: undo(database, SMALL_ID, emit=watched(database)))
+    assert "view public.watching" in error.what
+    assert "then run `pgtide down 1.0.0` again" in error.remedy
     run(database, "UPDATE public.t SET n = 4711 WHERE id = 7", "DROP VIEW public.watching")
     undo(database, SMALL_ID)
     assert archived(database)["7"] == {"n": 4711}

@@ -1,11 +1,13 @@
 """Purge: only the new shape is left, the audit stays, and there is no way back."""
 
+from dataclasses import replace
 from functools import partial
 
+import psycopg
 import pytest
 
 from pgtide import AddColumn, ReplaceColumn, Sql
-from pgtide.errors import AwaitingApproval, Failed, Refused, Waiting
+from pgtide.errors import AwaitingApproval, LockNotAcquired, Refused, Waiting
 from pgtide.ledger.run import Caller
 from pgtide.model.gate import Gate
 from pgtide.model.state import State
@@ -13,7 +15,7 @@ from pgtide.phases.begun import begun
 from pgtide.phases.purge import Purging
 from pgtide.phases.purge import purge as carry_out
 from tests.driving import ACTOR, migrate, record_of, refusal, undo
-from tests.later import HURRY, approve, contract, later_settings, purge, to_verified
+from tests.later import HURRY, approve, contract, later_settings, once, purge, to_verified
 from tests.small_table import SMALL_ID, create_small, run, small_migration
 from tests.table_state import schema_dump
 from tests.users import MIGRATION_ID, create_users, email_migration
@@ -100,14 +102,63 @@ def test_purge_begins_where_a_migration_is_contracted_and_nowhere_else(database:
     assert record_of(database, MIGRATION_ID).state is State.VERIFIED
 
 
-def test_what_somebody_hung_on_an_old_column_is_named_and_stops_purge_not_its_end(
-    contracted: str,
-) -> None:
+# What others hang on an old column, how purge names it, and how it goes.
+HUNG = (
+    (
+        "CREATE VIEW public.watching AS SELECT email_verified_v2 FROM public.users",
+        "view public.watching on email_verified_v2: CREATE VIEW public.watching AS",
+        "DROP VIEW public.watching",
+    ),
+    (
+        "CREATE INDEX late ON public.users (name, email_verified_v2)",
+        "index public.late on email_verified_v2: CREATE INDEX late ON public.users",
+        "DROP INDEX public.late",
+    ),
+    (
+        "ALTER TABLE public.users ADD CONSTRAINT late CHECK (verification_token_v2 <> '')",
+        "constraint late on public.users on verification_token_v2: ALTER TABLE",
+        "ALTER TABLE public.users DROP CONSTRAINT late",
+    ),
+    (
+        "CREATE STATISTICS public.late ON name, email_verified_v2 FROM public.users",
+        "statistics public.late on email_verified_v2: CREATE STATISTICS public.late",
+        "DROP STATISTICS public.late",
+    ),
+)
+
+
+def test_what_somebody_hung_on_an_old_column_is_named_and_keeps_it(contracted: str) -> None:
     approve(contracted, MIGRATION_ID, Gate.READS_SWITCHED)
-    run(contracted, "CREATE VIEW public.watching AS SELECT email_verified_v2 FROM public.users")
-    error = refusal(lambda: purge(contracted, MIGRATION_ID))
-    assert isinstance(error, Failed)
-    assert "view watching" in error.what
+    for hang, says, drop in HUNG:
+        run(contracted, hang)
+        error = refusal(lambda: purge(contracted, MIGRATION_ID))
+        assert isinstance(error, Refused)
+        assert says in error.what
+        assert record_of(contracted, MIGRATION_ID).state is State.CONTRACTED
+        assert run(contracted, LOG) == [("SUCCESS", True)]
+        run(contracted, drop)
+    assert purge(contracted, MIGRATION_ID).state is State.COMPLETED
+    assert run(contracted, LEFT) == []
+
+
+def test_what_is_hung_on_an_old_column_while_purge_waits_keeps_it_too(contracted: str) -> None:
+    late = once("purge.shape", lambda: run(contracted, HUNG[1][0]))
+    error = refusal(lambda: purge(contracted, MIGRATION_ID, emit=late))
+    assert isinstance(error, Refused)
+    assert "index public.late" in error.what
+    record = record_of(contracted, MIGRATION_ID)
+    assert (record.state, "index public.late" in str(record.last_error)) == (State.CONTRACTED, True)
+    assert run(contracted, LOG) == [("SUCCESS", True)]
+    run(contracted, HUNG[1][2])
+    assert undo(contracted, MIGRATION_ID).state is State.ROLLED_BACK
+
+
+def test_a_purge_that_failed_goes_on_with_purge_alone(contracted: str) -> None:
+    with psycopg.connect(contracted) as reader:
+        reader.execute("SELECT count(*) FROM public.users")
+        brief = replace(later_settings(contracted), lock_tries=1)
+        failed = refusal(lambda: purge(contracted, MIGRATION_ID, settings=brief))
+    assert isinstance(failed, LockNotAcquired)
     record = record_of(contracted, MIGRATION_ID)
     assert (record.state, record.resume_to) == (State.FAILED, State.PURGING)
     assert run(contracted, LOG) == [("FAILED", False)]
@@ -116,11 +167,9 @@ def test_what_somebody_hung_on_an_old_column_is_named_and_stops_purge_not_its_en
         assert isinstance(refused, Refused)
         assert "purge has begun" in refused.what
     assert record_of(contracted, MIGRATION_ID) == record
-    run(contracted, "DROP VIEW public.watching")
     # It goes on without waiting again: retention was over, or did not count, when it began.
     assert purge(contracted, MIGRATION_ID, hurry=None).state is State.COMPLETED
     assert run(contracted, LOG) == [("SUCCESS", False)]
-    assert run(contracted, LEFT) == []
 
 
 def test_a_completed_migration_has_no_way_back(contracted: str) -> None:

@@ -5,9 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from pgtide.errors import Refused
+from pgtide.events import Listener
 from pgtide.model.state import Phase, State
 from tests.driving import migrate, record_of, refusal, undo
-from tests.later import contract, purge, to_verified
+from tests.later import contract, once, purge, to_verified
 from tests.small_table import run
 from tests.table_state import schema_dump
 from tests.users import DEFAULTED, MIGRATION_ID, NULLABLE, REQUIRED, create_users, email_migration
@@ -48,6 +49,12 @@ def disagree(url: str) -> list[tuple[object, ...]]:
         " OR verification_token IS DISTINCT FROM verification_token_v2"
         " OR (email_verified IS TRUE) <> (verified_at IS NOT NULL)",
     )
+
+
+def watched(url: str) -> Listener:
+    """Return a listener that makes a view when an undo has looked what is in its way."""
+    view = "CREATE VIEW public.watching AS SELECT verified_at FROM public.users"
+    return once("undo.shape", lambda: run(url, view))
 
 
 @pytest.mark.parametrize("kind", [NULLABLE, DEFAULTED, REQUIRED])
@@ -147,8 +154,9 @@ def test_there_is_no_contract_to_undo_before_there_is_one(users: str, until: Pha
 def test_an_undo_that_went_beyond_contract_does_not_stop_half_way(users: str) -> None:
     migrate(users, email_migration())
     contract(users, MIGRATION_ID)
-    run(users, "CREATE VIEW public.watching AS SELECT verified_at FROM public.users")
-    assert "view public.watching" in refusal(lambda: undo(users, MIGRATION_ID)).what
+    error = refusal(lambda: undo(users, MIGRATION_ID, emit=watched(users)))
+    assert "view public.watching" in error.what
+    assert error.remedy == "Drop or move that, then run `pgtide down 2.1.0` again."
     assert record_of(users, MIGRATION_ID).state is State.ROLLBACK_FAILED
     assert ("contract.shape", "undone") in run(users, STEPS)
     error = refusal(lambda: to_verified(users, MIGRATION_ID))
@@ -186,8 +194,7 @@ def test_a_dropped_table_ends_its_contracted_migration(users: str) -> None:
 
 def test_an_undo_of_what_was_never_contracted_does_not_end_at_verified(users: str) -> None:
     migrate(users, email_migration(), until=Phase.EXPAND)
-    run(users, "CREATE VIEW public.watching AS SELECT verified_at FROM public.users")
-    refusal(lambda: undo(users, MIGRATION_ID))
+    refusal(lambda: undo(users, MIGRATION_ID, emit=watched(users)))
     assert record_of(users, MIGRATION_ID).state is State.ROLLBACK_FAILED
     run(
         users,
