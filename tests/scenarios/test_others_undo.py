@@ -184,7 +184,7 @@ def test_what_was_dropped_while_undo_waited_for_its_lock_leaves_it_contracted(
     assert dump(database) == before
 
 
-def test_what_was_dropped_while_psql_waited_for_its_lock_leaves_it_contracted(
+def test_what_was_changed_while_psql_waited_for_its_lock_leaves_it_contracted(
     database: str, before: str, verified: str
 ) -> None:
     assert verified
@@ -196,16 +196,16 @@ def test_what_was_dropped_while_psql_waited_for_its_lock_leaves_it_contracted(
         undoing.start()
         while run(database, waiting) == [(0,)]:
             time.sleep(0.01)
-        reader.execute("DROP POLICY few ON public.t")
+        reader.execute(f"CREATE OR REPLACE {VIEW.removeprefix('CREATE ')} WHERE a > 3".encode())
         reader.commit()
         undoing.join()
     [said] = answers
-    assert ("in the way of public.t" in said, "policy few on public.t is gone" in said) == (
+    assert ("in the way of public.t" in said, "view public.v was changed" in said) == (
         True,
         True,
     )
     assert record_of(database, SMALL_ID).state is State.CONTRACTED
-    run(database, POLICY)
+    run(database, f"CREATE OR REPLACE {VIEW.removeprefix('CREATE ')}")
     assert undo_from_psql(database, "1.0.0").undone
     assert dump(database) == before
 
