@@ -188,7 +188,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifi
            coalesce((SELECT pgtide.undo_definition('pg_attrdef'::regclass, x.oid) FROM pg_attrdef x
                       WHERE x.adrelid = a.attrelid AND x.adnum = a.attnum), 'none') FROM a
     UNION ALL
-    SELECT format('privileges on column %I', a.attname), pgtide.undo_privileges(a.attacl) FROM a
+    SELECT format('access to column %I', a.attname), pgtide.undo_privileges(a.attacl) FROM a
     UNION ALL
     SELECT pgtide.undo_what(d.classid, d.objid, 0), format('owned by %I', d.attname)
       FROM d JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
@@ -258,7 +258,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
               LEFT JOIN jsonb_array_elements(m.plan::jsonb -> 'replacements') r
                 ON r ->> 'new' = e ->> 0 AND EXISTS (SELECT FROM pgtide.undo_contract(m))) going,
            pgtide.undo_dependents(m, going.names) d
-     WHERE NOT d.keeps
+     -- A sequence that came with the name goes back with it.
+     WHERE NOT d.keeps AND NOT EXISTS (SELECT FROM pgtide.undo_contract(m) c WHERE c.hanging ? d.what)
      ORDER BY 1
 $$;
 

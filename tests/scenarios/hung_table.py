@@ -29,6 +29,7 @@ TABLE = (
     POLICY,
     "CREATE FUNCTION public.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END'",
     TOLD,
+    "CREATE SEQUENCE public.s OWNED BY public.t.a",
     "GRANT SELECT (a) ON public.t TO PUBLIC",
     "CREATE PUBLICATION chosen FOR TABLE public.t (id, a)",
 )
