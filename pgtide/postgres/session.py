@@ -96,6 +96,20 @@ class Session:
         """Run a text that must be one command: the extended protocol refuses a second one."""
         self._connection.execute(sql, binary=True)
 
+    def overheard(self, sql: str) -> tuple[str, ...]:
+        """Run a text that must be one command, and return what the server says while it does."""
+        said: list[str] = []
+
+        def hear(notice: psycopg.errors.Diagnostic) -> None:
+            said.append(notice.message_primary or "")
+
+        self._connection.add_notice_handler(hear)
+        try:
+            self.single(sql)
+        finally:
+            self._connection.remove_notice_handler(hear)
+        return tuple(said)
+
     def parse(self, sql: str) -> None:
         """Let the server read one command's syntax without running it."""
         result = self._connection.pgconn.prepare(b"", sql.encode())
