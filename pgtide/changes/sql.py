@@ -11,7 +11,7 @@ from pgtide.model.expression import Answers, Cost, FreeStatement, Questions, Sta
 from pgtide.model.performance import Performance
 from pgtide.model.plan import Plan
 from pgtide.model.state import Phase
-from pgtide.model.statement import Finding, Lock, Statement, Step
+from pgtide.model.statement import PATH, Finding, Lock, Statement, Step
 from pgtide.postgres.ddl import fill, ident, literal, search_path
 
 _PHASES: Final = MappingProxyType(
@@ -194,7 +194,7 @@ def _undo(scope: Scope, text: str, down: StatementFacts | None) -> str:
     # As the statement itself was run. In one text with it: undo from psql executes each text in a
     # call of its own, which has a path of its own.
     path = search_path(scope.table.name)
-    return f"{fill('SET LOCAL search_path = {path}', path=path)};\n{_bare(text)}"
+    return f"{PATH}{path};\n{_bare(text)}"
 
 
 def _ahead(down: StatementFacts | None) -> tuple[str, ...]:
