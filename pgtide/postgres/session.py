@@ -1,7 +1,4 @@
-"""A session with the target database.
-
-Every one has timeouts, a name, and a search path of its own.
-"""
+"""A session with the target database: it has timeouts, a name, and a search path of its own."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -98,17 +95,13 @@ class Session:
 
     def overheard(self, sql: str) -> tuple[str, ...]:
         """Run a text that must be one command, and return what the server says while it does."""
-        said: list[str] = []
-
-        def hear(notice: psycopg.errors.Diagnostic) -> None:
-            said.append(notice.message_primary or "")
-
-        self._connection.add_notice_handler(hear)
+        said: list[psycopg.errors.Diagnostic] = []
+        self._connection.add_notice_handler(said.append)
         try:
             self.single(sql)
         finally:
-            self._connection.remove_notice_handler(hear)
-        return tuple(said)
+            self._connection.remove_notice_handler(said.append)
+        return tuple(one.message_primary or "" for one in said)
 
     def parse(self, sql: str) -> None:
         """Let the server read one command's syntax without running it."""
@@ -252,8 +245,7 @@ def connect(url: str, *, purpose: str, given: str = "DATABASE_URL (or --database
             prepare_threshold=None,
             connect_timeout=_CONNECT_SECONDS,
             application_name=f"pgtide {purpose}",
-            # A dead network must not hold a batch's locks for the two hours of the system's
-            # default.
+            # A dead network must not hold a batch's locks for the system's two hours.
             keepalives_idle=15,
             keepalives_interval=5,
             keepalives_count=3,
