@@ -28,9 +28,9 @@ class Sql:
     `down` takes it back; empty, it says that nothing has to be. `irreversible` instead is the
     reason why nothing can: from that step on the migration cannot be undone. What the linter finds,
     and what pgtide does (statement_cost, statement_write), is in the plan; errors refuse it, unless
-    `accept` gives a reason by the rule's name. CONCURRENTLY, VALIDATE CONSTRAINT and ANALYZE run outside of a transaction, where names
-    need their schema; everything else in a short one. In `purge` nothing could be taken back, so
-    there is no such phase: use a migration of its own.
+    `accept` gives a reason by the rule's name. CONCURRENTLY, VALIDATE CONSTRAINT and ANALYZE run
+    outside of a transaction, where names need their schema; everything else in a short one. In
+    `purge` nothing could be taken back, so there is no such phase: use a migration of its own.
     """
 
     up: str
