@@ -95,13 +95,18 @@ class Session:
 
     def overheard(self, sql: str) -> tuple[str, ...]:
         """Run a text that must be one command, and return what the server says while it does."""
-        said: list[psycopg.errors.Diagnostic] = []
-        self._connection.add_notice_handler(said.append)
+        said: list[str] = []
+
+        def hear(notice: psycopg.errors.Diagnostic) -> None:
+            # Now: what it points to is gone once this returns.
+            said.append(notice.message_primary or "")
+
+        self._connection.add_notice_handler(hear)
         try:
             self.single(sql)
         finally:
-            self._connection.remove_notice_handler(said.append)
-        return tuple(one.message_primary or "" for one in said)
+            self._connection.remove_notice_handler(hear)
+        return tuple(said)
 
     def parse(self, sql: str) -> None:
         """Let the server read one command's syntax without running it."""
@@ -265,10 +270,7 @@ def connect(url: str, *, purpose: str, given: str = "DATABASE_URL (or --database
 
 
 def base_settings(version: int) -> Mapping[str, str]:
-    """Return what every session of ours sets, whatever its role and database have chosen.
-
-    The server's version as libpq gives it, 150018 for 15.18.
-    """
+    """Return what every session of ours sets; the server's version is libpq's, 150018 for 15.18."""
     return {**_BASE, **(_LATER if version >= _LATER_VERSION else {})}
 
 
