@@ -16,7 +16,7 @@ from pgtide.postgres.ddl import search_path
 from pgtide.postgres.session import Session
 from pgtide.postgres.squawk import ERROR, WARNING
 from pgtide.postgres.statement_lock import Node, kind_name
-from pgtide.postgres.statement_trial import tried
+from pgtide.postgres.statement_trial import same, tried
 
 _ORDER: Final = tuple(Cost)
 _MOST: Final = MappingProxyType(
@@ -99,7 +99,7 @@ def cost_of(session: Session, table: TableName, text: str, earlier: tuple[str, .
         return Cost.NONE
     if earlier is not None and all(_may_try(one) for one in commands):
         path = search_path(table)
-        before = tuple(one for one in earlier if _prepares(one))
+        before = tuple(one for one in earlier if _prepares(one, text))
         for after in dict.fromkeys((before, ())):
             found = tried(session, path, text, after=after)
             if found is not None:
@@ -191,7 +191,11 @@ def _may_try(command: Node) -> bool:
     return kind_name(command, "subtype") in _TRIED and not foreign
 
 
-def _prepares(text: str) -> bool:
-    kind = parse(text).stmts[0].stmt.WhichOneof("node")
+def _prepares(text: str, later: str) -> bool:
+    """Tell whether a statement may go before another on the copy: it alters nothing else."""
+    node, other = (parse(one).stmts[0].stmt for one in (text, later))
     commands = _commands(text)
-    return kind in _MAKE_TYPES or (bool(commands) and all(_may_try(one) for one in commands))
+    if not commands:
+        return node.WhichOneof("node") in _MAKE_TYPES
+    tables = (node.alter_table_stmt.relation, other.alter_table_stmt.relation)
+    return same(*tables) and all(_may_try(one) for one in commands)

@@ -27,7 +27,8 @@ _TROUBLE: Final = ("08", "53", "55P03", "57", "58", "XX")
 def tried(session: Session, path: str, text: str, *, after: tuple[str, ...] = ()) -> Cost | None:
     """Return what a statement costs once others have run, or None where the copy refuses one.
 
-    Everything is rolled back, and only reads of the table itself are locked out of DDL meanwhile.
+    Everything is rolled back; of the table itself only the definition is read. Those before must
+    be about the same table or about none, since they are not kept from any other.
     """
     try:
         with session.rolled_back():
@@ -75,9 +76,15 @@ def _redirected(text: str, *, like: str) -> str:
     tree, other = parse(text), _altered(parse(like))
     if tree.stmts[0].stmt.HasField("alter_table_stmt"):
         relation = _altered(tree)
-        if relation.relname == other.relname:
+        if same(relation, other):
             relation.schemaname, relation.relname = "pg_temp", _COPY
     return str(deparse(tree))
+
+
+def same(one: Node, other: Node) -> bool:
+    """Tell whether two names mean one table; without a schema it is the migration's."""
+    schemas = {one.schemaname, other.schemaname} - {""}
+    return bool(one.relname == other.relname and len(schemas) <= 1)
 
 
 def _heard(said: tuple[str, ...]) -> Cost:

@@ -180,3 +180,15 @@ def test_the_trial_leaves_nothing(small: str) -> None:
     before = snapshot(small)
     planned(small, "ALTER TABLE t ADD b bigserial")
     assert changes(before, snapshot(small)) == []
+
+
+def test_the_trial_touches_no_other_table(small: str) -> None:
+    """What alters another table before must not be run on it while its readers are at work."""
+    ups = ("ALTER TABLE other ADD b bigint", "ALTER TABLE t ADD b bigint")
+    downs = ("ALTER TABLE other DROP b", "ALTER TABLE t DROP b")
+    declared = [
+        Sql(up=up, down=down, phase="finalize") for up, down in zip(ups, downs, strict=True)
+    ]
+    with psycopg.connect(small) as reader:
+        reader.execute("SELECT FROM public.other")
+        assert plan_of(small, small_migration(*declared)).finalize
