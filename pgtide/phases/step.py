@@ -93,10 +93,22 @@ def policy(run: Run) -> LockPolicy:
 
 def waited(run: Run, name: str, attempt: LockTry) -> None:
     """Tell listeners and the audit who was in the way of a lock; raise where the run must stop."""
-    who = tuple(str(blocker) for blocker in attempt.blockers)
-    run.emit(LockWaited(step=name, attempt=attempt.attempt, tries=attempt.tries, blockers=who))
+    told = LockWaited(
+        step=name,
+        attempt=attempt.attempt,
+        tries=attempt.tries,
+        blockers=tuple(str(blocker) for blocker in attempt.blockers),
+        awaited=attempt.awaited,
+    )
+    run.emit(told)
     audit.note(
-        run.session, run.lease, "lock_waited", step=name, attempt=attempt.attempt, blockers=who
+        run.session,
+        run.lease,
+        "lock_waited",
+        step=name,
+        attempt=told.attempt,
+        blockers=told.blockers,
+        awaited=told.awaited,
     )
     run.check()
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pgtide.errors import PgtideError
+from pgtide.model.statement import Lock
 from pgtide.postgres.session import Backend, Session
 from pgtide.sql import queries
 
@@ -16,9 +17,13 @@ _GRANTABLE: Final = 150000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blocker:
-    """A session that holds a lock we want."""
+    """A session that holds a lock we want; a prepared transaction has no pid.
+
+    `transaction` tells it apart from what the same session does next.
+    """
 
     pid: int
+    transaction: str
     user: str
     application: str
     kind: str
@@ -37,6 +42,8 @@ class Blocker:
 
     def __str__(self) -> str:
         name = self.application or self.kind
+        if not self.pid:
+            return f"{name} ({self.user}, {self.seconds:.0f} s)"
         return (
             f"pid {self.pid} ({self.user or 'system'}, {name}, {self.seconds:.0f} s: {self.query})"
         )
@@ -44,7 +51,16 @@ class Blocker:
 
 def blockers(session: Session, oid: int) -> list[Blocker]:
     """Return who holds a lock on a table, the oldest transaction first, each session once."""
-    return list({b.pid: b for b in _blockers(session, "blockers", {"oid": oid})}.values())
+    found = _blockers(session, "blockers", {"oid": oid, "mode": None})
+    return list({b.transaction: b for b in found}.values())
+
+
+def writers(session: Session, oid: int) -> list[Blocker]:
+    """Return who may have written a table and is not at its end, the oldest transaction first.
+
+    Whoever writes takes this lock before, and keeps it until others see what was written.
+    """
+    return _blockers(session, "blockers", {"oid": oid, "mode": Lock.ROW_EXCLUSIVE})
 
 
 def old_snapshots(session: Session, *, seconds: float) -> list[Blocker]:
@@ -110,6 +126,7 @@ def _blockers(session: Session, query: str, params: dict[str, object]) -> list[B
     return [
         Blocker(
             pid=row["pid"] or 0,
+            transaction=row["transaction"],
             user=row["user"] or "",
             application=row["application"] or "",
             kind=row.get("backend_type") or "",

@@ -52,11 +52,12 @@ class LockPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockTry:
-    """One failed try at a lock, with who was in the way."""
+    """One failed try at a lock, or at what else `awaited` says, with who was in the way."""
 
     attempt: int
     tries: int
     blockers: tuple[Blocker, ...]
+    awaited: str = "a lock"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 -- blockers --
 -- Who holds a lock on a table, other than this session; prepared transactions have no pid. A role without
 -- pg_read_all_stats does not see what kind of process it is: one without a user that holds the lock of VACUUM is one.
-SELECT l.pid, coalesce(a.usename, x.owner) AS "user",
+SELECT l.pid, l.virtualtransaction AS transaction, coalesce(a.usename, x.owner) AS "user",
        coalesce(a.application_name, 'prepared transaction ' || quote_literal(x.gid)) AS application, l.mode,
        coalesce(a.backend_type, CASE WHEN a.pid IS NOT NULL AND a.usesysid IS NULL
                                       AND l.mode IN ('ShareUpdateExclusiveLock', 'AccessExclusiveLock')
@@ -12,7 +12,7 @@ SELECT l.pid, coalesce(a.usename, x.owner) AS "user",
   LEFT JOIN pg_locks own ON l.pid IS NULL AND own.pid IS NULL AND own.virtualtransaction = l.virtualtransaction
                         AND own.locktype = 'transactionid'
   LEFT JOIN pg_prepared_xacts x ON x.transaction = own.transactionid
- WHERE l.locktype = 'relation' AND l.relation = %(oid)s AND l.granted
+ WHERE l.locktype = 'relation' AND l.relation = %(oid)s AND l.granted AND l.mode = coalesce(%(mode)s, l.mode)
    AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
    AND l.pid IS DISTINCT FROM pg_backend_pid()
    AND l.mode <> 'SIReadLock'
@@ -50,7 +50,7 @@ SELECT pg_try_advisory_lock(%(namespace)s, %(oid)s)
 
 -- old_snapshots --
 -- Sessions whose snapshot is old; a concurrent index build waits for all of them, on any table.
-SELECT a.pid, a.usename AS "user", a.application_name AS application,
+SELECT a.pid, a.pid::text AS transaction, a.usename AS "user", a.application_name AS application,
        extract(epoch FROM clock_timestamp() - a.xact_start)::float8 AS seconds, left(a.query, 80) AS query
   FROM pg_stat_activity a
  WHERE a.backend_xmin IS NOT NULL AND a.pid <> pg_backend_pid() AND a.datname = current_database()
