@@ -12,9 +12,11 @@ import pytest
 from pgtide import ReplaceColumn
 from pgtide.events import Event, Listener, LockWaited, StepEnded
 from pgtide.model.state import Phase, State
-from tests.driving import migrate, record_of, undo
+from tests.driving import migrate, undo
 from tests.later import contract, purge
 from tests.psql import undo_from_psql
+from tests.roles import temporary_role
+from tests.scenarios.lab import name_of
 from tests.small_table import ROWS, SMALL_ID, create_small, run, small_migration
 
 INTERIM = ReplaceColumn("a", interim="a_v2", type="int")
@@ -92,7 +94,7 @@ class Held:
 
 
 @contextmanager
-def holding(url: str, statement: str) -> Iterator[Held]:
+def holding(url: str, statement: str, name: str = "parent") -> Iterator[Held]:
     """Keep the referenced table until somebody has waited for it for a while, then let it go."""
     held, ready, seen, over = Held(), threading.Event(), threading.Event(), threading.Event()
 
@@ -103,7 +105,7 @@ def holding(url: str, statement: str) -> Iterator[Held]:
             with psycopg.connect(url, autocommit=True) as watcher:
                 until = time.monotonic() + 20
                 while time.monotonic() < until and not over.is_set() and not seen.is_set():
-                    waits = watcher.execute(LOCKS.format("parent").encode()).fetchall()
+                    waits = watcher.execute(LOCKS.format(name).encode()).fetchall()
                     if any(not granted for _, granted in waits):
                         found = watcher.execute(LOCKS.format("t").encode()).fetchall()
                         held.meanwhile += [lock for lock in found if lock[1]]
@@ -167,6 +169,39 @@ def test_no_other_table_is_locked_where_no_foreign_key_goes(table: str) -> None:
     assert waits(events) == []
 
 
+def test_the_partitions_of_a_referenced_table_are_waited_for_too(database: str) -> None:
+    create_small(database)
+    run(
+        database,
+        "CREATE TABLE public.parent (id int PRIMARY KEY) PARTITION BY RANGE (id)",
+        "CREATE TABLE public.low PARTITION OF public.parent FOR VALUES FROM (0) TO (100)",
+        "CREATE TABLE public.high PARTITION OF public.parent FOR VALUES FROM (100) TO (1000)",
+        f"INSERT INTO public.parent SELECT g FROM generate_series(1, {ROWS}) g",
+        "ALTER TABLE public.t ADD CONSTRAINT t_parent FOREIGN KEY (a) REFERENCES public.parent",
+    )
+    for case in (Case(go_down), Case(from_psql), Case(purged, contracted=True)):
+        case.prepared(database)
+        events: list[Event] = []
+        with holding(database, "SELECT count(*) FROM public.low", "low") as held:
+            case.act(database, events.append)
+        assert held.meanwhile == []
+        assert waits(events)[0].blockers[0].endswith(" on public.low")
+
+
+def test_who_may_only_refer_to_a_table_takes_its_foreign_key_away_all_the_same(table: str) -> None:
+    with temporary_role(table) as (name, url):
+        run(
+            table,
+            f"ALTER TABLE public.t OWNER TO {name}",
+            f"GRANT REFERENCES ON public.parent TO {name}",
+            f"GRANT CREATE ON SCHEMA public TO {name}",
+            f"GRANT CREATE ON DATABASE {name_of(table)} TO {name}",
+        )
+        for act in (go_down, from_psql):
+            migrate(url, small_migration(INTERIM))
+            act(url, lambda _: None)
+
+
 @every_case
 def test_an_application_that_begins_with_the_referenced_table_goes_on(
     table: str, case: Case
@@ -206,7 +241,9 @@ def writing(url: str, sessions: int = 4) -> Iterator[Seen]:
                     with session.transaction():
                         session.execute(WRITE.replace("= 1", f"= {mine}").encode())
                         time.sleep(0.005)
-                        session.execute(f"UPDATE public.t SET a = {mine} WHERE id = {mine}".encode())
+                        session.execute(
+                            f"UPDATE public.t SET a = {mine} WHERE id = {mine}".encode()
+                        )
                 except psycopg.Error as error:
                     seen.failures.append(str(error))
                 seen.seconds.append(time.monotonic() - begun)
