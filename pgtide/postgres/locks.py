@@ -99,21 +99,19 @@ def patiently(
                 raise
             found = blockers(session, oid, beside)
             on_wait(LockTry(attempt=attempt, tries=policy.tries, blockers=tuple(found)))
-            stuck = (
-                any(b.autovacuum for b in found)
-                and not yields
-                and not cancel_autovacuum(session, found)
-            )
-            wait = _LONG_RUNG if stuck else policy.wait
+            stuck = not yields and any(one.autovacuum for one in found)
+            wait = _LONG_RUNG if stuck and not cancel_autovacuum(session, found) else policy.wait
             if attempt < policy.tries:
                 clock.sleep(policy.pause(attempt, clock.chance()))
         else:
             return Held(attempts=attempt, seconds=clock.monotonic() - begun)
+    raise _given_up(beside, found, policy.tries, clock.monotonic() - begun)
+
+
+def _given_up(
+    beside: Sequence[Referenced], found: list[Blocker], tries: int, seconds: float
+) -> LockNotAcquired:
     what = " and ".join(("the table", *(one.name for one in beside)))
-    raise _given_up(what, found, policy.tries, clock.monotonic() - begun)
-
-
-def _given_up(what: str, found: list[Blocker], tries: int, seconds: float) -> LockNotAcquired:
     who = "; ".join(str(b) for b in found) or "a session that has ended meanwhile"
     return LockNotAcquired(
         f"No lock on {what} after {tries} tries in {seconds:.0f} s. In the way: {who}.",
