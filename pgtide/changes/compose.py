@@ -11,6 +11,7 @@ from pgtide.changes.change import Change, Contribution, Impossible, NewColumn, S
 from pgtide.changes.column import columns_taken, columns_there
 from pgtide.changes.function import public
 from pgtide.changes.misfit import misfits
+from pgtide.changes.release import narrowing
 from pgtide.changes.replacement import PRIVATE, replacements
 from pgtide.changes.sql import with_declared
 from pgtide.changes.sync import Added, Pair
@@ -114,6 +115,7 @@ def compose(sketch: Draft, answers: Answers, originals: Originals) -> Composed:
         releases=_releases(migration, scope.added),
         notes=(*_warnings(scope.added), *(note for part in parts for note in part.notes)),
     )
+    plan = replace(plan, notes=(*plan.notes, *narrowing(plan, table)))
     return Composed(
         plan=with_twins(with_declared(plan, parts, migration.verify), scope, originals),
         impossible=_impossible(plan, parts, originals),

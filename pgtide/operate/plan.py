@@ -16,7 +16,7 @@ from pgtide.backfill.walk import Walk, choose, cuts
 from pgtide.model.performance import Performance
 from pgtide.model.plan import BackfillSql, Plan
 from pgtide.model.state import UNTOUCHED, Phase, State
-from pgtide.model.statement import Finding, Lock, Statement, Step
+from pgtide.model.statement import Finding, Lock, Statement, Step, shown
 from pgtide.operate.backups import BackupStatus
 from pgtide.postgres.locks import LockPolicy
 from pgtide.settings import Settings
@@ -163,7 +163,7 @@ def _row(step: Step, one: Statement, limit: Limit, state: str) -> PlanStatement:
         blocks=one.blocks,
         limit=limit,
         rewrites=one.rewrites,
-        undo=one.undo or None,
+        undo=shown(one.undo) or None,
         irreversible=step.irreversible or None,
         findings=one.findings,
     )

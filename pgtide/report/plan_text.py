@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from pgtide.model.plan import Plan
 from pgtide.model.state import Phase
-from pgtide.model.statement import Statement, Step
+from pgtide.model.statement import Statement, Step, shown
 from pgtide.report.markdown import code, table
 
 
@@ -51,7 +51,7 @@ def _step(step: Step) -> Iterator[str]:
         yield f"It cannot be undone, and from it on nor can the migration: {step.irreversible}"
     if step.undo:
         yield "Undone by:"
-        yield code(";\n".join(sql.strip().rstrip(";") for sql in step.undo) + ";")
+        yield code(";\n".join(shown(sql).strip().rstrip(";") for sql in step.undo) + ";")
 
 
 def _findings(statement: Statement) -> Iterator[str]:
