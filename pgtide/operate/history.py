@@ -60,7 +60,8 @@ def _ended(detail: _Detail) -> str:
 
 def _waited(detail: _Detail) -> str:
     who = "; ".join(detail["blockers"]) or "a session that has ended meanwhile"
-    return f"{detail['step']} waited for a lock, try {detail['attempt']}; in the way: {who}"
+    awaited, attempt = detail.get("awaited", "a lock"), detail["attempt"]
+    return f"{detail['step']} waited for {awaited}, try {attempt}; in the way: {who}"
 
 
 def _cut(detail: _Detail) -> str:
