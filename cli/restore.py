@@ -1,4 +1,4 @@
-"""`pgtide restore`: the newest backup that passed, into an empty database."""
+"""`pgtide restore`: a backup that passed, into an empty database."""
 
 from typing import Annotated
 
@@ -28,31 +28,45 @@ def restore(
     into: Annotated[
         str, typer.Option("--into", metavar="DB", help="An empty database: its name, or address.")
     ],
+    number: Annotated[
+        int | None,
+        typer.Option(
+            "--backup",
+            metavar="N",
+            help="Its number; else the newest from before anything was dropped for good.",
+        ),
+    ] = None,
     by: By = None,
     as_json: Json = False,
 ) -> None:
-    """Restore the table from its newest backup into an empty database, and compare it."""
+    """Restore the table from a backup into an empty database, and compare it."""
     settings = settings_of(ctx, by=by)
     with connect(settings.url, purpose="restore") as session:
         record = record_of(session, settings, migration)
     with backup_lines() as lines, stopping(lines.tell) as stop:
         caller = Caller(actor=settings.actor, emit=lines.hear, stop=stop.asked, clock=stop.clock)
-        found = bring_back(settings, caller, record, into=into)
-    table, taken_at = found.backup.table, found.backup.taken_at
+        found = bring_back(settings, caller, record, into=into, number=number)
+    chosen, newer = found.backup, found.newer
     if as_json:
         seconds = round(found.seconds, 3)
         show(
             {
                 "id": record.id,
-                "table": str(table),
-                "taken_at": taken_at,
+                "backup": chosen.id,
+                "table": str(chosen.table),
+                "taken_at": chosen.taken_at,
                 "rows": found.rows,
                 "seconds": seconds,
             }
         )
         return
     say(
-        f"{table} is restored as it was on {moment(taken_at)} UTC: {found.rows:,} rows in "
-        f"{span(found.seconds)}, compared.",
+        f"{chosen.table} is restored as it was on {moment(chosen.taken_at)} UTC, from backup "
+        f"{chosen.id}: {found.rows:,} rows in {span(found.seconds)}, compared.",
         "Indexes, keys, triggers and privileges are not part of it.",
     )
+    if newer:
+        say(
+            f"Backup {newer.id}, of {moment(newer.taken_at)} UTC, is newer and lacks what was "
+            f"dropped for good before it: --backup {newer.id} restores that one."
+        )

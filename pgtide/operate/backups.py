@@ -11,8 +11,10 @@ from pgtide.postgres.session import Session
 class BackupStatus:
     """The newest backup; only one that passed counts."""
 
+    id: int
     state: str
     passed: bool
+    old_shape: bool
     taken_at: datetime
     age_seconds: float
     rows: int | None
@@ -29,8 +31,10 @@ def newest_backup(session: Session, migration_id: str) -> BackupStatus | None:
         return None
     last, age = found
     return BackupStatus(
+        id=last.id,
         state=last.state,
         passed=last.state == backups.PASSED,
+        old_shape=last.old_shape,
         taken_at=last.taken_at,
         age_seconds=round(age, 3),
         rows=last.content.rows if last.content else None,

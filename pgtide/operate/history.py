@@ -126,7 +126,9 @@ _WORDS: Final[Mapping[str, Callable[[_Detail], str]]] = MappingProxyType(
         "backup_damaged": lambda detail: f"a backup is none any more: {detail['why']}",
         "backup_failed": lambda detail: f"the backup failed: {detail['why']}",
         "backup_removed": lambda detail: f"an old backup was removed: {detail['directory']}",
-        "backup_restored": lambda detail: f"the backup of {detail['taken_at']} was restored",
+        "backup_restored": lambda detail: (
+            f"backup {detail['backup']} of {detail['taken_at']} was restored"
+        ),
         "approved": lambda detail: _decided(detail, "approved"),
         "rejected": lambda detail: _decided(detail, "rejected"),
         "released": lambda detail: f"hold of {detail['held_by']} released ({detail['reason']})",

@@ -7,6 +7,7 @@ from pgtide.model.state import RUNNING, UNDOING, Phase, State, allowed, undoable
 from pgtide.model.verification import Verification
 from pgtide.phases.begun import begun
 from pgtide.phases.free_step import refuse_irreversible
+from pgtide.phases.last_resort import last_resort
 from pgtide.phases.rollback import rollback
 from pgtide.phases.rollback_contract import refuse_partial, refuse_released, to_verified
 from pgtide.phases.verify import verify
@@ -47,7 +48,7 @@ def verify_again(settings: Settings, caller: Caller, record: Record) -> Verifica
 
 def refuse_undo(session: Session, record: Record, *, to: State = State.ROLLED_BACK) -> None:
     """Raise Refused where a migration cannot be taken back as far as that; reads the ledger."""
-    _refuse_no_way_back(record)
+    _refuse_no_way_back(session, record)
     if record.state not in UNDOING:
         # One that is being undone is told so under the lock, and can go forward again then.
         refuse_released(session, record)
@@ -57,7 +58,7 @@ def refuse_undo(session: Session, record: Record, *, to: State = State.ROLLED_BA
         refuse_partial(session, record)
 
 
-def _refuse_no_way_back(record: Record) -> None:
+def _refuse_no_way_back(session: Session, record: Record) -> None:
     """Raise Refused where nothing of a migration is there, or nothing can bring it back."""
     if undoable(record.state, record.resume_to):
         return
@@ -66,7 +67,7 @@ def _refuse_no_way_back(record: Record) -> None:
             f"{record.id} cannot be undone: purge has begun, and the old columns are gone or "
             "going.",
             state=f"It is {record.state}; nothing was changed by this command.",
-            remedy="A backup has the old table: `pgtide restore`.",
+            remedy=last_resort(session, record),
         )
     raise Refused(
         f"{record.id} is {record.state}: there is nothing to undo.",
