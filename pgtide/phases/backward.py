@@ -1,16 +1,14 @@
-"""The way back, and verification on demand: both need nothing but the ledger."""
+"""The way back: it needs nothing but the ledger."""
 
 from pgtide.errors import Refused
 from pgtide.ledger.record import Record
 from pgtide.ledger.run import Caller
-from pgtide.model.state import RUNNING, UNDOING, Phase, State, allowed, undoable
-from pgtide.model.verification import Verification
+from pgtide.model.state import UNDOING, Phase, State, undoable
 from pgtide.phases.begun import begun
 from pgtide.phases.free_step import refuse_irreversible
 from pgtide.phases.last_resort import last_resort
 from pgtide.phases.rollback import rollback
 from pgtide.phases.rollback_contract import refuse_partial, refuse_released, to_verified
-from pgtide.phases.verify import verify
 from pgtide.postgres.session import Session, connect
 from pgtide.settings import Settings
 
@@ -29,21 +27,6 @@ def undo(
             to_verified(run)
         else:
             rollback(run)
-
-
-def verify_again(settings: Settings, caller: Caller, record: Record) -> Verification:
-    """Verify now; raises Mismatched, after withdrawing `verified`, where anything is wrong."""
-    running = RUNNING[Phase.VERIFY]
-    # One that failed elsewhere remembers where, and goes on from there.
-    startable = record.standing is running or allowed(record.standing, running)
-    if not startable or record.state is State.PAUSED:
-        raise Refused(
-            f"{record.id} is {record.state}: verify cannot start from there.",
-            state="Nothing was changed.",
-            remedy="Run `pgtide up` first: it verifies at its end.",
-        )
-    with begun(settings, caller, record) as run:
-        return verify(run)
 
 
 def refuse_undo(session: Session, record: Record, *, to: State = State.ROLLED_BACK) -> None:

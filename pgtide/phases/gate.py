@@ -17,6 +17,10 @@ _THEN: Final = MappingProxyType(
         Gate.READS_SWITCHED: "pgtide purge {name}",
     }
 )
+_OTHERS: Final = (
+    " PGTIDE_FOUR_EYES is set: somebody who has not started it approves, from an account of their "
+    "own."
+)
 
 
 def await_gate(session: Session, record: Record, gate: Gate, settings: Settings) -> None:
@@ -28,12 +32,13 @@ def await_gate(session: Session, record: Record, gate: Gate, settings: Settings)
     if found.passes:
         return
     name = record.version
+    who = _OTHERS if settings.four_eyes else ""
     raise AwaitingApproval(
         f"{record.id} waits at the gate {gate}, until a person confirms that {ASKS[gate]}; "
         f"{found.why}.",
         state=f"It stays {record.state}; nothing was changed.",
         remedy=(
             f"Run `pgtide approve {name} {gate} --reason TEXT`, then "
-            f"`{_THEN[gate].format(name=name)}`."
+            f"`{_THEN[gate].format(name=name)}`.{who}"
         ),
     )
