@@ -35,6 +35,13 @@ ASKS: Final = MappingProxyType(
         Gate.READS_SWITCHED: "nobody reads the old columns any more: they may be dropped for good",
     }
 )
+# The same where columns are only added: no name changes, and no value goes.
+_ASKS_ADDED: Final = MappingProxyType(
+    {
+        Gate.CONTRACT: "a later release is live, and works with what was added",
+        Gate.READS_SWITCHED: "what was added stays: the way back may be given up for good",
+    }
+)
 # The phase that does not begin before.
 BEFORE: Final = MappingProxyType(
     {
@@ -128,6 +135,11 @@ class Decision:
     def passes(self) -> bool:
         """Tell whether the migration may go on."""
         return self.verdict is Verdict.APPROVED
+
+
+def asks(gate: Gate, plan: Plan) -> str:
+    """Return what a person confirms by approving a gate of this migration."""
+    return ASKS[gate] if plan.replacements else _ASKS_ADDED.get(gate, ASKS[gate])
 
 
 def gates_of(plan: Plan) -> tuple[Gate, ...]:

@@ -7,7 +7,7 @@ from typing import Final
 
 from pgtide.ledger.approvals import decision, newest
 from pgtide.ledger.record import Record
-from pgtide.model.gate import ASKS, BEFORE, Approval, Gate, Verdict, gate_at, gates_of
+from pgtide.model.gate import BEFORE, Approval, Gate, Verdict, asks, gate_at, gates_of
 from pgtide.model.plan import Plan
 from pgtide.model.state import RUNNING, UNTOUCHED
 from pgtide.postgres.ddl import ident
@@ -85,23 +85,25 @@ def expected(plan: Plan) -> Iterator[str]:
     """Say which decisions of a person a migration will wait for."""
     for gate in gates_of(plan):
         yield (
-            f"{BEFORE[gate]} waits until a person confirms that {ASKS[gate]}: `pgtide approve "
-            f"{plan.version} {gate} --reason TEXT`."
+            f"{BEFORE[gate]} waits until a person confirms that {asks(gate, plan)}: `pgtide "
+            f"approve {plan.version} {gate} --reason TEXT`."
         )
 
 
 def _status(session: Session, record: Record, gate: Gate, settings: Settings) -> GateStatus:
     given = None if record.state in UNTOUCHED else newest(session, record.id, gate)
     if given is None:
-        return _shown(gate, None, Verdict.OPEN, "nobody has decided yet")
+        return _shown(record.plan, gate, None, Verdict.OPEN, "nobody has decided yet")
     found = decision(session, record, gate, settings)
-    return _shown(gate, given, found.verdict, found.why)
+    return _shown(record.plan, gate, given, found.verdict, found.why)
 
 
-def _shown(gate: Gate, given: Approval | None, verdict: Verdict, why: str) -> GateStatus:
+def _shown(
+    plan: Plan, gate: Gate, given: Approval | None, verdict: Verdict, why: str
+) -> GateStatus:
     return GateStatus(
         gate=gate,
-        asks=ASKS[gate],
+        asks=asks(gate, plan),
         before=BEFORE[gate],
         verdict=verdict,
         why=why,

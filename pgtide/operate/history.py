@@ -117,7 +117,8 @@ _WORDS: Final[Mapping[str, Callable[[_Detail], str]]] = MappingProxyType(
         "taken_back": lambda detail: f"taken back: {', '.join(detail['steps'])}",
         "held": lambda detail: f"held: {detail['reason']}",
         "contracted": lambda detail: (
-            f"the new columns have the final names; live: {detail['release']}"
+            f"{'the new columns have the final names' if detail['renamed'] else 'contracted'}; "
+            f"live: {detail['release']}"
         ),
         "not_awaited": _not_awaited,
         "verification_withdrawn": lambda detail: f"verification withdrawn: {detail['why']}",

@@ -47,8 +47,7 @@ def _refuse_no_way_back(session: Session, record: Record) -> None:
         return
     if record.standing in {State.PURGING, State.COMPLETED}:
         raise Refused(
-            f"{record.id} cannot be undone: purge has begun, and the old columns are gone or "
-            "going.",
+            f"{record.id} cannot be undone: purge has begun, and what led back is gone or going.",
             state=f"It is {record.state}; nothing was changed by this command.",
             remedy=last_resort(session, record),
         )

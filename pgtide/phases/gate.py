@@ -6,7 +6,7 @@ from typing import Final
 from pgtide.errors import AwaitingApproval
 from pgtide.ledger.approvals import decision
 from pgtide.ledger.record import Record
-from pgtide.model.gate import ASKS, Gate
+from pgtide.model.gate import Gate, asks
 from pgtide.postgres.session import Session
 from pgtide.settings import Settings
 
@@ -34,8 +34,8 @@ def await_gate(session: Session, record: Record, gate: Gate, settings: Settings)
     name = record.version
     who = _OTHERS if settings.four_eyes else ""
     raise AwaitingApproval(
-        f"{record.id} waits at the gate {gate}, until a person confirms that {ASKS[gate]}; "
-        f"{found.why}.",
+        f"{record.id} waits at the gate {gate}, until a person confirms that "
+        f"{asks(gate, record.plan)}; {found.why}.",
         state=f"It stays {record.state}; nothing was changed.",
         remedy=(
             f"Run `pgtide approve {name} {gate} --reason TEXT`, then "

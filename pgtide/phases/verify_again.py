@@ -27,7 +27,7 @@ _CONTRACTED: Final = (
     ),
 )
 _PURGED: Final = (
-    "the old columns, with which the new ones were compared, are gone or going.",
+    "purge has begun, and what it was compared with is gone or going.",
     "There is nothing left to verify; `pgtide history {name}` shows what was found.",
 )
 _UNDONE: Final = ("it is being undone.", "`pgtide down {name}` goes on with that.")
