@@ -62,6 +62,7 @@ class BackupRecord:
     host: str
     state: str
     taken_at: datetime
+    ended_at: datetime | None
     table: TableName
     directory: Path
     files: tuple[BackupFile, ...]
@@ -188,6 +189,7 @@ def _record(row: Mapping[str, Any]) -> BackupRecord:
         host=row["host"],
         state=row["state"],
         taken_at=row["taken_at"],
+        ended_at=row["ended_at"],
         table=TableName(schema=row["table_schema"], name=row["table_name"]),
         directory=Path(row["directory"]),
         files=tuple(BackupFile(**file) for file in row["files"]),

@@ -20,6 +20,7 @@ class BackupStatus:
     rows: int | None
     bytes: int
     restore_seconds: float | None
+    seconds: float | None
     directory: str
     error: str | None
 
@@ -40,6 +41,9 @@ def newest_backup(session: Session, migration_id: str) -> BackupStatus | None:
         rows=last.content.rows if last.content else None,
         bytes=last.bytes,
         restore_seconds=round(last.restore_seconds, 3) if last.restore_seconds else None,
+        seconds=round((last.ended_at - last.taken_at).total_seconds(), 3)
+        if last.ended_at
+        else None,
         directory=str(last.directory),
         error=last.error,
     )
