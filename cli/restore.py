@@ -1,5 +1,6 @@
 """`pgtide restore`: a backup that passed, into an empty database."""
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -12,6 +13,7 @@ from cli.ledger import record_of
 from cli.options import By, Json, OneId, settings_of
 from cli.signals import stopping
 from pgtide.ledger.run import Caller
+from pgtide.operate.restore import Restored
 from pgtide.operate.restore import restore as bring_back
 from pgtide.postgres.session import connect
 
@@ -46,27 +48,33 @@ def restore(
     with backup_lines() as lines, stopping(lines.tell) as stop:
         caller = Caller(actor=settings.actor, emit=lines.hear, stop=stop.asked, clock=stop.clock)
         found = bring_back(settings, caller, record, into=into, number=number)
-    chosen, newer = found.backup, found.newer
     if as_json:
-        seconds = round(found.seconds, 3)
-        show(
-            {
-                "id": record.id,
-                "backup": chosen.id,
-                "table": str(chosen.table),
-                "taken_at": chosen.taken_at,
-                "rows": found.rows,
-                "seconds": seconds,
-            }
-        )
-        return
-    say(
+        show(_document(found))
+    else:
+        say(*_lines(found))
+
+
+def _document(found: Restored) -> dict[str, object]:
+    chosen = found.backup
+    return {
+        "id": chosen.migration_id,
+        "backup": chosen.id,
+        "table": str(chosen.table),
+        "taken_at": chosen.taken_at,
+        "rows": found.rows,
+        "seconds": round(found.seconds, 3),
+    }
+
+
+def _lines(found: Restored) -> Iterator[str]:
+    chosen, newer = found.backup, found.newer
+    yield (
         f"{chosen.table} is restored as it was on {moment(chosen.taken_at)} UTC, from backup "
-        f"{chosen.id}: {found.rows:,} rows in {span(found.seconds)}, compared.",
-        "Indexes, keys, triggers and privileges are not part of it.",
+        f"{chosen.id}: {found.rows:,} rows in {span(found.seconds)}, compared."
     )
+    yield "Indexes, keys, triggers and privileges are not part of it."
     if newer:
-        say(
+        yield (
             f"Backup {newer.id}, of {moment(newer.taken_at)} UTC, is newer and lacks what was "
             f"dropped for good before it: --backup {newer.id} restores that one."
         )

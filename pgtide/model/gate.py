@@ -42,6 +42,7 @@ _ASKS_ADDED: Final = MappingProxyType(
         Gate.READS_SWITCHED: "what was added stays: the way back may be given up for good",
     }
 )
+UNDECIDED: Final = "nobody has decided yet"
 # The phase that does not begin before.
 BEFORE: Final = MappingProxyType(
     {
@@ -160,7 +161,7 @@ def decide(gate: Gate, given: Approval | None, ground: Ground) -> Decision:
     attempt, as long as all of them passed on the same declaration.
     """
     if given is None:
-        return Decision(verdict=Verdict.OPEN, why="nobody has decided yet")
+        return Decision(verdict=Verdict.OPEN, why=UNDECIDED)
     if given.attempt != ground.attempt:
         why = f"the decision of {given.actor} was about an attempt that was undone since"
         return Decision(verdict=Verdict.STALE, why=why)

@@ -7,7 +7,17 @@ from typing import Final
 
 from pgtide.ledger.approvals import decision, newest
 from pgtide.ledger.record import Record
-from pgtide.model.gate import BEFORE, Approval, Gate, Verdict, asks, gate_at, gates_of
+from pgtide.model.gate import (
+    BEFORE,
+    UNDECIDED,
+    Approval,
+    Decision,
+    Gate,
+    Verdict,
+    asks,
+    gate_at,
+    gates_of,
+)
 from pgtide.model.plan import Plan
 from pgtide.model.state import RUNNING, UNTOUCHED
 from pgtide.postgres.ddl import ident
@@ -93,20 +103,17 @@ def expected(plan: Plan) -> Iterator[str]:
 def _status(session: Session, record: Record, gate: Gate, settings: Settings) -> GateStatus:
     given = None if record.state in UNTOUCHED else newest(session, record.id, gate)
     if given is None:
-        return _shown(record.plan, gate, None, Verdict.OPEN, "nobody has decided yet")
-    found = decision(session, record, gate, settings)
-    return _shown(record.plan, gate, given, found.verdict, found.why)
+        return _shown(record, gate, None, Decision(verdict=Verdict.OPEN, why=UNDECIDED))
+    return _shown(record, gate, given, decision(session, record, gate, settings))
 
 
-def _shown(
-    plan: Plan, gate: Gate, given: Approval | None, verdict: Verdict, why: str
-) -> GateStatus:
+def _shown(record: Record, gate: Gate, given: Approval | None, found: Decision) -> GateStatus:
     return GateStatus(
         gate=gate,
-        asks=asks(gate, plan),
+        asks=asks(gate, record.plan),
         before=BEFORE[gate],
-        verdict=verdict,
-        why=why,
+        verdict=found.verdict,
+        why=found.why,
         actor=given.actor if given else None,
         typed_by=given.typed_by if given else None,
         account=given.account if given else None,

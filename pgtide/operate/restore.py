@@ -64,15 +64,8 @@ def restore(
         begun = caller.clock.monotonic()
         rows = _into(session, client, found, teller=teller)
         seconds = caller.clock.monotonic() - begun
-        audit.note_by(
-            target,
-            record.id,
-            caller.actor,
-            "backup_restored",
-            backup=found.id,
-            rows=rows,
-            taken_at=found.taken_at,
-        )
+        told = {"backup": found.id, "rows": rows, "taken_at": found.taken_at}
+        audit.note_by(target, record.id, caller.actor, "backup_restored", **told)
         newer = standing[0] if number is None and standing[0] != found else None
         return Restored(backup=found, newer=newer, rows=rows, seconds=seconds)
 
