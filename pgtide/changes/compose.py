@@ -112,7 +112,7 @@ def compose(sketch: Draft, answers: Answers, originals: Originals) -> Composed:
         replacements=replacements(scope, pieces),
         twins=tuple(twin for part in parts for twin in part.twins),
         turned=turned(scope, pieces, release=migration.on_unrepresentable == "release"),
-        releases=_releases(migration, scope.added),
+        releases=_releases(migration, scope.added, pieces),
         notes=(*_warnings(scope.added), *(note for part in parts for note in part.notes)),
     )
     plan = replace(plan, notes=(*plan.notes, *narrowing(plan, table)))
@@ -259,10 +259,20 @@ def _archive(table: Table, parts: Sequence[Contribution]) -> ArchiveSql | None:
     )
 
 
-def _releases(migration: Migration, added: tuple[NewColumn, ...]) -> tuple[str, ...]:
+def _releases(
+    migration: Migration, added: tuple[NewColumn, ...], pieces: Sequence[Pair | Added]
+) -> tuple[str, ...]:
     fresh = listed([column.name for column in added if not column.name.startswith(PRIVATE)])
     if not fresh:
         return ("Every release keeps using the names it knows, at any time.",)
+    if not any(isinstance(piece, Pair) for piece in pieces):
+        return (
+            "What was there before may be read and written at any time.",
+            f"A release that writes {fresh} too may go out from `expanded`.",
+            f"A release that finds {fresh} filled in every row may go out from `backfilled`.",
+            "Both must be gone before `pgtide down`.",
+            f"Contract belongs to release {migration.contract_release} or later; no name changes.",
+        )
     return (
         "The old names may be read and written at any time.",
         f"A release that writes old and new names ({fresh}) may go out from `expanded`.",

@@ -57,6 +57,17 @@ class PlanStatement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FirstBackup:
+    """The backup with which a migration begins; `seconds` is what the last one took, if known."""
+
+    state: str
+    lock: Lock
+    blocks: str
+    limit: Limit
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BackfillPlan:
     """How the rows would be walked if the backfill began now."""
 
@@ -78,7 +89,7 @@ class PlanDocument:
     table: str
     state: str
     begun: bool
-    backup_first: bool
+    first_backup: FirstBackup | None
     backup: BackupStatus | None
     statements: tuple[PlanStatement, ...]
     backfill: BackfillPlan | None

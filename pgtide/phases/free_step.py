@@ -11,6 +11,7 @@ from pgtide.ledger.run import Run
 from pgtide.model.state import Phase
 from pgtide.model.statement import Step
 from pgtide.phases.fingerprint import same_but_for_file, take
+from pgtide.phases.last_resort import last_resort
 from pgtide.phases.step import perform
 from pgtide.postgres.session import Session
 
@@ -54,7 +55,8 @@ def refuse_irreversible(
         raise Refused(
             f"{record.id} cannot be undone any more. {why}.",
             state=f"Nothing was changed by this command; it is {record.state}.",
-            remedy="Run `pgtide up` to go on; restore a backup only where data is lost.",
+            remedy=f"`pgtide status {record.version}` says how it goes on. Where data is lost: "
+            f"{last_resort(session, record)}",
         )
 
 

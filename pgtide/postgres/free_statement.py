@@ -107,7 +107,7 @@ def refuse_query(session: Session, label: str, text: str, table: Table) -> None:
     A transaction that may not write refuses the rest.
     """
     statement = FreeStatement(label=label, text=text, linted=False)
-    kind, node = _one(statement)
+    kind, node = _one(statement, declared="Performance")
     # EXPLAIN ANALYZE would make INTO's table even where nothing may be written.
     makes = any(type(one).__name__ == "IntoClause" for _, one in walk(node))
     if kind != "select_stmt" or makes:
@@ -116,7 +116,7 @@ def refuse_query(session: Session, label: str, text: str, table: Table) -> None:
     _refuse_here(session, statement)
 
 
-def _one(statement: FreeStatement) -> tuple[str, Node]:
+def _one(statement: FreeStatement, *, declared: str = "Sql") -> tuple[str, Node]:
     text = statement.text
     try:
         found = parse(text).stmts
@@ -126,7 +126,7 @@ def _one(statement: FreeStatement) -> tuple[str, Node]:
         raise mistake(statement.label, f"{error.message}{shown}\n") from error
     if len(found) != 1:
         count = f"these are {len(found)} statements" if found else "there is no statement in it"
-        raise mistake(statement.label, f"{count}; write one, and a Sql for each")
+        raise mistake(statement.label, f"{count}; write one, and a {declared} for each")
     node: Node = found[0].stmt
     kind = node.WhichOneof("node")
     return kind, getattr(node, kind)

@@ -7,7 +7,7 @@ from pgtide import Index, ReplaceColumn
 from pgtide.errors import InvalidMigration, Mismatched, Refused
 from pgtide.ledger.run import Caller
 from pgtide.model.state import Phase, State
-from pgtide.phases.backward import verify_again
+from pgtide.phases.verify_again import verify_again
 from tests.driving import ACTOR, migrate, plan_of, refusal, settings_for, undo
 from tests.integration.test_plan_locks import held_by
 from tests.roles import temporary_role
