@@ -23,9 +23,10 @@ FIELDS = {
 
 def one_round(place: Path, only: str) -> str:
     """Run one comparison once and return what it printed."""
-    console = Console(file=io.StringIO(), width=160)
-    assert bench(Order(rows=ROWS, rounds=1, only=only, place=place), console)
-    return console.file.getvalue()  # type: ignore[attr-defined]  # it is the StringIO
+    said = io.StringIO()
+    order = Order(rows=ROWS, rounds=1, only=only, place=place)
+    assert bench(order, Console(file=said, width=160))
+    return said.getvalue()
 
 
 def read(path: Path) -> Any:
