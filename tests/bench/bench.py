@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -13,7 +13,7 @@ from rich.console import Console
 from pgtide.postgres.embedded import Server
 from tests.bench import backfill, backfill_gates, undo, undo_gates
 from tests.bench.dataset import SETTINGS, Dataset
-from tests.bench.gate import TRIES, Gate
+from tests.bench.gate import TRIES
 from tests.bench.machine import load, machine
 from tests.bench.screen import show_backfill, show_gates, show_undo
 from tests.server import running_server
@@ -72,7 +72,7 @@ def _undo(server: Server, order: Order, console: Console) -> bool:
         "claims": [asdict(gate) for gate in gates],
     }
     _write(document, order.place / "undo.json")
-    return _all(gates)
+    return all(gate.kept for gate in gates)
 
 
 def _backfill(server: Server, order: Order, console: Console) -> bool:
@@ -99,10 +99,6 @@ def _backfill(server: Server, order: Order, console: Console) -> bool:
 
 def _write(document: object, path: Path) -> None:
     path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-
-
-def _all(gates: Sequence[Gate]) -> bool:
-    return all(gate.kept for gate in gates)
 
 
 def _progress() -> Callable[[str], None]:

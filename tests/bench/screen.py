@@ -1,6 +1,7 @@
 """What people see of a run: the figures of each comparison, and the verdict on each claim."""
 
 from collections.abc import Sequence
+from statistics import median
 from typing import Final
 
 from rich import box
@@ -29,7 +30,7 @@ def show_undo(console: Console, measured: Sequence[Undone]) -> None:
             _spread([each.hold for each in one.tries], middle=one.hold),
             _spread([each.stall for each in one.tries]),
             _spread([each.quiet for each in one.tries]),
-            f"{_median([each.seconds for each in one.tries]):,.1f} s",
+            f"{median([each.seconds for each in one.tries]):,.1f} s",
         )
     console.print(table)
 
@@ -86,13 +87,8 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def _spread(seconds: Sequence[float], *, middle: float | None = None) -> str:
-    shown = _median(seconds) if middle is None else middle
+    shown = median(seconds) if middle is None else middle
     return f"{_ms(shown * 1000)} ({_ms(min(seconds) * 1000)} - {_ms(max(seconds) * 1000)})"
-
-
-def _median(values: Sequence[float]) -> float:
-    ordered = sorted(values)
-    return ordered[len(ordered) // 2]
 
 
 def _ms(milliseconds: float | None) -> str:
