@@ -132,3 +132,17 @@ BEGIN
 END
 $$;
 
+-- Add what was written since, until that is little: the longer the archive took, the longer the first of these takes,
+-- and what is written during the last one is added under the lock.
+CREATE OR REPLACE FUNCTION pgtide.undo_keep_up(m pgtide.migration, role name) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    begun timestamptz;
+BEGIN
+    FOR turn IN 1..5 LOOP
+        begun := clock_timestamp();
+        PERFORM pgtide.undo_catch_up(m, role);
+        EXIT WHEN clock_timestamp() - begun < interval '20 ms';
+    END LOOP;
+END
+$$;
