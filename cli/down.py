@@ -63,7 +63,7 @@ def down(
         record = record_of(session, settings, migration)
         refuse_undo(session, record, to=_STATES[to])
         if not yes:
-            _ask(record, to, as_json=as_json)
+            _ask(ctx, record, to, as_json=as_json)
         begun = SYSTEM_CLOCK.monotonic()
         _undo(session, settings, record, to=_STATES[to])
         seconds = SYSTEM_CLOCK.monotonic() - begun
@@ -88,8 +88,9 @@ def down(
         say(f"{plural(rows, 'row')} had values that the old shape lacks; pgtide.archive has them.")
 
 
-def _ask(record: Record, to: To, *, as_json: bool) -> None:
+def _ask(ctx: typer.Context, record: Record, to: To, *, as_json: bool) -> None:
     asked_for_yes(
+        ctx,
         f"Undo {record.id} on {record.table}, which is {record.state}:",
         losses(record.plan) if to is To.START else contract_losses(record.plan),
         name=f"down {record.version}" + ("" if to is To.START else f" --to {to}"),

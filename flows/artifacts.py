@@ -7,6 +7,7 @@ from pgtide.ledger.run import Run
 from pgtide.ledger.verifications import newest
 from pgtide.model.performance import standings
 from pgtide.model.verification import Verification
+from pgtide.operate.first_backup import first_backup, told
 from pgtide.operate.gates import gates, in_words, waiting_at
 from pgtide.report.performance_table import performance
 from pgtide.report.plan_text import plan_page
@@ -16,7 +17,9 @@ from pgtide.report.verification_table import mismatches, to_rows, totals
 
 def show_plan(board: Noticeboard, run: Run) -> None:
     """Pin up the plan that is carried out."""
-    board.markdown("plan", plan_page(run.plan), "Every statement, its lock and its undo")
+    first = first_backup(run.session, run.settings, run.record)
+    page = plan_page(run.plan, backup=told(first) if first else "")
+    board.markdown("plan", page, "Every statement, its lock and its undo")
 
 
 def show_verification(board: Noticeboard, found: Verification) -> None:

@@ -114,8 +114,8 @@ def waits(view: View, status: MigrationStatus | None) -> str | None:
         who = view.lock.blockers[:_SHOWN_BLOCKERS]
         names = "; ".join(who) if who else "a session that has ended meanwhile"
         return (
-            f"waiting for a lock (try {view.lock.attempt} of {view.lock.tries}); in the way: "
-            f"{names}"
+            f"waiting for {view.lock.awaited} (try {view.lock.attempt} of {view.lock.tries}); "
+            f"in the way: {names}"
         )
     if status and status.waiting_for:
         return f"waiting for {status.waiting_for}"

@@ -20,6 +20,7 @@ class Standing:
     held: bool = False
     alive: bool = False
     gate: Gate | None = None
+    replaces: bool = True
 
 
 def advice(one: Standing) -> str:
@@ -40,9 +41,11 @@ def _unattended(one: Standing) -> str:
     if state is State.BACKFILLED and one.sweep_due:
         sentence = _WITHDRAWN
     elif one.gate is not None and state is not State.FAILED:
-        sentence = _GATES[one.gate]
+        sentence = _GATES[one.gate] if one.replaces else _ADDED.get(one.gate, _GATES[one.gate])
     elif phase in LATER and state in {State.PAUSED, State.FAILED, *RUNNING.values()}:
         sentence = _LATE[phase][state is State.FAILED]
+    elif state is State.CONTRACTED and not one.replaces:
+        sentence = _ADDED_CONTRACTED
     elif state in RUNNING.values() and state not in UNDOING:
         sentence = _CUT_OFF
     else:
@@ -68,6 +71,20 @@ _GATES: Final = MappingProxyType(
             "until then `pgtide down {name}` undoes it, with `--to verified` contract only."
         ),
     }
+)
+# Where columns are only added.
+_ADDED: Final = MappingProxyType(
+    {
+        Gate.READS_SWITCHED: (
+            "What was added is in use. Once it is sure to stay, `pgtide approve {name} "
+            "reads_switched --reason TEXT`, then `pgtide purge {name}` drops the triggers; until "
+            "then `pgtide down {name}` undoes it, with `--to verified` contract only."
+        ),
+    }
+)
+_ADDED_CONTRACTED: Final = (
+    "What was added is in use. `pgtide purge {name}` drops the triggers, and with them the way "
+    "back; until then `pgtide down {name}` undoes it, with `--to verified` contract only."
 )
 _WITHDRAWN: Final = "Verification was withdrawn: `pgtide up {name}` sweeps and verifies again."
 _LATE: Final = MappingProxyType(

@@ -9,7 +9,7 @@ from pgtide.errors import Refused
 from pgtide.ledger import approvals
 from pgtide.ledger.audit import note_by
 from pgtide.ledger.record import Record
-from pgtide.model.gate import ASKS, BOUND, DECIDED_IN, Gate, alone, gates_of
+from pgtide.model.gate import BOUND, DECIDED_IN, Gate, alone, asks, gates_of
 from pgtide.operate.gates import mended
 from pgtide.postgres.session import Session
 from pgtide.settings import Settings
@@ -126,7 +126,7 @@ def _refuse_pointless(record: Record, wish: Wish) -> None:
         states = " or ".join(sorted(DECIDED_IN[gate]))
         raise _refused(
             f"{record.id} is {record.state}: {gate} is decided while it is {states}, since then "
-            f"it can be known that {ASKS[gate]}",
+            f"it can be known that {asks(gate, record.plan)}",
             f"`pgtide status {record.version}` says what comes next.",
         )
 

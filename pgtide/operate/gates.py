@@ -7,7 +7,17 @@ from typing import Final
 
 from pgtide.ledger.approvals import decision, newest
 from pgtide.ledger.record import Record
-from pgtide.model.gate import ASKS, BEFORE, Approval, Gate, Verdict, gate_at, gates_of
+from pgtide.model.gate import (
+    BEFORE,
+    UNDECIDED,
+    Approval,
+    Decision,
+    Gate,
+    Verdict,
+    asks,
+    gate_at,
+    gates_of,
+)
 from pgtide.model.plan import Plan
 from pgtide.model.state import RUNNING, UNTOUCHED
 from pgtide.postgres.ddl import ident
@@ -85,26 +95,25 @@ def expected(plan: Plan) -> Iterator[str]:
     """Say which decisions of a person a migration will wait for."""
     for gate in gates_of(plan):
         yield (
-            f"{BEFORE[gate]} waits until a person confirms that {ASKS[gate]}: `pgtide approve "
-            f"{plan.version} {gate} --reason TEXT`."
+            f"{BEFORE[gate]} waits until a person confirms that {asks(gate, plan)}: `pgtide "
+            f"approve {plan.version} {gate} --reason TEXT`."
         )
 
 
 def _status(session: Session, record: Record, gate: Gate, settings: Settings) -> GateStatus:
     given = None if record.state in UNTOUCHED else newest(session, record.id, gate)
     if given is None:
-        return _shown(gate, None, Verdict.OPEN, "nobody has decided yet")
-    found = decision(session, record, gate, settings)
-    return _shown(gate, given, found.verdict, found.why)
+        return _shown(record, gate, None, Decision(verdict=Verdict.OPEN, why=UNDECIDED))
+    return _shown(record, gate, given, decision(session, record, gate, settings))
 
 
-def _shown(gate: Gate, given: Approval | None, verdict: Verdict, why: str) -> GateStatus:
+def _shown(record: Record, gate: Gate, given: Approval | None, found: Decision) -> GateStatus:
     return GateStatus(
         gate=gate,
-        asks=ASKS[gate],
+        asks=asks(gate, record.plan),
         before=BEFORE[gate],
-        verdict=verdict,
-        why=why,
+        verdict=found.verdict,
+        why=found.why,
         actor=given.actor if given else None,
         typed_by=given.typed_by if given else None,
         account=given.account if given else None,

@@ -60,7 +60,8 @@ def _ended(detail: _Detail) -> str:
 
 def _waited(detail: _Detail) -> str:
     who = "; ".join(detail["blockers"]) or "a session that has ended meanwhile"
-    return f"{detail['step']} waited for a lock, try {detail['attempt']}; in the way: {who}"
+    awaited, attempt = detail.get("awaited", "a lock"), detail["attempt"]
+    return f"{detail['step']} waited for {awaited}, try {attempt}; in the way: {who}"
 
 
 def _cut(detail: _Detail) -> str:
@@ -117,7 +118,8 @@ _WORDS: Final[Mapping[str, Callable[[_Detail], str]]] = MappingProxyType(
         "taken_back": lambda detail: f"taken back: {', '.join(detail['steps'])}",
         "held": lambda detail: f"held: {detail['reason']}",
         "contracted": lambda detail: (
-            f"the new columns have the final names; live: {detail['release']}"
+            f"{'the new columns have the final names' if detail['renamed'] else 'contracted'}; "
+            f"live: {detail['release']}"
         ),
         "not_awaited": _not_awaited,
         "verification_withdrawn": lambda detail: f"verification withdrawn: {detail['why']}",
@@ -126,7 +128,9 @@ _WORDS: Final[Mapping[str, Callable[[_Detail], str]]] = MappingProxyType(
         "backup_damaged": lambda detail: f"a backup is none any more: {detail['why']}",
         "backup_failed": lambda detail: f"the backup failed: {detail['why']}",
         "backup_removed": lambda detail: f"an old backup was removed: {detail['directory']}",
-        "backup_restored": lambda detail: f"the backup of {detail['taken_at']} was restored",
+        "backup_restored": lambda detail: (
+            f"backup {detail['backup']} of {detail['taken_at']} was restored"
+        ),
         "approved": lambda detail: _decided(detail, "approved"),
         "rejected": lambda detail: _decided(detail, "rejected"),
         "released": lambda detail: f"hold of {detail['held_by']} released ({detail['reason']})",

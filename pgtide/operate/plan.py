@@ -16,7 +16,7 @@ from pgtide.backfill.walk import Walk, choose, cuts
 from pgtide.model.performance import Performance
 from pgtide.model.plan import BackfillSql, Plan
 from pgtide.model.state import UNTOUCHED, Phase, State
-from pgtide.model.statement import Finding, Lock, Statement, Step
+from pgtide.model.statement import Finding, Lock, Statement, Step, shown
 from pgtide.operate.backups import BackupStatus
 from pgtide.postgres.locks import LockPolicy
 from pgtide.settings import Settings
@@ -57,6 +57,17 @@ class PlanStatement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FirstBackup:
+    """The backup with which a migration begins; `seconds` is what the last one took, if known."""
+
+    state: str
+    lock: Lock
+    blocks: str
+    limit: Limit
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BackfillPlan:
     """How the rows would be walked if the backfill began now."""
 
@@ -78,7 +89,7 @@ class PlanDocument:
     table: str
     state: str
     begun: bool
-    backup_first: bool
+    first_backup: FirstBackup | None
     backup: BackupStatus | None
     statements: tuple[PlanStatement, ...]
     backfill: BackfillPlan | None
@@ -163,7 +174,7 @@ def _row(step: Step, one: Statement, limit: Limit, state: str) -> PlanStatement:
         blocks=one.blocks,
         limit=limit,
         rewrites=one.rewrites,
-        undo=one.undo or None,
+        undo=shown(one.undo) or None,
         irreversible=step.irreversible or None,
         findings=one.findings,
     )

@@ -191,6 +191,7 @@ def _standing(record: Record, gate: GateStatus | None, *, held: bool, alive: boo
         held=held,
         alive=alive,
         gate=Gate(gate.gate) if gate else None,
+        replaces=bool(record.plan.replacements),
     )
 
 

@@ -29,9 +29,12 @@ def waiting_for(
 def _blocked_by(session: Session, record: Record) -> str | None:
     # Between two tries at a lock nobody blocks it, yet it still waits: the audit's last line tells.
     event = session.row(_SQL["newest_event"], {"id": record.id}) or {"kind": ""}
-    who = event["detail"].get("blockers") if event["kind"] == "lock_waited" else None
-    who = who or [_blocker(row) for row in session.rows(_SQL["blocked_by"], {"id": record.id})]
-    return f"a lock on {record.table}; in the way: {'; '.join(who)}" if who else None
+    detail = event["detail"] if event["kind"] == "lock_waited" else {}
+    who = detail.get("blockers") or [
+        _blocker(row) for row in session.rows(_SQL["blocked_by"], {"id": record.id})
+    ]
+    awaited = detail.get("awaited", "a lock")
+    return f"{awaited} on {record.table}; in the way: {'; '.join(who)}" if who else None
 
 
 def _blocker(row: dict[str, Any]) -> str:

@@ -20,6 +20,7 @@ from pgtide.phases.free_step import is_free, perform_free
 from pgtide.phases.performance import measure
 from pgtide.phases.step import perform, policy, waited
 from pgtide.postgres.locks import patiently
+from pgtide.postgres.referenced import lock_referenced, read_referenced
 from pgtide.postgres.session import Session
 
 # Integrity constraint violations: rows are not as what is built wants them.
@@ -76,17 +77,22 @@ def _unfit(run: Run, step: Step, error: StatementFailed) -> Failed:
 
 
 def _take_back(run: Run, step: Step) -> None:
+    plan = run.plan
+    beside = read_referenced(run.session, plan.table_oid, step.undo)
+
     def work(session: Session) -> None:
         fence(session, run.lease)
+        lock_referenced(session, plan.table, beside)
         for sql in step.undo:
             session.execute(sql, doing=f"taking back {step.name}")
         steps.undone(session, run.lease, step.name)
 
     patiently(
         run.session,
-        run.plan.table_oid,
+        plan.table_oid,
         work,
         policy=policy(run),
         clock=run.clock,
         on_wait=partial(waited, run, step.name),
+        beside=beside,
     )

@@ -14,6 +14,7 @@ from pgtide.ledger.verifications import carry_over
 from pgtide.model.state import UNDOING, Phase, State
 from pgtide.phases.conduct import conducted
 from pgtide.phases.fingerprint import take
+from pgtide.phases.last_resort import last_resort
 from pgtide.phases.proof import flaw, withdraw
 from pgtide.phases.step import lock_whole
 from pgtide.phases.undo import undo_together
@@ -125,5 +126,5 @@ def refuse_released(session: Session, record: Record) -> None:
             f"{record.id} cannot be undone: {writes:,} writes since contract hold values that the "
             'old shape cannot, and on_unrepresentable="release" let them pass.',
             state="Nothing was taken back.",
-            remedy=f"Go on with `pgtide purge {record.version}`; the backup has the old values.",
+            remedy=f"Go on with `pgtide purge {record.version}`. {last_resort(session, record)}",
         )

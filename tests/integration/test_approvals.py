@@ -11,12 +11,12 @@ from pgtide.ledger.run import Caller
 from pgtide.model.gate import Gate, Verdict
 from pgtide.model.state import Phase, State
 from pgtide.operate.status import MigrationStatus, status_of
-from pgtide.phases.backward import verify_again
 from pgtide.phases.gate import await_gate
+from pgtide.phases.verify_again import verify_again
 from pgtide.postgres.session import connect
 from pgtide.settings import Settings
 from tests.approving import approve, dual_writing, stands
-from tests.driving import ACTOR, migrate, record_of, settings_for, undo
+from tests.driving import ACTOR, migrate, record_of, refusal, settings_for, undo
 from tests.users import MIGRATION_ID, create_users, email_migration
 
 DUAL, CONTRACT, READS = Gate.DUAL_WRITE_DEPLOYED, Gate.CONTRACT, Gate.READS_SWITCHED
@@ -248,6 +248,11 @@ def test_four_eyes_count_at_the_gate_also_where_the_approver_did_not_ask(verifie
     attempt(verified, CONTRACT)
     with pytest.raises(AwaitingApproval, match="tester approved what tester had started"):
         attempt(verified, CONTRACT, four_eyes(verified))
+    other = "PGTIDE_FOUR_EYES is set: somebody who has not started it approves"
+    assert other in refusal(lambda: attempt(verified, CONTRACT, four_eyes(verified))).remedy
+    assert (
+        "FOUR_EYES" not in refusal(lambda: attempt(verified, READS, settings_for(verified))).remedy
+    )
 
 
 def test_every_run_of_this_attempt_and_of_no_other_is_a_start(database: str) -> None:
