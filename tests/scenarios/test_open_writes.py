@@ -13,8 +13,8 @@ from pgtide.ledger.audit import history
 from pgtide.ledger.run import Caller
 from pgtide.model.state import State
 from pgtide.operate.status import status_now
-from pgtide.phases.backward import verify_again
 from pgtide.phases.verify import MismatchedRows
+from pgtide.phases.verify_again import verify_again
 from pgtide.postgres.session import connect
 from pgtide.settings import Settings
 from tests.driving import ACTOR, migrate, record_of, refusal, settings_for
