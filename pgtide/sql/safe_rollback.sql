@@ -140,7 +140,7 @@ DECLARE
 BEGIN
     FOR attempt IN 1..tries LOOP
         IF watcher IS NOT NULL THEN
-            PERFORM pgtide.undo_catch_up(m, role);
+            PERFORM pgtide.undo_keep_up(m, role);
         END IF;
         BEGIN
             RETURN pgtide.undo_at_once(m, role, watcher, one_step);
