@@ -1,6 +1,7 @@
 """What happens next to a migration, and which command brings it about: one sentence or two."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
@@ -20,6 +21,10 @@ class Standing:
     held: bool = False
     alive: bool = False
     gate: Gate | None = None
+    release: str | None = None
+    not_before: datetime | None = None
+    # A verification that had passed counts no more, and nobody has acted on that yet.
+    void: bool = False
 
 
 def advice(one: Standing) -> str:
@@ -39,6 +44,8 @@ def _unattended(one: Standing) -> str:
     phase = next_phase(one.standing or state, sweep_due=one.sweep_due, until=Phase.PURGE)
     if state is State.BACKFILLED and one.sweep_due:
         sentence = _WITHDRAWN
+    elif one.void and state in _VOID:
+        sentence = _VOID[state]
     elif one.gate is not None and state is not State.FAILED:
         sentence = _GATES[one.gate]
     elif phase in LATER and state in {State.PAUSED, State.FAILED, *RUNNING.values()}:
@@ -47,7 +54,17 @@ def _unattended(one: Standing) -> str:
         sentence = _CUT_OFF
     else:
         sentence = _SENTENCES.get(state, _GOES_ON)
-    return sentence.format(name=one.name, phase=phase)
+    return sentence.format(name=one.name, phase=phase, live=_live(one), when=_when(one))
+
+
+def _live(one: Standing) -> str:
+    return f"release {one.release} or a later one" if one.release else "a later release"
+
+
+def _when(one: Standing) -> str:
+    if one.not_before is None:
+        return ""
+    return f", not before {one.not_before:%Y-%m-%d %H:%M:%S} UTC (or with `--now --reason TEXT`)"
 
 
 _GATES: Final = MappingProxyType(
@@ -58,18 +75,30 @@ _GATES: Final = MappingProxyType(
             "{name}` undoes it."
         ),
         Gate.CONTRACT: (
-            "Both shapes hold the same. With a later release live, `pgtide approve {name} contract "
-            "--reason TEXT`, then `pgtide contract {name} --release V` goes on; `pgtide down "
-            "{name}` undoes it."
+            "Both shapes hold the same. With {live} live, `pgtide approve {name} contract "
+            "--reason TEXT`, then `pgtide contract {name} --release V` goes on{when}; "
+            "`pgtide down {name}` undoes it."
         ),
         Gate.READS_SWITCHED: (
             "The new columns have the final names. Once nobody reads the old ones, `pgtide approve "
-            "{name} reads_switched --reason TEXT`, then `pgtide purge {name}` drops them for good; "
-            "until then `pgtide down {name}` undoes it, with `--to verified` contract only."
+            "{name} reads_switched --reason TEXT`, then `pgtide purge {name}` drops them for good"
+            "{when}; until then `pgtide down {name}` undoes it, with `--to verified` contract only."
         ),
     }
 )
 _WITHDRAWN: Final = "Verification was withdrawn: `pgtide up {name}` sweeps and verifies again."
+_VOID: Final = MappingProxyType(
+    {
+        State.VERIFIED: (
+            "What was verified holds no more: `pgtide verify {name}` looks again; where it finds "
+            "anything, `pgtide up {name}` sweeps and verifies. `pgtide down {name}` undoes it."
+        ),
+        State.CONTRACTED: (
+            "Writes may have gone past the triggers: `pgtide down {name} --to verified`, then "
+            "`pgtide up {name}`, which sweeps and verifies; then contract again."
+        ),
+    }
+)
 _LATE: Final = MappingProxyType(
     {
         Phase.CONTRACT: (
@@ -104,12 +133,13 @@ _SENTENCES: Final = MappingProxyType(
     {
         State.PLANNED: "`pgtide plan {name}` shows what it would do, `pgtide up {name}` does it.",
         State.VERIFIED: (
-            "Both shapes hold the same. With a later release live, `pgtide contract {name} "
-            "--release V` goes on; `pgtide down {name}` undoes it."
+            "Both shapes hold the same. With {live} live, `pgtide contract {name} "
+            "--release V` goes on{when}; `pgtide down {name}` undoes it."
         ),
         State.CONTRACTED: (
             "The new columns have the final names. `pgtide purge {name}` drops the old ones for "
-            "good; until then `pgtide down {name}` undoes it, with `--to verified` contract only."
+            "good{when}; until then `pgtide down {name}` undoes it, with `--to verified` contract "
+            "only."
         ),
         State.COMPLETED: "Completed: only the new shape is left.",
         State.FAILED: (
