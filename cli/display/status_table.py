@@ -13,7 +13,7 @@ from cli.display.screen import mark
 from cli.display.words import between, moment, percent, plural, span
 from pgtide.model.gate import Verdict
 from pgtide.model.performance import QueryStanding, head
-from pgtide.model.state import RUNNING, State
+from pgtide.model.state import RUNNING, UNTOUCHED, State
 from pgtide.operate.gates import GateStatus, Mended
 from pgtide.operate.status import MigrationStatus, PhaseStatus
 from pgtide.operate.verified import VerificationStatus
@@ -86,10 +86,17 @@ def _facts(one: MigrationStatus) -> list[tuple[str, RenderableType]]:
     if one.conflicts:
         found.append(("conflicts", f"{one.conflicts:,} writes contradicted themselves"))
     found += _decisions(one)
+    undo = _undo(one)
+    return [*found, ("undo", undo)] if undo else found
+
+
+def _undo(one: MigrationStatus) -> str | None:
     if one.rollback_available:
         until = f", until purge: {moment(one.rollback_until)} UTC" if one.rollback_until else ""
-        found.append(("undo", f"available: `pgtide down {one.version or one.id}`{until}"))
-    return found
+        return f"available: `pgtide down {one.version or one.id}`{until}"
+    if one.state in UNTOUCHED:
+        return None
+    return f"none any more: `pgtide down {one.version or one.id}` says why"
 
 
 def _decisions(one: MigrationStatus) -> list[tuple[str, RenderableType]]:

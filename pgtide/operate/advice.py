@@ -25,6 +25,8 @@ class Standing:
     not_before: datetime | None = None
     # A verification that had passed counts no more, and nobody has acted on that yet.
     void: bool = False
+    # False: a statement or a write has closed it, wherever the migration stands.
+    way_back: bool = True
 
 
 def advice(one: Standing) -> str:
@@ -33,7 +35,7 @@ def advice(one: Standing) -> str:
     if one.alive and one.state in RUNNING.values():
         return f"It is at work and goes on by itself; `pgtide pause {name}` holds it."
     if one.held and one.state not in UNTOUCHED | {State.COMPLETED}:
-        if not undoable(one.state, one.standing):
+        if not (one.way_back and undoable(one.state, one.standing)):
             return f"An operator holds it: `pgtide resume {name}` ends that."
         return f"An operator holds it: `pgtide resume {name}` goes on, `pgtide down {name}` undoes."
     return _unattended(one)
@@ -44,7 +46,7 @@ def _unattended(one: Standing) -> str:
     phase = next_phase(one.standing or state, sweep_due=one.sweep_due, until=Phase.PURGE)
     if state is State.BACKFILLED and one.sweep_due:
         sentence = _WITHDRAWN
-    elif one.void and state in _VOID:
+    elif one.void and one.way_back and state in _VOID:
         sentence = _VOID[state]
     elif one.gate is not None and state is not State.FAILED:
         sentence = _GATES[one.gate]
@@ -54,7 +56,17 @@ def _unattended(one: Standing) -> str:
         sentence = _CUT_OFF
     else:
         sentence = _SENTENCES.get(state, _GOES_ON)
-    return sentence.format(name=one.name, phase=phase, live=_live(one), when=_when(one))
+    return sentence.format(
+        name=one.name, phase=phase, live=_live(one), when=_when(one), back=_back(one)
+    )
+
+
+def _back(one: Standing) -> str:
+    if not one.way_back:
+        return "there is no way back to the old shape any more"
+    if one.state is State.CONTRACTED:
+        return f"until then `pgtide down {one.name}` undoes it, with `--to verified` contract only"
+    return f"`pgtide down {one.name}` undoes it"
 
 
 def _live(one: Standing) -> str:
@@ -71,18 +83,16 @@ _GATES: Final = MappingProxyType(
     {
         Gate.DUAL_WRITE_DEPLOYED: (
             "Once the release that writes both shapes is out, `pgtide approve {name} "
-            "dual_write_deployed --reason TEXT`, then `pgtide up {name}` goes on; `pgtide down "
-            "{name}` undoes it."
+            "dual_write_deployed --reason TEXT`, then `pgtide up {name}` goes on; {back}."
         ),
         Gate.CONTRACT: (
             "Both shapes hold the same. With {live} live, `pgtide approve {name} contract "
-            "--reason TEXT`, then `pgtide contract {name} --release V` goes on{when}; "
-            "`pgtide down {name}` undoes it."
+            "--reason TEXT`, then `pgtide contract {name} --release V` goes on{when}; {back}."
         ),
         Gate.READS_SWITCHED: (
             "The new columns have the final names. Once nobody reads the old ones, `pgtide approve "
             "{name} reads_switched --reason TEXT`, then `pgtide purge {name}` drops them for good"
-            "{when}; until then `pgtide down {name}` undoes it, with `--to verified` contract only."
+            "{when}; {back}."
         ),
     }
 )
@@ -91,7 +101,7 @@ _VOID: Final = MappingProxyType(
     {
         State.VERIFIED: (
             "What was verified holds no more: `pgtide verify {name}` looks again; where it finds "
-            "anything, `pgtide up {name}` sweeps and verifies. `pgtide down {name}` undoes it."
+            "anything, `pgtide up {name}` sweeps and verifies; {back}."
         ),
         State.CONTRACTED: (
             "Writes may have gone past the triggers: `pgtide down {name} --to verified`, then "
@@ -134,18 +144,14 @@ _SENTENCES: Final = MappingProxyType(
         State.PLANNED: "`pgtide plan {name}` shows what it would do, `pgtide up {name}` does it.",
         State.VERIFIED: (
             "Both shapes hold the same. With {live} live, `pgtide contract {name} "
-            "--release V` goes on{when}; `pgtide down {name}` undoes it."
+            "--release V` goes on{when}; {back}."
         ),
         State.CONTRACTED: (
             "The new columns have the final names. `pgtide purge {name}` drops the old ones for "
-            "good{when}; until then `pgtide down {name}` undoes it, with `--to verified` contract "
-            "only."
+            "good{when}; {back}."
         ),
         State.COMPLETED: "Completed: only the new shape is left.",
-        State.FAILED: (
-            "Mend the cause, then `pgtide up {name}` goes on with {phase}; `pgtide down {name}` "
-            "undoes it."
-        ),
+        State.FAILED: "Mend the cause, then `pgtide up {name}` goes on with {phase}; {back}.",
         State.ROLLING_BACK: _HALF_UNDONE,
         State.ROLLBACK_FAILED: _HALF_UNDONE,
         State.ROLLED_BACK: "Undone; `pgtide up {name}` would start over.",

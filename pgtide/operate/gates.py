@@ -51,7 +51,7 @@ def gates(
 ) -> tuple[GateStatus, ...]:
     """Return the gates of a migration in the order it comes to them.
 
-    `void` says why the verification that the next decision stands on counts no more, if so.
+    `void` says why the verification that the next decision stands on is withdrawn, if it is.
     """
     found = (_status(session, record, gate, settings) for gate in gates_of(record.plan))
     return tuple(_on_ground(one, record, void) for one in found)
@@ -110,7 +110,8 @@ def _on_ground(one: GateStatus, record: Record, void: str | None) -> GateStatus:
     ahead = Gate.READS_SWITCHED if record.standing in _SWITCHED else Gate.CONTRACT
     if void is None or one.gate != ahead or one.verdict != Verdict.APPROVED:
         return one
-    why = f"the approval of {one.actor} does not count any more: {void}"
+    # Why it is, the verification says.
+    why = f"the approval of {one.actor} does not count any more: its verification is withdrawn"
     return replace(one, verdict=Verdict.STALE, why=why)
 
 

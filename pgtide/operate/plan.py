@@ -101,6 +101,16 @@ class Progressed:
 # What every session has that says nothing else: pgtide.postgres.session.
 _READ_LOCK_WAIT: Final = timedelta(seconds=5)
 _READ_LIMIT: Final = timedelta(seconds=60)
+_VERIFIED: Final = MappingProxyType(
+    {
+        State.VERIFYING: "running",
+        State.VERIFIED: "done",
+        State.CONTRACTING: "done",
+        State.CONTRACTED: "done",
+        State.PURGING: "done",
+        State.COMPLETED: "done",
+    }
+)
 # A lock ends with its transaction: there is nothing to take back.
 _LOCKS: Final = "LOCK TABLE "
 _PURGED: Final = "only a backup has what purge drops"
@@ -212,11 +222,10 @@ def _filling(plan: Plan, backfill: BackfillSql, progressed: Progressed) -> PlanS
 
 
 def _verifying(sql: str, progressed: Progressed) -> PlanStatement:
-    states = {State.VERIFIED: "done", State.VERIFYING: "running"}
     return PlanStatement(
         phase=Phase.VERIFY,
         step="verify.rows",
-        state=states.get(progressed.standing, "pending"),
+        state=_VERIFIED.get(progressed.standing, "pending"),
         transactional=False,
         sql=_numbered(sql),
         why="reads blocks $1 to $2 and counts the rows that are out of step; writes nothing",

@@ -1,6 +1,6 @@
 """Where a migration stands: its state, phases, progress, what it waits for, and what comes next."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -9,6 +9,7 @@ from pgtide.ledger.conflicts import conflicts
 from pgtide.ledger.delays import delay
 from pgtide.ledger.performance import measured
 from pgtide.ledger.record import Record, every
+from pgtide.ledger.released import released
 from pgtide.model.gate import Gate
 from pgtide.model.performance import QueryStanding, standings
 from pgtide.model.route import WHOLE
@@ -129,7 +130,13 @@ def status_of(session: Session, settings: Settings, record: Record) -> Migration
     at_gates = gates(session, record, settings, void=voided(verification))
     gate = waiting_at(record, at_gates)
     waits = (*conditions(session, record, gate), *obstacles(session, record, worker))
-    standing = _standing(record, gate, waits, alive=alive, void=voided(verification))
+    way_back = _undoable(session, record)
+    standing = replace(
+        _standing(record, gate, waits),
+        alive=alive,
+        void=voided(verification) is not None,
+        way_back=way_back,
+    )
     ends = eta(walked, session.value(_SQL["now"])) if at_work else None
     return MigrationStatus(
         id=record.id,
@@ -147,7 +154,7 @@ def status_of(session: Session, settings: Settings, record: Record) -> Migration
         waiting_for=waits,
         gates=at_gates,
         last_error=record.last_error,
-        rollback_available=_undoable(session, record),
+        rollback_available=way_back,
         rollback_until=_undoable_until(session, record),
         verification=verification,
         backup=newest_backup(session, record.id),
@@ -163,9 +170,6 @@ def _standing(
     record: Record,
     gate: GateStatus | None,
     waits: tuple[Wait, ...],
-    *,
-    alive: bool,
-    void: str | None,
 ) -> Standing:
     return Standing(
         name=record.version,
@@ -173,16 +177,15 @@ def _standing(
         standing=record.standing,
         sweep_due=record.sweep_due,
         held=any(one.kind == "hold" for one in waits),
-        alive=alive,
         gate=Gate(gate.gate) if gate else None,
         release=record.plan.terms.contract_release,
         not_before=not_before(waits),
-        void=void is not None,
     )
 
 
 def _undoable(session: Session, record: Record) -> bool:
-    return undoable(record.state, record.resume_to) and not steps.irreversible(session, record.id)
+    closed = steps.irreversible(session, record.id) or released(session, record)
+    return undoable(record.state, record.resume_to) and not closed
 
 
 def _undoable_until(session: Session, record: Record) -> datetime | None:

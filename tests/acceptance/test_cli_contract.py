@@ -73,7 +73,11 @@ def test_the_whole_way_of_a_later_release(place: Workplace, database: str) -> No
 
     told = [(line["kind"], line["actor"], line["text"]) for line in place.json("history", "2.1.0")]
     texts = "\n".join(text for _, _, text in told)
-    assert ("contracted", "bob", "the new columns have the final names; live: 2.2.0") in told
+    assert (
+        "contracted",
+        "bob",
+        "the new columns have the final names; release 2.2.0 is live",
+    ) in told
     assert texts.count("the fair opens tomorrow") == 2
     assert "2.2.0 is out" in texts
     assert "nobody reads them" in texts

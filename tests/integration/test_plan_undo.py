@@ -3,6 +3,7 @@
 import pytest
 
 from pgtide import ReplaceColumn
+from pgtide.model.state import State
 from pgtide.operate.plan import PlanStatement, Progressed, statements
 from pgtide.phases.later_steps import later_steps
 from pgtide.postgres.catalog import read_table
@@ -57,3 +58,20 @@ def test_what_contract_replaces_is_replaced_back(small: str) -> None:
     views = [one for one in rows if " VIEW " in one.sql and not one.sql.startswith("LOCK")]
     assert views
     assert {one.irreversible for one in rows} == {None}
+
+
+@pytest.mark.parametrize("state", [State.VERIFIED, State.CONTRACTED, State.COMPLETED])
+def test_a_verification_is_done_also_once_the_migration_is_further(
+    small: str, state: State
+) -> None:
+    (row,) = (
+        one
+        for one in statements(
+            plan_of(small, WIDER),
+            settings_for(small),
+            Progressed(state=state, standing=state),
+            verify_sql="SELECT 1",
+        )
+        if one.phase == "verify"
+    )
+    assert row.state == "done"

@@ -1,9 +1,11 @@
 """Status says all that is so: every condition, a proof that has gone, the rows of now."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
+from pgtide import ReplaceColumn
 from pgtide.errors import Refused
 from pgtide.ledger import control
 from pgtide.ledger.run import Caller, holding
@@ -15,7 +17,7 @@ from pgtide.postgres.session import connect
 from tests import later
 from tests.approving import approve
 from tests.driving import ACTOR, migrate, record_of, settings_for, undo
-from tests.small_table import run
+from tests.small_table import SMALL_ID, create_small, run, small_migration
 from tests.users import MIGRATION_ID, create_users, email_migration
 
 TOUCH = (
@@ -109,7 +111,7 @@ def test_a_proof_that_has_gone_is_shown_and_its_gate_is_stale(
     assert seen.verification.passed
     assert why in (seen.verification.withdrawn or "")
     assert seen.gates[0].verdict == Verdict.STALE
-    assert why in seen.gates[0].why
+    assert "its verification is withdrawn" in seen.gates[0].why
     assert seen.waiting_for[0].kind == "gate"
     assert "`pgtide verify 2.1.0`" in seen.next
 
@@ -221,3 +223,20 @@ def test_an_undone_contract_leaves_no_purge_that_failed(verified: str) -> None:
     assert failed.state == "failed"
     later.to_verified(verified, MIGRATION_ID)
     assert {one.phase: one.state for one in status(verified).phases}["purge"] == "pending"
+
+
+def test_a_way_back_that_a_write_gave_up_is_not_offered(database: str) -> None:
+    create_small(database)
+    widened = small_migration(ReplaceColumn("a", type="bigint"))
+    migrate(database, replace(widened, on_unrepresentable="release"))
+    later.contract(database, SMALL_ID, release="1.1.0")
+    for offered, write in (
+        (True, "SELECT 1"),
+        (False, "UPDATE public.t SET a = 1::bigint << 40 WHERE id = 7"),
+    ):
+        run(database, write)
+        with connect(database, purpose="test") as session:
+            record = record_of(database, SMALL_ID)
+            seen = status_of(session, settings_for(database), record)
+        assert seen.rollback_available is offered
+        assert ("pgtide down" in seen.next) is offered
