@@ -146,7 +146,7 @@ def _summary(done: Done) -> list[str]:
     one = done.status
     rows = f", {plural(one.rows_done, 'row')} written" if one.rows_done else ""
     lines = [f"{one.id} is {one.state} in {span(done.seconds)}{rows}."]
-    if one.verification and one.verification.passed and one.state == State.VERIFIED:
-        seen = one.verification
+    seen = one.verification
+    if seen and seen.passed and not seen.withdrawn and one.state == State.VERIFIED:
         lines.append(f"Verification, level {seen.level}: {seen.rows:,} rows, none out of step.")
     return [*lines, one.next]

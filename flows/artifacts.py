@@ -8,7 +8,9 @@ from pgtide.ledger.verifications import newest
 from pgtide.model.performance import standings
 from pgtide.model.verification import Verification
 from pgtide.operate.first_backup import first_backup, told
-from pgtide.operate.gates import gates, in_words, waiting_at
+from pgtide.operate.gates import gates, waiting_at
+from pgtide.operate.verified import verification_of, voided
+from pgtide.operate.waiting import conditions
 from pgtide.report.performance_table import performance
 from pgtide.report.plan_text import plan_page
 from pgtide.report.summary_text import summary_page
@@ -38,13 +40,14 @@ def show_performance(board: Noticeboard, run: Run) -> None:
 
 def show_summary(board: Noticeboard, run: Run) -> None:
     """Pin up where the migration stands now."""
-    record = run.record
-    verdict = newest(run.session, record.id)
-    gate = waiting_at(record, gates(run.session, record, run.settings))
+    record, session = run.record, run.session
+    void = voided(verification_of(session, record))
+    gate = waiting_at(record, gates(session, record, run.settings, void=void))
     page = summary_page(
         record,
-        phases.read(run.session, record.id),
-        verdict,
-        waiting_for=in_words(gate) if gate else None,
+        phases.read(session, record.id),
+        newest(session, record.id),
+        waits=[one.text for one in conditions(session, record, gate)],
+        void=void,
     )
     board.markdown("summary", page, f"{record.version}: {record.state}")

@@ -18,6 +18,7 @@ from cli.display.screen import mark
 from cli.display.sql_text import Sql
 from cli.display.words import plural, span
 from pgtide.model.performance import Performance
+from pgtide.model.state import State
 from pgtide.model.statement import Finding, Lock
 from pgtide.operate.plan import BackfillPlan, PlanDocument, PlanStatement
 
@@ -60,9 +61,9 @@ def _measured(query: Performance) -> str:
 
 def _standing(plan: PlanDocument) -> str:
     if plan.begun:
-        return (
-            f"On {plan.table}. It has begun with this plan and is {plan.state.replace('_', ' ')}."
-        )
+        over = "; there is no way back any more" if plan.state == State.COMPLETED else ""
+        state = plan.state.replace("_", " ")
+        return f"On {plan.table}. It has begun with this plan and is {state}{over}."
     return f"On {plan.table}. Nothing has begun; `pgtide up {plan.version}` would do this:"
 
 

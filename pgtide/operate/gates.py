@@ -1,7 +1,7 @@
 """A migration's gates: what each asks, who decided what, and what that comes to now."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -19,13 +19,14 @@ from pgtide.model.gate import (
     gates_of,
 )
 from pgtide.model.plan import Plan
-from pgtide.model.state import RUNNING, UNTOUCHED
+from pgtide.model.state import RUNNING, UNTOUCHED, State
 from pgtide.postgres.ddl import ident
 from pgtide.postgres.session import Session
 from pgtide.settings import Settings
 from pgtide.sql import queries
 
 _SQL: Final = queries("status")
+_SWITCHED: Final = frozenset({State.CONTRACTED, State.PURGING})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +56,15 @@ class Mended:
     since_approval: int | None
 
 
-def gates(session: Session, record: Record, settings: Settings) -> tuple[GateStatus, ...]:
-    """Return the gates of a migration in the order it comes to them."""
-    return tuple(_status(session, record, gate, settings) for gate in gates_of(record.plan))
+def gates(
+    session: Session, record: Record, settings: Settings, *, void: str | None
+) -> tuple[GateStatus, ...]:
+    """Return the gates of a migration in the order it comes to them.
+
+    `void` says why the verification that the next decision stands on is withdrawn, if it is.
+    """
+    found = (_status(session, record, gate, settings) for gate in gates_of(record.plan))
+    return tuple(_on_ground(one, record, void) for one in found)
 
 
 def waiting_at(record: Record, found: tuple[GateStatus, ...]) -> GateStatus | None:
@@ -105,6 +112,16 @@ def _status(session: Session, record: Record, gate: Gate, settings: Settings) ->
     if given is None:
         return _shown(record, gate, None, Decision(verdict=Verdict.OPEN, why=UNDECIDED))
     return _shown(record, gate, given, decision(session, record, gate, settings))
+
+
+def _on_ground(one: GateStatus, record: Record, void: str | None) -> GateStatus:
+    """Return a gate as what its approval stands on leaves it; what is behind it stays as it was."""
+    ahead = Gate.READS_SWITCHED if record.standing in _SWITCHED else Gate.CONTRACT
+    if void is None or one.gate != ahead or one.verdict != Verdict.APPROVED:
+        return one
+    # Why it is, the verification says.
+    why = f"the approval of {one.actor} does not count any more: its verification is withdrawn"
+    return replace(one, verdict=Verdict.STALE, why=why)
 
 
 def _shown(record: Record, gate: Gate, given: Approval | None, found: Decision) -> GateStatus:

@@ -112,6 +112,19 @@ class Progressed:
 # What every session has that says nothing else: pgtide.postgres.session.
 _READ_LOCK_WAIT: Final = timedelta(seconds=5)
 _READ_LIMIT: Final = timedelta(seconds=60)
+_VERIFIED: Final = MappingProxyType(
+    {
+        State.VERIFYING: "running",
+        State.VERIFIED: "done",
+        State.CONTRACTING: "done",
+        State.CONTRACTED: "done",
+        State.PURGING: "done",
+        State.COMPLETED: "done",
+    }
+)
+# A lock ends with its transaction: there is nothing to take back.
+_LOCKS: Final = "LOCK TABLE "
+_PURGED: Final = "only a backup has what purge drops"
 _WALKED: Final = MappingProxyType({State.BACKFILLING: "running"})
 _UNWALKED: Final = UNTOUCHED | {
     State.BACKING_UP,
@@ -133,11 +146,12 @@ def statements(
 
     `later` are the steps of a later release, as the table's shape of now makes them.
     """
-    expand = (row for step in plan.expand for row in _step(step, settings, progressed))
-    finalize = (row for step in plan.finalize for row in _step(step, settings, progressed))
+    expand, finalize, contract = (
+        [row for step in steps for row in _step(step, settings, progressed, plan)]
+        for steps in (plan.expand, plan.finalize, later)
+    )
     backfill = [_filling(plan, plan.backfill, progressed)] if plan.backfill else []
     verify = [_verifying(verify_sql, progressed)] if verify_sql else []
-    contract = (row for step in later for row in _step(step, settings, progressed))
     return (*expand, *backfill, *finalize, *verify, *contract)
 
 
@@ -154,15 +168,32 @@ def walk(settings: Settings, *, blocks: int, horizon_seconds: float) -> Backfill
     )
 
 
-def _step(step: Step, settings: Settings, progressed: Progressed) -> Iterator[PlanStatement]:
+def _step(
+    step: Step, settings: Settings, progressed: Progressed, plan: Plan
+) -> Iterator[PlanStatement]:
     limit = _short(settings) if step.transactional else _unlimited()
     # Whatever is taken back is to be done again from the start.
     known = {} if progressed.state in UNTOUCHED else progressed.steps
     for one in step.statements:
-        yield _row(step, one, limit, known.get(step.name, "pending"))
+        state = known.get(step.name, "pending")
+        yield _row(step, one, limit, state, undo=_undo(step, one, plan))
 
 
-def _row(step: Step, one: Statement, limit: Limit, state: str) -> PlanStatement:
+def _undo(step: Step, one: Statement, plan: Plan) -> str | None:
+    """Return what takes a statement back, which its step may keep for the end of its undo."""
+    if one.undo:
+        return one.undo
+    turned = {each.sql: each.undo for each in plan.turned}
+    if step.phase == Phase.CONTRACT and one.sql in turned:
+        return turned[one.sql]
+    # A view that is dropped and made again is dropped and made again on the way back, too.
+    again = {sql for sql in (*step.undo_first, *step.undo_last) if not sql.startswith(_LOCKS)}
+    return one.sql if one.sql in again else None
+
+
+def _row(
+    step: Step, one: Statement, limit: Limit, state: str, *, undo: str | None
+) -> PlanStatement:
     return PlanStatement(
         phase=step.phase,
         step=step.name,
@@ -174,8 +205,8 @@ def _row(step: Step, one: Statement, limit: Limit, state: str) -> PlanStatement:
         blocks=one.blocks,
         limit=limit,
         rewrites=one.rewrites,
-        undo=shown(one.undo) or None,
-        irreversible=step.irreversible or None,
+        undo=undo and shown(undo),
+        irreversible=_PURGED if step.phase == Phase.PURGE else step.irreversible or None,
         findings=one.findings,
     )
 
@@ -202,11 +233,10 @@ def _filling(plan: Plan, backfill: BackfillSql, progressed: Progressed) -> PlanS
 
 
 def _verifying(sql: str, progressed: Progressed) -> PlanStatement:
-    states = {State.VERIFIED: "done", State.VERIFYING: "running"}
     return PlanStatement(
         phase=Phase.VERIFY,
         step="verify.rows",
-        state=states.get(progressed.standing, "pending"),
+        state=_VERIFIED.get(progressed.standing, "pending"),
         transactional=False,
         sql=_numbered(sql),
         why="reads blocks $1 to $2 and counts the rows that are out of step; writes nothing",

@@ -9,13 +9,14 @@ from typing import Final
 from pgtide.changes.constraint import added_before
 from pgtide.errors import Failed, StatementFailed
 from pgtide.ledger import steps
+from pgtide.ledger.fingerprint import same_but_for_columns
 from pgtide.ledger.record import fence, set_fingerprint
 from pgtide.ledger.run import Run
 from pgtide.model.performance import Moment
 from pgtide.model.state import Phase
 from pgtide.model.statement import Step
 from pgtide.phases.conduct import conducted
-from pgtide.phases.fingerprint import same_but_for_columns, take
+from pgtide.phases.fingerprint import take
 from pgtide.phases.free_step import is_free, perform_free
 from pgtide.phases.performance import measure
 from pgtide.phases.step import perform, policy, waited

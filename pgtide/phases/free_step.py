@@ -10,7 +10,7 @@ from pgtide.ledger.record import Record, set_fingerprint
 from pgtide.ledger.run import Run
 from pgtide.model.state import Phase
 from pgtide.model.statement import Step
-from pgtide.phases.fingerprint import same_but_for_file, take
+from pgtide.phases.fingerprint import take
 from pgtide.phases.last_resort import last_resort
 from pgtide.phases.step import perform
 from pgtide.postgres.session import Session

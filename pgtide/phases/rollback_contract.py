@@ -7,6 +7,7 @@ from typing import Final
 from pgtide.changes.contract import SHAPE
 from pgtide.errors import Refused
 from pgtide.ledger import log, phases, steps
+from pgtide.ledger.proof import flaw
 from pgtide.ledger.record import Record, advance, set_fingerprint
 from pgtide.ledger.released import released
 from pgtide.ledger.run import Run
@@ -15,7 +16,7 @@ from pgtide.model.state import UNDOING, Phase, State
 from pgtide.phases.conduct import conducted
 from pgtide.phases.fingerprint import take
 from pgtide.phases.last_resort import last_resort
-from pgtide.phases.proof import flaw, withdraw
+from pgtide.phases.proof import withdraw
 from pgtide.phases.step import lock_whole
 from pgtide.phases.undo import undo_together
 from pgtide.postgres.session import Session
@@ -39,7 +40,7 @@ def to_verified(run: Run) -> None:
     refuse_partial(run.session, run.record)
     with conducted(run, Phase.ROLLBACK, to=State.VERIFIED):
         undo_contract(run)
-    found = flaw(run, run.session)
+    found = flaw(run.session, run.record)
     if found:
         withdraw(run, found)
 

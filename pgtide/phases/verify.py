@@ -181,6 +181,7 @@ def _record(run: Run, found: Verification, before: int) -> None:
             passed=found.passed,
             rows=found.rows,
             mismatches=found.mismatches,
+            problems=found.problems,
         )
         if found.passed:
             filled = sum(

@@ -170,7 +170,9 @@ BEGIN
       FROM pgtide.migration WHERE id = m.id
     RETURNING id INTO mine;
     INSERT INTO pgtide.phase (migration_id, attempt, phase, state) VALUES (m.id, m.attempt, 'rollback', 'running')
-    ON CONFLICT (migration_id, attempt, phase) DO UPDATE SET state = 'running', ended_at = NULL;
+    ON CONFLICT (migration_id, attempt, phase) DO UPDATE
+       SET state = 'running', ended_at = NULL,
+           started_at = CASE WHEN phase.state = 'done' THEN clock_timestamp() ELSE phase.started_at END;
     PERFORM pgtide.undo_note(m, mine, 'run_began', jsonb_build_object('taken_over', before));
     PERFORM pgtide.undo_note(m, mine, 'phase_began', jsonb_build_object('phase', 'rollback'));
     RETURN mine;

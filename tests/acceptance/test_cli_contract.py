@@ -36,22 +36,28 @@ def waited(place: Workplace, *args: str) -> str:
     return str(error["message"])
 
 
+def waits(place: Workplace) -> list[str]:
+    return [one["kind"] for one in place.status()["waiting_for"]]
+
+
 def phases(status: dict[str, list[dict[str, str]]]) -> dict[str, str]:
     return {one["phase"]: one["state"] for one in status["phases"]}
 
 
 def test_the_whole_way_of_a_later_release(place: Workplace, database: str) -> None:
-    assert place.status()["waiting_for"].startswith("the gate contract")
+    assert waits(place) == ["gate", "release", "soak"]
     assert "soak" in waited(place, *CONTRACT)
     assert "gate contract" in waited(place, *CONTRACT, *NOW)
     assert place.json("approve", "2.1.0", "contract", "--reason", "2.2.0 is out")["approved"]
-    assert "soak" in place.status()["waiting_for"]
+    assert waits(place) == ["release", "soak"]
+    assert "not before" in place.status()["next"]
     status = place.json(*CONTRACT, *NOW, "--by", "bob")
     assert (status["state"], status["rollback_available"]) == ("contracted", True)
     assert status["backup"]["passed"]
     assert status["rollback_until"] is not None
     assert (phases(status)["contract"], phases(status)["purge"]) == ("done", "pending")
 
+    assert waits(place) == ["gate", "retention"]
     assert "retention" in waited(place, "purge", "2.1.0", "--yes")
     assert "gate reads_switched" in waited(place, "purge", "2.1.0", "--yes", *NOW)
     place.json("approve", "2.1.0", "reads_switched", "--reason", "nobody reads them")
@@ -70,7 +76,11 @@ def test_the_whole_way_of_a_later_release(place: Workplace, database: str) -> No
 
     told = [(line["kind"], line["actor"], line["text"]) for line in place.json("history", "2.1.0")]
     texts = "\n".join(text for _, _, text in told)
-    assert ("contracted", "bob", "the new columns have the final names; live: 2.2.0") in told
+    assert (
+        "contracted",
+        "bob",
+        "the new columns have the final names; release 2.2.0 is live",
+    ) in told
     assert texts.count("the fair opens tomorrow") == 2
     assert "2.2.0 is out" in texts
     assert "nobody reads them" in texts

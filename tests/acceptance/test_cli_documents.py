@@ -70,6 +70,7 @@ def test_the_status_has_the_documented_keys(place: Workplace, database: str) -> 
         status = place.status()
     real: dict[str, Any] = {
         "A migration": status,
+        "A wait": status["waiting_for"][0],
         "A gate": status["gates"][0],
         "Mended writes": status["mended"],
         "A phase": status["phases"][0],

@@ -79,7 +79,7 @@ def test_a_gate_is_waited_at_and_gone_through_once_it_is_approved(verified: str)
     assert "`pgtide approve 2.1.0 contract --reason TEXT`" in waiting.value.remedy
     assert "`pgtide contract 2.1.0 --release V`" in waiting.value.remedy
     before = status(verified)
-    assert (before.waiting_for or "").startswith("the gate contract: ")
+    assert before.waiting_for[0].text.startswith("the gate contract: ")
     assert "pgtide approve 2.1.0 contract" in before.next
 
     decided = approve(verified, CONTRACT, reason="  2.2 is live ")
@@ -87,7 +87,7 @@ def test_a_gate_is_waited_at_and_gone_through_once_it_is_approved(verified: str)
     attempt(verified, CONTRACT)
     after = status(verified)
     assert after.state == "verified"
-    assert "the gate" not in (after.waiting_for or "")
+    assert "gate" not in {one.kind for one in after.waiting_for}
     shown = after.gates[0]
     assert (shown.gate, shown.verdict, shown.actor) == ("contract", Verdict.APPROVED, "bob")
     assert (shown.typed_by, shown.reason, shown.at) == (ACTOR, "2.2 is live", decided.at)
@@ -110,7 +110,7 @@ def test_rejecting_withdraws_and_a_new_approval_counts_again(verified: str) -> N
     approve(verified, CONTRACT, by="ann", reject=True, reason="2.2 was rolled back")
     with pytest.raises(AwaitingApproval, match=r"ann rejected it: 2\.2 was rolled back"):
         attempt(verified, CONTRACT)
-    assert "ann rejected it" in (status(verified).waiting_for or "")
+    assert "ann rejected it" in status(verified).waiting_for[0].text
     approve(verified, CONTRACT)
     attempt(verified, CONTRACT)
 
@@ -170,7 +170,7 @@ def test_starting_over_asks_again(database: str) -> None:
 def test_undoing_contract_asks_again(verified: str) -> None:
     approve(verified, CONTRACT)
     put(verified, State.CONTRACTED)
-    assert (status(verified).waiting_for or "").startswith("the gate reads_switched: ")
+    assert status(verified).waiting_for[0].text.startswith("the gate reads_switched: ")
     approve(verified, READS)
     attempt(verified, READS)
     # As `down --to verified` leaves it.

@@ -63,7 +63,8 @@ def verify(url: str, *, emit: Listener = silence, settings: Settings | None = No
 
 def waiting_for(url: str) -> str | None:
     with connect(url, purpose="test") as session:
-        return status_now(session, settings_for(url), MIGRATION_ID).waiting_for
+        waits = status_now(session, settings_for(url), MIGRATION_ID).waiting_for
+    return next((one.text for one in waits if one.kind == "lock"), None)
 
 
 def told(act: Act, *texts: str) -> tuple[Listener, list[LockWaited]]:
