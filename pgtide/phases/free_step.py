@@ -6,8 +6,8 @@ from functools import partial
 from pgtide.errors import Failed, Refused
 from pgtide.events import WayBackClosed
 from pgtide.ledger import audit, log, steps
-from pgtide.ledger.record import Record, set_fingerprint
 from pgtide.ledger.fingerprint import same_but_for_file
+from pgtide.ledger.record import Record, set_fingerprint
 from pgtide.ledger.run import Run
 from pgtide.model.state import Phase
 from pgtide.model.statement import Step
