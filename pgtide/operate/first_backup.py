@@ -5,7 +5,8 @@ from pgtide.ledger.record import Record
 from pgtide.model.state import UNTOUCHED, Phase
 from pgtide.model.statement import Lock
 from pgtide.operate.backups import newest_backup
-from pgtide.operate.plan import FirstBackup, Limit
+from pgtide.operate.limit import Limit
+from pgtide.operate.plan import FirstBackup
 from pgtide.postgres.session import Session
 from pgtide.settings import Settings
 

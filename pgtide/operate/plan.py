@@ -6,11 +6,9 @@ The text and the JSON of `pgtide plan` are made of these; docs/plan-json.md desc
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from types import MappingProxyType
 from typing import Final
 
-from pgtide.backfill.batch import ROW_LOCK_WAIT, STATEMENT_LIMIT
 from pgtide.backfill.statements import filling
 from pgtide.backfill.walk import Walk, choose, cuts
 from pgtide.model.performance import Performance
@@ -18,23 +16,8 @@ from pgtide.model.plan import BackfillSql, Plan
 from pgtide.model.state import UNTOUCHED, Phase, State
 from pgtide.model.statement import Finding, Lock, Statement, Step, shown
 from pgtide.operate.backups import BackupStatus
-from pgtide.postgres.locks import LockPolicy
+from pgtide.operate.limit import Limit, milliseconds, one_batch, reading, short, unlimited
 from pgtide.settings import Settings
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
-    """How long a statement may wait and run; None is no limit. Milliseconds.
-
-    `lock_tries` counts the tries, each of which waits `lock_wait_ms`; the pauses between them keep
-    nobody waiting and add up to `pauses_ms` at most.
-    """
-
-    lock_wait_ms: int | None
-    lock_tries: int | None
-    pauses_ms: int | None
-    statement_ms: int | None
-    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,9 +92,6 @@ class Progressed:
     steps: Mapping[str, str] = field(default_factory=dict)
 
 
-# What every session has that says nothing else: pgtide.postgres.session.
-_READ_LOCK_WAIT: Final = timedelta(seconds=5)
-_READ_LIMIT: Final = timedelta(seconds=60)
 _VERIFIED: Final = MappingProxyType(
     {
         State.VERIFYING: "running",
@@ -163,7 +143,7 @@ def walk(settings: Settings, *, blocks: int, horizon_seconds: float) -> Backfill
         slices=len(cuts(blocks, chosen)),
         slice_blocks=chosen.slice_blocks,
         passes=chosen.passes,
-        batch_ms=_ms(settings.batch_target),
+        batch_ms=milliseconds(settings.batch_target),
         why=chosen.why,
     )
 
@@ -171,7 +151,7 @@ def walk(settings: Settings, *, blocks: int, horizon_seconds: float) -> Backfill
 def _step(
     step: Step, settings: Settings, progressed: Progressed, plan: Plan
 ) -> Iterator[PlanStatement]:
-    limit = _short(settings) if step.transactional else _unlimited()
+    limit = short(settings) if step.transactional else unlimited()
     # Whatever is taken back is to be done again from the start.
     known = {} if progressed.state in UNTOUCHED else progressed.steps
     for one in step.statements:
@@ -226,7 +206,7 @@ def _filling(plan: Plan, backfill: BackfillSql, progressed: Progressed) -> PlanS
         ),
         lock=Lock.ROW_EXCLUSIVE,
         blocks="writes to the same rows, for one batch",
-        limit=_batch(),
+        limit=one_batch(),
         rewrites=False,
         undo=None,
     )
@@ -242,7 +222,7 @@ def _verifying(sql: str, progressed: Progressed) -> PlanStatement:
         why="reads blocks $1 to $2 and counts the rows that are out of step; writes nothing",
         lock=Lock.ACCESS_SHARE,
         blocks="nothing but DDL",
-        limit=_reading(),
+        limit=reading(),
         rewrites=False,
         undo=None,
     )
@@ -255,57 +235,3 @@ def _numbered(sql: str) -> str:
     """Write the driver's parameters as PostgreSQL's PREPARE has them."""
     named = re.sub(r"%\((\w+)\)s", lambda found: _PLACES[found.group(1)], sql)
     return named.replace("%%", "%")
-
-
-def _ms(time: timedelta) -> int:
-    return round(time.total_seconds() * 1000)
-
-
-def _short(settings: Settings) -> Limit:
-    policy = LockPolicy(wait=settings.lock_wait, tries=settings.lock_tries)
-    wait, hold = _ms(policy.wait), _ms(policy.hold)
-    pauses = sum(policy.pause(attempt, 1.0) for attempt in range(1, policy.tries))
-    return Limit(
-        lock_wait_ms=wait,
-        lock_tries=policy.tries,
-        pauses_ms=round(pauses * 1000),
-        statement_ms=hold,
-        text=(
-            f"{wait} ms for its lock, at most {policy.tries} tries with pauses; then at most "
-            f"{hold // 1000} s"
-        ),
-    )
-
-
-def _batch() -> Limit:
-    wait, limit = _ms(ROW_LOCK_WAIT), _ms(STATEMENT_LIMIT)
-    return Limit(
-        lock_wait_ms=wait,
-        lock_tries=None,
-        pauses_ms=None,
-        statement_ms=limit,
-        text=f"{wait} ms for a row, then it tries again; then at most {limit // 1000} s a batch",
-    )
-
-
-def _unlimited() -> Limit:
-    return Limit(
-        lock_wait_ms=None,
-        lock_tries=None,
-        pauses_ms=None,
-        statement_ms=None,
-        text="none: it keeps no reader or writer waiting, and a stop or a hold cancels it",
-    )
-
-
-def _reading() -> Limit:
-    return Limit(
-        lock_wait_ms=_ms(_READ_LOCK_WAIT),
-        lock_tries=None,
-        pauses_ms=None,
-        statement_ms=_ms(_READ_LIMIT),
-        text=(
-            f"{_ms(_READ_LOCK_WAIT) // 1000} s for its lock; then at most "
-            f"{_ms(_READ_LIMIT) // 1000} s a range"
-        ),
-    )

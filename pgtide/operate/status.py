@@ -1,6 +1,6 @@
 """Where a migration stands: its state, phases, progress, what it waits for, and what comes next."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -125,18 +125,13 @@ def status_of(session: Session, settings: Settings, record: Record) -> Migration
     worker = worker_of(session, record, settings.lease)
     walked = _walked(session, record)
     alive = worker is not None and worker.alive
-    at_work = record.state is State.BACKFILLING and alive
     verification = verification_of(session, record)
     at_gates = gates(session, record, settings, void=voided(verification))
     gate = waiting_at(record, at_gates)
     waits = (*conditions(session, record, gate), *obstacles(session, record, worker))
     way_back = _undoable(session, record)
-    standing = replace(
-        _standing(record, gate, waits),
-        alive=alive,
-        void=voided(verification) is not None,
-        way_back=way_back,
-    )
+    void = voided(verification) is not None
+    at_work = record.state is State.BACKFILLING and alive
     ends = eta(walked, session.value(_SQL["now"])) if at_work else None
     return MigrationStatus(
         id=record.id,
@@ -162,7 +157,7 @@ def status_of(session: Session, settings: Settings, record: Record) -> Migration
         conflicts=conflicts(session, record.plan),
         mended=mended(session, record),
         worker=worker,
-        next=advice(standing),
+        next=advice(_standing(record, gate, waits, alive=alive, void=void, way_back=way_back)),
     )
 
 
@@ -170,6 +165,10 @@ def _standing(
     record: Record,
     gate: GateStatus | None,
     waits: tuple[Wait, ...],
+    *,
+    alive: bool,
+    void: bool,
+    way_back: bool,
 ) -> Standing:
     return Standing(
         name=record.version,
@@ -177,6 +176,9 @@ def _standing(
         standing=record.standing,
         sweep_due=record.sweep_due,
         held=any(one.kind == "hold" for one in waits),
+        alive=alive,
+        void=void,
+        way_back=way_back,
         gate=Gate(gate.gate) if gate else None,
         replaces=bool(record.plan.replacements),
         release=record.plan.terms.contract_release,

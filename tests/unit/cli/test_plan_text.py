@@ -5,7 +5,8 @@ import io
 from rich.console import Console
 
 from cli.display.plan_text import plan_text
-from pgtide.operate.plan import Limit, PlanDocument, PlanStatement
+from pgtide.operate.limit import Limit
+from pgtide.operate.plan import PlanDocument, PlanStatement
 
 NAME = "a_column_whose_name_is_as_long_as_the_server_lets_one_be_63_byte"
 SQL = f'ALTER TABLE "public"."t" ADD COLUMN "{NAME}" text DEFAULT \'{"x" * 90}\''

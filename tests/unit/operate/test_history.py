@@ -24,8 +24,8 @@ from pgtide.operate.history import words
         ),
         (
             "backup_restored",
-            {"rows": 2000, "taken_at": "2026-11-25T00:40:19.123456+00:00"},
-            "the backup of 2026-11-25 00:40:19 UTC was restored: 2,000 rows",
+            {"backup": 7, "rows": 2000, "taken_at": "2026-11-25T00:40:19.123456+00:00"},
+            "backup 7 of 2026-11-25 00:40:19 UTC was restored: 2,000 rows",
         ),
         (
             "verification_withdrawn",
