@@ -165,8 +165,8 @@ BEGIN
     )
     SELECT format('run %s of %s by %s on %s (pid %s)', id, migration_id, actor, host, pid) INTO before
       FROM lost ORDER BY id DESC LIMIT 1;
-    INSERT INTO pgtide.run (migration_id, token, actor, host, pid)
-    SELECT id, token, session_user, coalesce(host(inet_client_addr()), 'local'), pg_backend_pid()
+    INSERT INTO pgtide.run (migration_id, attempt, token, actor, host, pid)
+    SELECT id, attempt, token, session_user, coalesce(host(inet_client_addr()), 'local'), pg_backend_pid()
       FROM pgtide.migration WHERE id = m.id
     RETURNING id INTO mine;
     INSERT INTO pgtide.phase (migration_id, attempt, phase, state) VALUES (m.id, m.attempt, 'rollback', 'running')
