@@ -7,7 +7,7 @@ PYTEST_ARGS ?=
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint unit integration scenarios acceptance fmt clean
+.PHONY: help setup demo test check lint unit integration scenarios acceptance bench fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -53,6 +53,10 @@ scenarios: setup ## whole migrations under load, killed and resumed
 
 acceptance: setup ## the command as a person types it
 	$(PYTEST) $(PYTEST_ARGS) tests/acceptance
+
+# Each is left out unless given: ROWS (1,000,000), ROUNDS (5), ONLY (undo or backfill).
+bench: setup ## the measured comparisons, as tables and as JSON in build/bench (ROWS=100000 for a smaller run)
+	@$(BIN)/python -m tests.bench $(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only $(ONLY))
 
 fmt: setup ## format, and fix what can be fixed
 	$(BIN)/ruff format .

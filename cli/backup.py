@@ -33,6 +33,8 @@ def backup(ctx: typer.Context, migration: OneId, *, by: By = None, as_json: Json
         show(
             {
                 "id": record.id,
+                "backup": found.id,
+                "old_shape": found.old_shape,
                 "table": str(found.table),
                 "taken_at": found.taken_at,
                 "rows": rows,
@@ -44,7 +46,13 @@ def backup(ctx: typer.Context, migration: OneId, *, by: By = None, as_json: Json
         )
         return
     say(
-        f"{found.table} is backed up: {rows:,} rows, {data_size(found.bytes)}, in",
+        f"{found.table} is backed up as number {found.id}: {rows:,} rows, "
+        f"{data_size(found.bytes)}, in",
         f"  {found.directory}",
         f"Restored into a scratch database in {span(seconds)}: the same rows came back.",
     )
+    if not found.old_shape:
+        say(
+            "It lacks what was dropped for good before it: `pgtide restore` takes it only where "
+            f"--backup {found.id} names it."
+        )

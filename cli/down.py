@@ -62,7 +62,7 @@ def down(
     with connect(settings.url, purpose="down") as session:
         record = record_of(session, settings, migration)
         refuse_undo(session, record, to=_STATES[to])
-        _tell(session, record, to, yes=yes, as_json=as_json)
+        _tell(ctx, record, to, session, yes=yes, as_json=as_json)
         begun = SYSTEM_CLOCK.monotonic()
         _undo(session, settings, record, to=_STATES[to])
         seconds = SYSTEM_CLOCK.monotonic() - begun
@@ -87,7 +87,9 @@ def down(
         say(f"{plural(rows, 'row')} had values that the old shape lacks; pgtide.archive has them.")
 
 
-def _tell(session: Session, record: Record, to: To, *, yes: bool, as_json: bool) -> None:
+def _tell(
+    ctx: typer.Context, record: Record, to: To, session: Session, *, yes: bool, as_json: bool
+) -> None:
     """Say what goes, and ask unless the answer is there already."""
     others = tuple(along(session, record.id)) if to is To.START else ()
     if yes:
@@ -96,6 +98,7 @@ def _tell(session: Session, record: Record, to: To, *, yes: bool, as_json: bool)
         return
     mine = losses(record.plan) if to is To.START else contract_losses(record.plan)
     asked_for_yes(
+        ctx,
         f"Undo {record.id} on {record.table}, which is {record.state}:",
         (*mine, *others),
         name=f"down {record.version}" + ("" if to is To.START else f" --to {to}"),

@@ -106,6 +106,7 @@ def _served(settings: Settings, display: Progress) -> Iterator[Settings]:
     """
     from prefect.settings import get_current_settings
 
+    from flows.delivery import deliver
     from flows.local_server import local_server
 
     if settings.prefect_api_url or get_current_settings().api.url:
@@ -113,7 +114,10 @@ def _served(settings: Settings, display: Progress) -> Iterator[Settings]:
         return
     display.tell("Starting a Prefect server for this run; it takes about ten seconds ...")
     with local_server(settings.home / "prefect") as api_url:
-        yield replace(settings, prefect_api_url=api_url)
+        try:
+            yield replace(settings, prefect_api_url=api_url)
+        finally:
+            deliver()
 
 
 def _terminated(migration_id: str) -> Interrupted:

@@ -31,6 +31,8 @@ class Guarded(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401  # typer's own context
         """Note whether the answer is to be JSON, also where the command line cannot be read."""
         ctx.meta["pgtide.json"] = _JSON in args
+        # As it was typed, for a remedy that repeats it.
+        ctx.meta["pgtide.args"] = tuple(args)
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401  # typer's own context, and whatever a command returns

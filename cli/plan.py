@@ -17,6 +17,7 @@ from pgtide.model.migration import Migration
 from pgtide.model.plan import Plan
 from pgtide.model.state import UNTOUCHED, State
 from pgtide.operate.backups import newest_backup
+from pgtide.operate.first_backup import first_backup
 from pgtide.operate.gates import expected
 from pgtide.operate.plan import PlanDocument, Progressed, statements, walk
 from pgtide.phases.later_steps import later_steps
@@ -90,7 +91,7 @@ def _document(session: Session, settings: Settings, migration: Migration) -> Pla
         table=str(settled.table),
         state=record.state if record else State.PLANNED,
         begun=begun,
-        backup_first=settings.backup_first,
+        first_backup=first_backup(session, settings, record),
         backup=newest_backup(session, migration.id),
         statements=statements(
             settled,

@@ -42,6 +42,7 @@ def purge(
         refuse_early(session, record, asked, settings)
     if not yes:
         asked_for_yes(
+            ctx,
             f"Purge {record.id} on {record.table}. This cannot be undone:",
             losses(record.plan),
             name=f"purge {record.version}",

@@ -1,12 +1,17 @@
 """A question that only a typed `yes` answers."""
 
+import shlex
 from collections.abc import Iterable
+
+import typer
 
 from cli.console import interactive, say
 from pgtide.errors import Refused
 
 
-def asked_for_yes(title: str, lines: Iterable[str], *, name: str, as_json: bool) -> None:
+def asked_for_yes(
+    ctx: typer.Context, title: str, lines: Iterable[str], *, name: str, as_json: bool
+) -> None:
     """Show what is about to be done and ask; raises Refused unless the answer is `yes`.
 
     `name` is the command, with what it is done to.
@@ -15,7 +20,7 @@ def asked_for_yes(title: str, lines: Iterable[str], *, name: str, as_json: bool)
         raise Refused(
             f"`pgtide {name}` needs a yes, and nobody can be asked here.",
             state="Nothing was changed.",
-            remedy=f"Run `pgtide {name} --yes`.",
+            remedy=f"Run `{shlex.join(['pgtide', *ctx.meta['pgtide.args'], '--yes'])}`.",
         )
     say(title)
     for line in lines:

@@ -1,5 +1,7 @@
 """`pgtide resume`: end a hold, then go on as `up`."""
 
+from typing import Final
+
 import typer
 
 from cli.console import note, say
@@ -10,10 +12,12 @@ from cli.options import By, Json, OneId, settings_of
 from cli.up import go_on, pending
 from pgtide.errors import InvalidMigration, PgtideError, Refused
 from pgtide.model.route import LATER, next_phase
-from pgtide.model.state import Phase
+from pgtide.model.state import Phase, State
 from pgtide.operate.hold import release
 from pgtide.operate.status import status_now
 from pgtide.postgres.session import connect
+
+_OVER: Final = frozenset({State.COMPLETED, State.ROLLED_BACK})
 
 
 def register(app: typer.Typer) -> None:
@@ -29,8 +33,8 @@ def resume(ctx: typer.Context, migration: OneId, *, by: By = None, as_json: Json
         hold = release(session, record, by=settings.actor)
     said = f"The hold of {hold.by} is released." if hold else "There was no hold."
     note(said)
-    if next_phase(record.standing, until=Phase.PURGE) in LATER:
-        # That asks for a command of its own, which says which release is live.
+    if record.state in _OVER or next_phase(record.standing, until=Phase.PURGE) in LATER:
+        # Contract and purge are commands of their own, and what was undone starts over by its name.
         with connect(settings.url, purpose="resume") as session:
             status = status_now(session, settings, record.id)
         if as_json:

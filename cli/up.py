@@ -60,7 +60,7 @@ def up(
     todo = pending(settings, work, until, start_over=migration is not None)
     go_on(ctx, settings, todo, until=until, as_json=as_json)
     if not as_json:
-        say(*_left(settings, work))
+        say(*([] if todo else _idle(settings, work, until)), *_left(settings, work))
 
 
 def pending(
@@ -109,11 +109,23 @@ def go_on(
             say(*_summary(ended))
     if as_json:
         show({"migrations": [each.status for each in done]})
-    elif not work:
-        say(
-            f"Nothing to do: every migration has been through {until}, or was undone. "
-            "`pgtide up ID` starts an undone one over."
-        )
+
+
+def _idle(settings: Settings, work: Sequence["Loaded"], until: Phase) -> list[str]:
+    """Say of each migration why nothing is to be done, and what it waits for."""
+    if not work:
+        return ["There is no migration yet. `pgtide create TEXT --table T` writes the first one."]
+    with connect(settings.url, purpose="up") as session:
+        late = {one.id for one in every(session) if one.standing in _LATE}
+        found = [status_now(session, settings, one.id) for one in work if one.id not in late]
+    over = [one for one in found if one.state == State.COMPLETED]
+    rest = [one for one in found if one.state != State.COMPLETED]
+    done = f" {plural(len(over), 'migration')} {'is' if len(over) == 1 else 'are'} completed."
+    lines = [f"Nothing to do on the way to {until}.{done if over else ''}"]
+    for one in rest:
+        waits = f", waiting for {one.waiting_for}" if one.waiting_for else ""
+        lines.append(f"{one.id} is {one.state.replace('_', ' ')}{waits}. {one.next}")
+    return lines
 
 
 def _left(settings: Settings, work: Sequence["Loaded"]) -> list[str]:
@@ -134,7 +146,7 @@ def _summary(done: Done) -> list[str]:
     one = done.status
     rows = f", {plural(one.rows_done, 'row')} written" if one.rows_done else ""
     lines = [f"{one.id} is {one.state} in {span(done.seconds)}{rows}."]
-    if one.verification and one.verification.passed and one.state == State.VERIFIED:
-        seen = one.verification
+    seen = one.verification
+    if seen and seen.passed and not seen.withdrawn and one.state == State.VERIFIED:
         lines.append(f"Verification, level {seen.level}: {seen.rows:,} rows, none out of step.")
     return [*lines, one.next]

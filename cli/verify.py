@@ -12,8 +12,8 @@ from cli.options import By, Json, OneId, settings_of
 from cli.signals import stopping
 from pgtide.ledger.run import Caller
 from pgtide.model.state import Phase
-from pgtide.phases.backward import verify_again
 from pgtide.phases.verify import MismatchedRows
+from pgtide.phases.verify_again import verify_again
 from pgtide.postgres.session import connect
 
 

@@ -7,7 +7,10 @@ from pgtide.ledger.run import Run
 from pgtide.ledger.verifications import newest
 from pgtide.model.performance import standings
 from pgtide.model.verification import Verification
-from pgtide.operate.gates import gates, in_words, waiting_at
+from pgtide.operate.first_backup import first_backup, told
+from pgtide.operate.gates import gates, waiting_at
+from pgtide.operate.verified import verification_of, voided
+from pgtide.operate.waiting import conditions
 from pgtide.report.performance_table import performance
 from pgtide.report.plan_text import plan_page
 from pgtide.report.summary_text import summary_page
@@ -16,7 +19,9 @@ from pgtide.report.verification_table import mismatches, to_rows, totals
 
 def show_plan(board: Noticeboard, run: Run) -> None:
     """Pin up the plan that is carried out."""
-    board.markdown("plan", plan_page(run.plan), "Every statement, its lock and its undo")
+    first = first_backup(run.session, run.settings, run.record)
+    page = plan_page(run.plan, backup=told(first) if first else "")
+    board.markdown("plan", page, "Every statement, its lock and its undo")
 
 
 def show_verification(board: Noticeboard, found: Verification) -> None:
@@ -35,13 +40,14 @@ def show_performance(board: Noticeboard, run: Run) -> None:
 
 def show_summary(board: Noticeboard, run: Run) -> None:
     """Pin up where the migration stands now."""
-    record = run.record
-    verdict = newest(run.session, record.id)
-    gate = waiting_at(record, gates(run.session, record, run.settings))
+    record, session = run.record, run.session
+    void = voided(verification_of(session, record))
+    gate = waiting_at(record, gates(session, record, run.settings, void=void))
     page = summary_page(
         record,
-        phases.read(run.session, record.id),
-        verdict,
-        waiting_for=in_words(gate) if gate else None,
+        phases.read(session, record.id),
+        newest(session, record.id),
+        waits=[one.text for one in conditions(session, record, gate)],
+        void=void,
     )
     board.markdown("summary", page, f"{record.version}: {record.state}")

@@ -4,7 +4,7 @@ They need the ledger alone, neither the migration's file nor its plan.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, cast
@@ -15,6 +15,7 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from pydantic import BaseModel
 
 import tasks
+from flows.artifacts import show_performance
 from flows.carried import carried_out, heard, summarized
 from flows.context import Invocation
 from flows.noticeboard import Noticeboard
@@ -61,8 +62,13 @@ def contract(migration: str, parameters: ContractParameters) -> State[PgtideErro
     """
     asked = Contracting(release=parameters.release, hurry=parameters.hurry)
 
-    def work(run: Run) -> None:
-        tasks.outcome(tasks.contract(run, asked, return_state=True))
+    def work(run: Run, board: Noticeboard) -> None:
+        try:
+            tasks.outcome(tasks.contract(run, asked, return_state=True))
+        finally:
+            # What it took also says why a refusal came.
+            with suppress(PgtideError):
+                show_performance(board, run)
 
     return carried_out(partial(_on_held, migration, work))
 
@@ -78,7 +84,7 @@ def purge(migration: str, parameters: PurgeParameters) -> State[PgtideError] | N
     """
     asked = Purging(hurry=parameters.hurry)
 
-    def work(run: Run) -> None:
+    def work(run: Run, _board: Noticeboard) -> None:
         tasks.outcome(tasks.purge(run, asked, return_state=True))
 
     return carried_out(partial(_on_held, migration, work))
@@ -104,11 +110,13 @@ def rollback(migration: str, parameters: RollbackParameters) -> State[PgtideErro
     return carried_out(work)
 
 
-def _on_held(migration_id: str, work: Callable[[Run], None], invocation: Invocation) -> None:
+def _on_held(
+    migration_id: str, work: Callable[[Run, Noticeboard], None], invocation: Invocation
+) -> None:
     logger = get_run_logger()
     board = Noticeboard(migration_id, logger)
     with board.open(), _held(invocation, migration_id) as run, summarized(board, run):
-        work(run)
+        work(run, board)
 
 
 @contextmanager

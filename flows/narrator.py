@@ -82,7 +82,8 @@ def _part(event: BackupPartEnded) -> str:
 
 def _lock(event: LockWaited) -> str:
     who = "; ".join(event.blockers) or "nobody who is still there"
-    return f"{event.step} waits for a lock, try {event.attempt} of {event.tries}, behind {who}"
+    tries = f"try {event.attempt} of {event.tries}"
+    return f"{event.step} waits for {event.awaited}, {tries}, behind {who}"
 
 
 def _step(event: StepEnded) -> str:

@@ -81,12 +81,16 @@ class WayBackClosed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockWaited:
-    """A try at a lock ended without it; `blockers` are sentences."""
+    """A try at a lock ended without it; `blockers` are sentences.
+
+    `awaited` says what is waited for, where that is no lock.
+    """
 
     step: str
     attempt: int
     tries: int
     blockers: tuple[str, ...]
+    awaited: str = "a lock"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

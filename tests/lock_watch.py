@@ -16,10 +16,14 @@ SELECT count(*) > 0 FROM pg_locks
 
 @dataclass(slots=True)
 class Holds:
-    """How often the lock was seen, and the longest stretch in which it was never seen free."""
+    """How often the lock was seen, and the longest stretch in which it was never seen free.
+
+    `blink` is the longest time between two looks: no stretch is known better than that.
+    """
 
     sightings: int = 0
     longest: float = 0.0
+    blink: float = 0.0
 
 
 @contextmanager
@@ -31,9 +35,11 @@ def watching_locks(url: str, table: str) -> Iterator[Holds]:
         with psycopg.connect(url, autocommit=True) as session:
             found = session.execute("SELECT %s::regclass::oid", [table]).fetchone()
             assert found is not None
-            free = time.monotonic()
+            free = looked = time.monotonic()
             while not stop.is_set():
                 before = time.monotonic()
+                holds.blink = max(holds.blink, before - looked)
+                looked = before
                 seen = session.execute(_HELD, found).fetchone()
                 if seen == (True,):
                     holds.sightings += 1

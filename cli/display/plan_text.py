@@ -16,8 +16,9 @@ from rich.text import Text
 from cli.display.backup_text import backup_text
 from cli.display.screen import mark
 from cli.display.sql_text import Sql
-from cli.display.words import plural
+from cli.display.words import plural, span
 from pgtide.model.performance import Performance
+from pgtide.model.state import State
 from pgtide.model.statement import Finding, Lock
 from pgtide.operate.plan import BackfillPlan, PlanDocument, PlanStatement
 
@@ -60,17 +61,18 @@ def _measured(query: Performance) -> str:
 
 def _standing(plan: PlanDocument) -> str:
     if plan.begun:
-        return (
-            f"On {plan.table}. It has begun with this plan and is {plan.state.replace('_', ' ')}."
-        )
+        over = "; there is no way back any more" if plan.state == State.COMPLETED else ""
+        state = plan.state.replace("_", " ")
+        return f"On {plan.table}. It has begun with this plan and is {state}{over}."
     return f"On {plan.table}. Nothing has begun; `pgtide up {plan.version}` would do this:"
 
 
 def _backup(plan: PlanDocument) -> Text:
+    begins = "It has begun" if plan.begun else "It begins"
     how = (
-        "It begins with a backup, restored on trial"
-        if plan.backup_first
-        else "It takes no backup before expand (PGTIDE_BACKUP_FIRST); contract does"
+        f"{begins} with a backup, restored on trial"
+        if plan.first_backup
+        else f"{begins} without a backup before expand (PGTIDE_BACKUP_FIRST); contract takes one"
     )
     last = backup_text(plan.backup) if plan.backup else Text("none yet")
     return Text.assemble(f"{how}; the last one: ", last, ".")
@@ -81,9 +83,13 @@ def _phases(plan: PlanDocument) -> Table:
     table.add_column("")
     table.add_column("phase")
     table.add_column("strongest lock", no_wrap=True)
-    table.add_column("it blocks")
+    table.add_column("it blocks", overflow="fold")
     table.add_column("limit", overflow="fold")
-    strength = list(Lock)
+    strength, first = list(Lock), plan.first_backup
+    if first:
+        took = f" ({span(first.seconds)} the last time)" if first.seconds else ""
+        limit = f"{first.limit.text}{took}"
+        table.add_row(mark(first.state), "backup", _spelled(first.lock), first.blocks, limit)
     for phase, rows in groupby(plan.statements, lambda row: row.phase):
         together = list(rows)
         top = max(together, key=lambda row: strength.index(Lock(row.lock)))
@@ -129,12 +135,16 @@ def _statement(number: int, row: PlanStatement) -> RenderableType:
         facts.add_row("lint", _finding(finding))
     facts.add_row("undo", _undo(row))
     grid = Table.grid(padding=(0, 1, 0, 0))
-    grid.add_column(justify="right", width=2, style="bold")
-    grid.add_column()
+    grid.add_column(justify="right", width=_digits(number), style="bold")
+    grid.add_column(overflow="fold")
     grid.add_row(f"{number}", row.why)
     grid.add_row("", Sql(row.sql))
     grid.add_row("", facts)
     return Padding(grid, (0, 0, 1, 1), expand=False)
+
+
+def _digits(number: int) -> int:
+    return max(2, len(str(number)))
 
 
 def _undo(row: PlanStatement) -> RenderableType:
@@ -159,6 +169,8 @@ def _sentences(title: str, lines: tuple[str, ...], style: str = "") -> Iterator[
         return
     yield Text(title, style="bold")
     grid = Table.grid(padding=(0, 1, 0, 0))
+    grid.add_column()
+    grid.add_column(overflow="fold")
     for line in lines:
         grid.add_row("-", Text(line, style=style))
     yield Padding(grid, (0, 0, 1, 2), expand=False)

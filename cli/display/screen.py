@@ -28,6 +28,8 @@ _MARKS: Final = MappingProxyType(
 )
 _BAR: Final = 24
 _SHOWN_BLOCKERS: Final = 3
+# What a run can meet on its way; what must come before it, it has been let past.
+_MET: Final = frozenset({"hold", "lock"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,12 +116,11 @@ def waits(view: View, status: MigrationStatus | None) -> str | None:
         who = view.lock.blockers[:_SHOWN_BLOCKERS]
         names = "; ".join(who) if who else "a session that has ended meanwhile"
         return (
-            f"waiting for a lock (try {view.lock.attempt} of {view.lock.tries}); in the way: "
-            f"{names}"
+            f"waiting for {view.lock.awaited} (try {view.lock.attempt} of {view.lock.tries}); "
+            f"in the way: {names}"
         )
-    if status and status.waiting_for:
-        return f"waiting for {status.waiting_for}"
-    return None
+    met = [wait.text for wait in status.waiting_for if wait.kind in _MET] if status else []
+    return f"waiting for {'; '.join(met)}" if met else None
 
 
 def _at_work(view: View, status: MigrationStatus | None) -> RenderableType:

@@ -13,14 +13,11 @@ from cli.display.screen import mark
 from cli.display.words import between, moment, percent, plural, span
 from pgtide.model.gate import Verdict
 from pgtide.model.performance import QueryStanding, head
-from pgtide.model.state import RUNNING, State
+from pgtide.model.state import RUNNING, UNTOUCHED, State
 from pgtide.operate.gates import GateStatus, Mended
-from pgtide.operate.status import (
-    MigrationStatus,
-    PhaseStatus,
-    VerificationStatus,
-    Worker,
-)
+from pgtide.operate.status import MigrationStatus, PhaseStatus
+from pgtide.operate.verified import VerificationStatus
+from pgtide.operate.worker import Worker
 
 _BAR = 40
 _STYLES = {
@@ -75,8 +72,8 @@ def _facts(one: MigrationStatus) -> list[tuple[str, RenderableType]]:
         found.append(("table", one.table))
     if one.percent is not None and one.state not in {State.PLANNED, State.ROLLED_BACK}:
         found.append(("backfill", _progress(one)))
-    if one.waiting_for:
-        found.append(("waits for", Text(one.waiting_for, style="yellow")))
+    for number, wait in enumerate(one.waiting_for):
+        found.append(("" if number else "waits for", Text(wait.text, style="yellow")))
     if one.last_error:
         found.append(("last error", Text(one.last_error, style="red")))
     if one.worker:
@@ -89,10 +86,17 @@ def _facts(one: MigrationStatus) -> list[tuple[str, RenderableType]]:
     if one.conflicts:
         found.append(("conflicts", f"{one.conflicts:,} writes contradicted themselves"))
     found += _decisions(one)
+    undo = _undo(one)
+    return [*found, ("undo", undo)] if undo else found
+
+
+def _undo(one: MigrationStatus) -> str | None:
     if one.rollback_available:
         until = f", until purge: {moment(one.rollback_until)} UTC" if one.rollback_until else ""
-        found.append(("undo", f"available: `pgtide down {one.version or one.id}`{until}"))
-    return found
+        return f"available: `pgtide down {one.version or one.id}`{until}"
+    if one.state in UNTOUCHED:
+        return None
+    return f"none any more: `pgtide down {one.version or one.id}` says why"
 
 
 def _decisions(one: MigrationStatus) -> list[tuple[str, RenderableType]]:
@@ -110,7 +114,8 @@ def _state(one: MigrationStatus) -> Text:
 def _trouble(one: MigrationStatus) -> list[Text]:
     found = []
     if one.waiting_for:
-        found.append(Text(f"waits for {one.waiting_for}", style="yellow"))
+        waits = "; ".join(wait.text for wait in one.waiting_for)
+        found.append(Text(f"waits for {waits}", style="yellow"))
     if one.last_error:
         found.append(Text(one.last_error, style="red"))
     return found or [Text(one.state.replace("_", " "), style="dim")]
@@ -141,6 +146,8 @@ def _worker(worker: Worker) -> Text:
 
 def _verification(seen: VerificationStatus) -> Text:
     where = f"level {seen.level}, {seen.rows:,} rows, {moment(seen.at)} UTC"
+    if seen.withdrawn:
+        return Text(f"{where}: passed, withdrawn since: {seen.withdrawn}", style="red")
     if seen.passed:
         return Text(f"{where}: nothing out of step", style="green")
     found = [f"{seen.mismatches:,} rows out of step"] if seen.mismatches else []

@@ -51,7 +51,7 @@ def follow(view: View, event: Event) -> View:  # noqa: PLR0911  # one per event
         case BatchCommitted(rows=rows):
             return replace(view, rows=view.rows + rows, lock=None)
         case RangeVerified():
-            return replace(view, compared=event)
+            return replace(view, compared=event, lock=None)
         case RunEnded():
             return replace(view, phase=None, step=None, lock=None, over=True)
     return view

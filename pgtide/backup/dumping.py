@@ -13,11 +13,11 @@ from typing import Final
 from pgtide.backup.files import Take, write
 from pgtide.clock import Clock
 from pgtide.events import BackupGrew, BackupPartBegan, BackupPartEnded, Listener
-from pgtide.ledger.backups import BackupFile
-from pgtide.model.table import TableName
+from pgtide.ledger.backups import BackupFile, Dumped, has_old_shape
+from pgtide.ledger.record import Record
 from pgtide.postgres.aside import aside, awaited
 from pgtide.postgres.client import Client, Dump, dump_data, dump_schema
-from pgtide.postgres.content import Content, content
+from pgtide.postgres.content import content
 from pgtide.postgres.session import Session
 from pgtide.settings import Settings
 
@@ -52,10 +52,10 @@ class Teller:
 
 
 def dumped(
-    settings: Settings, session: Session, client: Client, table: TableName, *, teller: Teller
-) -> tuple[tuple[BackupFile, ...], Content]:
+    settings: Settings, session: Session, client: Client, record: Record, *, teller: Teller
+) -> Dumped:
     """Write both dumps into the client's folder; return them with the table's content."""
-    login, folder = session.login, client.folder
+    login, folder, table = session.login, client.folder, record.table
     wait = settings.backups_lock_wait
     with session.transaction(mode=_ONE_MOMENT, settings=_PATIENT, lock_timeout=wait):
         dump = Dump(
@@ -63,6 +63,8 @@ def dumped(
             compression=settings.backups_compression,
             lock_wait=wait,
         )
+        replaces = bool(record.plan.replacements)
+        old_shape = has_old_shape(session, record.id, replaces=replaces)
         with aside(session, lambda: content(session, table)) as answer:
             schema = teller.written(
                 "schema",
@@ -74,4 +76,5 @@ def dumped(
                 folder / "data.dump",
                 lambda take: dump_data(client, login, dump, table, take=take),
             )
-            return (schema, data), awaited(answer, client.stop)
+            found = awaited(answer, client.stop)
+            return Dumped(files=(schema, data), content=found, old_shape=old_shape)

@@ -75,6 +75,7 @@ def write_manifest(folder: Path, found: BackupRecord) -> None:
             "client_version": found.client_version,
             "rows": known.rows if known else None,
             "hashes": known.hashes if known else None,
+            "old_shape": found.old_shape,
             "files": [{"name": f.name, "sha256": f.sha256, "bytes": f.bytes} for f in found.files],
         },
         indent=2,

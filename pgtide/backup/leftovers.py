@@ -50,8 +50,14 @@ def drop_scratch(place: Session, name: str) -> None:
 def keep_newest(
     session: Session, settings: Settings, migration_id: str, *, actor: str, host: str
 ) -> None:
-    """Remove all but the newest backups that passed; those of other machines stay there."""
-    for old in backups.standing(session, migration_id)[settings.backups_keep :]:
+    """Remove all but the newest backups that passed; those of other machines stay there.
+
+    Those with the old shape are counted by themselves: none that lacks it pushes one of them out.
+    """
+    found = backups.standing(session, migration_id)
+    with_it = [one for one in found if one.old_shape]
+    without = [one for one in found if not one.old_shape]
+    for old in (*with_it[settings.backups_keep :], *without[settings.backups_keep :]):
         if old.host == host and remove(old.directory, inside=settings.backups_dir):
             with suppress(StatementFailed):
                 backups.removed(session, old.id)

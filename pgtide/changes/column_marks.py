@@ -31,7 +31,7 @@ def _column(table: TableName, marks: ColumnMarks, retired: str) -> Iterator[Stat
     yield from _sequences(table, marks, retired)
     yield from _default(table, marks, retired)
     yield from _grants(table, marks, retired)
-    yield from _comment(table, marks)
+    yield from _comment(table, marks, retired)
     yield from _tuning(table, marks)
 
 
@@ -142,24 +142,34 @@ def _grantee(grant: Grant) -> str:
     return ident(grant.grantee) if grant.grantee else "PUBLIC"
 
 
-def _comment(table: TableName, marks: ColumnMarks) -> Iterator[Statement]:
-    if marks.old.comment == marks.new.comment or marks.old.comment is None:
+def _comment(table: TableName, marks: ColumnMarks, retired: str) -> Iterator[Statement]:
+    old, new = marks.old.comment, marks.new.comment
+    # On an interim name it may say what must not be said of the final one.
+    interim = new is not None and not retired.startswith(PRIVATE)
+    if old == new or (old is None and not interim):
         return
 
-    def commented(text: str | None) -> str:
+    def commented(column: str, text: str | None) -> str:
         return fill(
             "COMMENT ON COLUMN {table}.{column} IS {text}",
             table=relation(table),
-            column=ident(marks.name),
+            column=ident(column),
             text="NULL" if text is None else literal(text),
         )
 
     yield Statement(
-        sql=commented(marks.old.comment),
+        sql=commented(marks.name, old),
         lock=Lock.SHARE_UPDATE_EXCLUSIVE,
         why=f"says of the new column what was said of {marks.name}",
-        undo=commented(marks.new.comment),
+        undo=commented(marks.name, new),
     )
+    if interim:
+        yield Statement(
+            sql=commented(retired, new),
+            lock=Lock.SHARE_UPDATE_EXCLUSIVE,
+            why=f"what was said of {retired} stays with that name",
+            undo=commented(retired, old),
+        )
 
 
 def _tuning(table: TableName, marks: ColumnMarks) -> Iterator[Statement]:

@@ -11,6 +11,7 @@ from pgtide.changes.change import Change, Contribution, Impossible, NewColumn, S
 from pgtide.changes.column import columns_taken, columns_there
 from pgtide.changes.function import public
 from pgtide.changes.misfit import misfits
+from pgtide.changes.release import narrowing
 from pgtide.changes.replacement import PRIVATE, replacements
 from pgtide.changes.sql import with_declared
 from pgtide.changes.sync import Added, Pair
@@ -111,9 +112,10 @@ def compose(sketch: Draft, answers: Answers, originals: Originals) -> Composed:
         replacements=replacements(scope, pieces),
         twins=tuple(twin for part in parts for twin in part.twins),
         turned=turned(scope, pieces, release=migration.on_unrepresentable == "release"),
-        releases=_releases(migration, scope.added),
+        releases=_releases(migration, scope.added, pieces),
         notes=(*_warnings(scope.added), *(note for part in parts for note in part.notes)),
     )
+    plan = replace(plan, notes=(*plan.notes, *narrowing(plan, table)))
     return Composed(
         plan=with_twins(with_declared(plan, parts, migration.verify), scope, originals),
         impossible=_impossible(plan, parts, originals),
@@ -257,10 +259,20 @@ def _archive(table: Table, parts: Sequence[Contribution]) -> ArchiveSql | None:
     )
 
 
-def _releases(migration: Migration, added: tuple[NewColumn, ...]) -> tuple[str, ...]:
+def _releases(
+    migration: Migration, added: tuple[NewColumn, ...], pieces: Sequence[Pair | Added]
+) -> tuple[str, ...]:
     fresh = listed([column.name for column in added if not column.name.startswith(PRIVATE)])
     if not fresh:
         return ("Every release keeps using the names it knows, at any time.",)
+    if not any(isinstance(piece, Pair) for piece in pieces):
+        return (
+            "What was there before may be read and written at any time.",
+            f"A release that writes {fresh} too may go out from `expanded`.",
+            f"A release that finds {fresh} filled in every row may go out from `backfilled`.",
+            "Both must be gone before `pgtide down`.",
+            f"Contract belongs to release {migration.contract_release} or later; no name changes.",
+        )
     return (
         "The old names may be read and written at any time.",
         f"A release that writes old and new names ({fresh}) may go out from `expanded`.",

@@ -4,14 +4,25 @@ The old column is NULL then, and a counter says that there is no way back to it.
 """
 
 from collections.abc import Iterator
+from types import MappingProxyType
+from typing import Final
 
 from pgtide.changes.replacement import PRIVATE
 from pgtide.changes.sync_trigger import released
 from pgtide.model.followers import ColumnMarks, Followers
 from pgtide.model.plan import Plan
 from pgtide.model.statement import Lock, Statement
-from pgtide.model.table import TableName
+from pgtide.model.table import Table, TableName
 from pgtide.postgres.ddl import fill, ident, literal, relation
+
+_CANNOT_HOLD: Final = MappingProxyType(
+    {
+        "fail": 'fails (on_unrepresentable="fail")',
+        "release": (
+            'passes and gives up the way back from contract (on_unrepresentable="release")'
+        ),
+    }
+)
 
 
 def counter(plan: Plan) -> str:
@@ -37,6 +48,24 @@ def releasing(plan: Plan) -> Iterator[Statement]:
         lock=Lock.NONE,
         why="the triggers run with the rights of whoever writes",
     )
+
+
+def narrowing(plan: Plan, table: Table) -> Iterator[str]:
+    """Yield, for each column whose type changes, what becomes of values that the old cannot hold.
+
+    Only contract lets the application write such a value: until then it knows the old column alone.
+    """
+    kinds = dict(plan.expected.columns)
+    for one in plan.replacements:
+        old = table.column(one.old)
+        if old is None or one.identity or not one.new.startswith(PRIVATE):
+            continue
+        yield (
+            f"{one.old}: from contract to purge each new value ({kinds[one.new]}) is written to the"
+            f" old column ({old.type}) too, by `down`; a write of one that this cannot hold"
+            f" {_CANNOT_HOLD[plan.terms.on_unrepresentable]}. What `up` would not give back from"
+            " the old value, undo puts into pgtide.archive."
+        )
 
 
 def released_columns(plan: Plan, table: TableName, followers: Followers) -> Iterator[Statement]:

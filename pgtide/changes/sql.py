@@ -7,17 +7,18 @@ from typing import Final, Literal
 
 from pgtide.changes.change import Contribution, NewColumn, Scope, refused
 from pgtide.changes.index import taken, there
-from pgtide.model.expression import Answers, FreeStatement, Questions, StatementFacts
+from pgtide.model.expression import Answers, Cost, FreeStatement, Questions, StatementFacts
 from pgtide.model.performance import Performance
 from pgtide.model.plan import Plan
 from pgtide.model.state import Phase
-from pgtide.model.statement import Finding, Lock, Statement, Step
+from pgtide.model.statement import PATH, Finding, Lock, Statement, Step
 from pgtide.postgres.ddl import fill, ident, literal, search_path
 
 _PHASES: Final = MappingProxyType(
     {"expand": Phase.EXPAND, "finalize": Phase.FINALIZE, "contract": Phase.CONTRACT}
 )
 _ERROR: Final = "error"
+_LOSES: Final = "write the statement that does, or why it is `irreversible`"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +26,11 @@ class Sql:
     """Run one statement in a phase, and another to take it back.
 
     `down` takes it back; empty, it says that nothing has to be. `irreversible` instead is the
-    reason why nothing can: from that step on the migration cannot be undone. The linter's findings
-    are in the plan; those that are errors refuse it, unless `accept` gives a reason by the rule's
-    name. CONCURRENTLY, VALIDATE CONSTRAINT and ANALYZE run outside of a transaction, where names
-    need their schema; everything else in a short one. In `purge` nothing could be taken back, so
-    there is no such phase: use a migration of its own.
+    reason why nothing can: from that step on the migration cannot be undone. What the linter finds,
+    and what pgtide does (statement_cost, statement_write), is in the plan; errors refuse it, unless
+    `accept` gives a reason by the rule's name. CONCURRENTLY, VALIDATE CONSTRAINT and ANALYZE run
+    outside of a transaction, where names need their schema; everything else in a short one. In
+    `purge` nothing could be taken back, so there is no such phase: use a migration of its own.
     """
 
     up: str
@@ -79,7 +80,7 @@ class Sql:
         )
 
     def _up(self, scope: Scope) -> FreeStatement:
-        return FreeStatement(label=_label(scope), text=self.up)
+        return FreeStatement(label=_label(scope), text=self.up, phase=_PHASES[self.phase])
 
     def _down(self, scope: Scope) -> tuple[FreeStatement, ...]:
         # Undoing drops and renames by its nature: it is read, not linted.
@@ -88,14 +89,14 @@ class Sql:
 
     def _refuse(self, scope: Scope, up: StatementFacts, down: StatementFacts | None) -> None:
         label = _label(scope)
-        found = {finding.rule for finding in up.findings}
-        stale = sorted(set(self.accept) - found)
+        findings = self._findings(up)
+        stale = sorted(set(self.accept) - {one.rule for one in findings})
         if stale:
-            raise refused(f"{label}: accept names {', '.join(stale)}, which squawk does not find")
-        grave = [one for one in up.findings if one.level == _ERROR and one.rule not in self.accept]
+            raise refused(f"{label}: accept names {', '.join(stale)}, which nothing finds in it")
+        grave = [one for one in findings if one.level == _ERROR and not one.accepted]
         if grave:
-            says = "; ".join(f"{one.rule}: {one.message}" for one in grave)
-            raise refused(f"{label}: squawk finds {says} Or give a reason in `accept`")
+            says = " ".join(f"{one.rule}: {one.message}" for one in grave)
+            raise refused(f"{label}: {says} Or give a reason in `accept`")
         if self.phase == "contract" and not up.together:
             raise refused(f"{label}: {up.kind} cannot join contract's transaction; use finalize")
         if down is not None and up.together != down.together:
@@ -114,7 +115,8 @@ class Sql:
                     why=_why(up),
                     undo=_undo(scope, self.down or "", down),
                     undo_inside=_bare(down.inside) if down else "",
-                    findings=tuple(self._accepted(one) for one in up.findings),
+                    rewrites=up.cost is Cost.REWRITES,
+                    findings=self._findings(up),
                 ),
             ),
             present=f"SELECT {done(scope.migration_id, name)}",
@@ -124,8 +126,12 @@ class Sql:
         )
         return _about_index(step, up, begun=_ledger(scope.migration_id, name, state="running"))
 
-    def _accepted(self, finding: Finding) -> Finding:
-        return replace(finding, accepted=self.accept.get(finding.rule, ""))
+    def _findings(self, up: StatementFacts) -> tuple[Finding, ...]:
+        found = up.findings
+        if self.down == "" and up.loses:
+            says = f"Undo would not bring back {up.loses}, and `down` is empty: {_LOSES}."
+            found = (*found, Finding(rule="lost-values", level=_ERROR, message=says))
+        return tuple(replace(one, accepted=self.accept.get(one.rule, "")) for one in found)
 
     def _notes(self, step: Step, up: StatementFacts) -> Sequence[str]:
         notes = []
@@ -178,7 +184,8 @@ def _bare(text: str) -> str:
 
 def _why(up: StatementFacts) -> str:
     known = "" if up.lock else "; its lock is not known: treated as ACCESS EXCLUSIVE"
-    return f"declared by the migration: {up.kind}{known}"
+    reads = "; reads the whole table under it" if up.cost is Cost.READS else ""
+    return f"declared by the migration: {up.kind}{known}{reads}"
 
 
 def _undo(scope: Scope, text: str, down: StatementFacts | None) -> str:
@@ -187,7 +194,7 @@ def _undo(scope: Scope, text: str, down: StatementFacts | None) -> str:
     # As the statement itself was run. In one text with it: undo from psql executes each text in a
     # call of its own, which has a path of its own.
     path = search_path(scope.table.name)
-    return f"{fill('SET LOCAL search_path = {path}', path=path)};\n{_bare(text)}"
+    return f"{PATH}{path};\n{_bare(text)}"
 
 
 def _ahead(down: StatementFacts | None) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Backups as the ledger knows them: only one that passed counts."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -26,6 +26,15 @@ class BackupFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Dumped:
+    """What one snapshot gave: the files, the table's content, and whether it had the old shape."""
+
+    files: tuple[BackupFile, ...]
+    content: Content
+    old_shape: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Beginning:
     """What is written down before anything of a backup exists."""
 
@@ -43,19 +52,24 @@ class Beginning:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackupRecord:
-    """A backup; `scratch` is the database it was tried in, on the server `scratch_place`."""
+    """A backup; `scratch` is the database it was tried in, on the server `scratch_place`.
+
+    `old_shape` tells whether all of the old shape is in it: nothing had been dropped for good.
+    """
 
     id: int
     migration_id: str
     host: str
     state: str
     taken_at: datetime
+    ended_at: datetime | None
     table: TableName
     directory: Path
     files: tuple[BackupFile, ...]
     server_version: int
     client_version: str
     content: Content | None
+    old_shape: bool
     scratch: str
     scratch_place: str
     restore_seconds: float | None
@@ -87,10 +101,23 @@ def begin(session: Session, beginning: Beginning) -> int:
     return int(session.value(_SQL["begin"], values, doing="writing the backup down"))
 
 
-def taken(session: Session, id: int, files: Sequence[BackupFile], held: Content) -> None:
+def has_old_shape(session: Session, migration_id: str, *, replaces: bool) -> bool:
+    """Tell whether all of the old shape is there, as the session's transaction sees it.
+
+    `replaces` tells whether purge drops columns.
+    """
+    return bool(session.value(_SQL["old_shape"], {"id": migration_id, "replaces": replaces}))
+
+
+def taken(session: Session, id: int, dumped: Dumped) -> None:
     """Note that the files are whole."""
-    text = json.dumps([asdict(file) for file in files])
-    where = {"id": id, "files": text, "rows": held.rows, "hashes": list(held.hashes)}
+    where = {
+        "id": id,
+        "files": json.dumps([asdict(file) for file in dumped.files]),
+        "rows": dumped.content.rows,
+        "hashes": list(dumped.content.hashes),
+        "old_shape": dumped.old_shape,
+    }
     session.execute(_SQL["taken"], where, doing="writing the backup down")
 
 
@@ -119,6 +146,12 @@ def standing(session: Session, migration_id: str) -> list[BackupRecord]:
     if not there(session):
         return []
     return [_record(row) for row in session.rows(_SQL["standing"], {"id": migration_id})]
+
+
+def last_resort(session: Session, migration_id: str) -> BackupRecord | None:
+    """Return the newest backup that is there and has all of the old shape, if there is one."""
+    found = standing(session, migration_id)
+    return next((one for one in found if one.old_shape), None)
 
 
 def fresh(
@@ -156,12 +189,14 @@ def _record(row: Mapping[str, Any]) -> BackupRecord:
         host=row["host"],
         state=row["state"],
         taken_at=row["taken_at"],
+        ended_at=row["ended_at"],
         table=TableName(schema=row["table_schema"], name=row["table_name"]),
         directory=Path(row["directory"]),
         files=tuple(BackupFile(**file) for file in row["files"]),
         server_version=row["server_version"],
         client_version=row["client_version"],
         content=Content(rows=row["rows"], hashes=tuple(row["hashes"])) if known else None,
+        old_shape=row["old_shape"],
         scratch=row["scratch"],
         scratch_place=row["scratch_place"],
         restore_seconds=row["restore_seconds"],

@@ -21,8 +21,7 @@ class Delay:
 
     def __str__(self) -> str:
         return (
-            f"the end of its {self.name}: {self.phase} may begin at "
-            f"{self.ends:%Y-%m-%d %H:%M:%S} UTC"
+            f"the end of its {self.name}: {self.phase} not before {self.ends:%Y-%m-%d %H:%M:%S} UTC"
         )
 
     @property

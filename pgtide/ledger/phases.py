@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from pgtide.ledger.lease import Lease
+from pgtide.model.route import WHOLE
 from pgtide.model.state import Phase
 from pgtide.postgres.session import Session
 from pgtide.sql import queries
@@ -25,8 +26,9 @@ class PhaseRecord:
 
 
 def begin(session: Session, lease: Lease, phase: Phase) -> None:
-    """Note that a phase began, or goes on."""
+    """Note that a phase began, or goes on; what was done after it is to be done again."""
     session.execute(_SQL["begin_phase"], _where(lease, phase))
+    _forget(session, lease, _after(phase))
 
 
 def end(
@@ -42,8 +44,8 @@ def read(session: Session, migration_id: str) -> list[PhaseRecord]:
 
 
 def forget(session: Session, lease: Lease, phase: Phase) -> None:
-    """Forget a phase that was taken back: it is to come again."""
-    session.execute(_SQL["forget_phase"], _where(lease, phase))
+    """Forget a phase that was taken back, and what came after it: they are to come again."""
+    _forget(session, lease, (phase, *_after(phase)))
 
 
 def done_at(session: Session, migration_id: str, phase: Phase) -> datetime | None:
@@ -58,6 +60,16 @@ def now(session: Session) -> datetime:
     """Return the database's time, by which all waiting goes."""
     found: datetime = session.value(_SQL["now"])
     return found
+
+
+def _after(phase: Phase) -> tuple[Phase, ...]:
+    return WHOLE[WHOLE.index(phase) + 1 :] if phase in WHOLE else ()
+
+
+def _forget(session: Session, lease: Lease, forgotten: tuple[Phase, ...]) -> None:
+    if forgotten:
+        where = {"id": lease.migration_id, "attempt": lease.attempt, "phases": list(forgotten)}
+        session.execute(_SQL["forget_phases"], where)
 
 
 def _where(lease: Lease, phase: Phase) -> dict[str, object]:

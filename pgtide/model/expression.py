@@ -6,6 +6,7 @@ And what the server answers.
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from pgtide.model.state import Phase
 from pgtide.model.statement import Finding, Lock
 
 
@@ -71,13 +72,25 @@ class TypeFacts:
     rewrites: bool
 
 
+class Cost(StrEnum):
+    """What a statement does to a whole table while it holds its lock."""
+
+    NONE = "none"
+    READS = "reads"
+    REWRITES = "rewrites"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreeStatement:
-    """A statement of a migration file; a linter reads it where it is `linted`."""
+    """A statement of a migration file; a linter reads it where it is `linted`.
+
+    Statements run by their phases, and in one phase by their order.
+    """
 
     label: str
     text: str
     linted: bool = True
+    phase: Phase = Phase.EXPAND
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,12 +100,14 @@ class StatementFacts:
     `lock` is the one it takes on the migration's table, None where that is not known; `together`
     says that it may run in a transaction. `builds` and `drops` name the index of a statement that
     may not, by schema and name; `inside` is such a statement as a transaction can run it, if it is
-    another text.
+    another text. `loses` says in words which values are gone after it, empty where none are.
     """
 
     kind: str
     lock: Lock | None
     together: bool
+    cost: Cost = Cost.NONE
+    loses: str = ""
     builds: tuple[str, str] | None = None
     drops: tuple[str, str] | None = None
     inside: str = ""

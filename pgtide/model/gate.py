@@ -35,6 +35,14 @@ ASKS: Final = MappingProxyType(
         Gate.READS_SWITCHED: "nobody reads the old columns any more: they may be dropped for good",
     }
 )
+# The same where columns are only added: no name changes, and no value goes.
+_ASKS_ADDED: Final = MappingProxyType(
+    {
+        Gate.CONTRACT: "a later release is live, and works with what was added",
+        Gate.READS_SWITCHED: "what was added stays: the way back may be given up for good",
+    }
+)
+UNDECIDED: Final = "nobody has decided yet"
 # The phase that does not begin before.
 BEFORE: Final = MappingProxyType(
     {
@@ -130,6 +138,11 @@ class Decision:
         return self.verdict is Verdict.APPROVED
 
 
+def asks(gate: Gate, plan: Plan) -> str:
+    """Return what a person confirms by approving a gate of this migration."""
+    return ASKS[gate] if plan.replacements else _ASKS_ADDED.get(gate, ASKS[gate])
+
+
 def gates_of(plan: Plan) -> tuple[Gate, ...]:
     """Return the gates of a migration in the order it comes to them."""
     dual = plan.terms.dual_write == "application" and plan.sync is not None
@@ -148,7 +161,7 @@ def decide(gate: Gate, given: Approval | None, ground: Ground) -> Decision:
     attempt, as long as all of them passed on the same declaration.
     """
     if given is None:
-        return Decision(verdict=Verdict.OPEN, why="nobody has decided yet")
+        return Decision(verdict=Verdict.OPEN, why=UNDECIDED)
     if given.attempt != ground.attempt:
         why = f"the decision of {given.actor} was about an attempt that was undone since"
         return Decision(verdict=Verdict.STALE, why=why)

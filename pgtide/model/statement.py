@@ -1,5 +1,6 @@
 """Statements and steps: what will be executed, as values that plan, report and execution share."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -22,6 +23,9 @@ class Lock(StrEnum):
     ACCESS_EXCLUSIVE = "AccessExclusiveLock"
 
 
+# An author's statement is undone where it was run: undo from psql has a path of its own.
+PATH: Final = "SET LOCAL search_path = "
+_PATH_LINE: Final = re.compile(rf"^{PATH}.*;\n", re.MULTILINE)
 _APART: Final = "DROP INDEX CONCURRENTLY "
 _INSIDE: Final = "DROP INDEX "
 
@@ -40,6 +44,11 @@ BLOCKS: Final = MappingProxyType(
         Lock.ACCESS_EXCLUSIVE: "reads and writes",
     },
 )
+
+
+def shown(undo: str) -> str:
+    """Return an undo's text as its author wrote it, without the search path that goes ahead."""
+    return _PATH_LINE.sub("", undo)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,20 +2,34 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Final
 
 from pgtide.clock import Clock
 from pgtide.errors import Refused
 from pgtide.ledger import approvals
 from pgtide.ledger.audit import note_by
+from pgtide.ledger.proof import withdrawn
 from pgtide.ledger.record import Record
-from pgtide.model.gate import ASKS, BOUND, DECIDED_IN, Gate, alone, gates_of
+from pgtide.model.gate import BOUND, DECIDED_IN, Gate, alone, asks, gates_of
 from pgtide.operate.gates import mended
 from pgtide.postgres.session import Session
 from pgtide.settings import Settings
 
 # Long enough that a release which does not write both shapes shows itself.
 WATCH: Final = timedelta(seconds=1)
+_LOOK_AGAIN: Final = MappingProxyType(
+    {
+        Gate.CONTRACT: (
+            "Run `pgtide verify {name}`; where it finds anything, `pgtide up {name}` sweeps and "
+            "verifies. Approve then."
+        ),
+        Gate.READS_SWITCHED: (
+            "Run `pgtide down {name} --to verified`, then `pgtide up {name}`, which sweeps and "
+            "verifies; then contract again, and approve."
+        ),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +71,8 @@ def decide_gate(
     """Write a decision on a gate down, with its line in the audit.
 
     Raises Refused where it could not count: a gate that the migration does not stand before, a
-    verification that did not pass, or an approval by who had started it where four eyes are asked.
+    verification that did not pass or holds no more, or an approval by who had started it where four
+    eyes are asked.
     """
     actor = wish.by or settings.actor
     _refuse_pointless(record, wish)
@@ -126,13 +141,16 @@ def _refuse_pointless(record: Record, wish: Wish) -> None:
         states = " or ".join(sorted(DECIDED_IN[gate]))
         raise _refused(
             f"{record.id} is {record.state}: {gate} is decided while it is {states}, since then "
-            f"it can be known that {ASKS[gate]}",
+            f"it can be known that {asks(gate, record.plan)}",
             f"`pgtide status {record.version}` says what comes next.",
         )
 
 
 def _verification(session: Session, record: Record, wish: Wish) -> int | None:
-    """Return the verification that a decision is about; raises Refused where it did not pass."""
+    """Return the verification that a decision is about.
+
+    Raises Refused where it did not pass, or holds no more.
+    """
     if wish.gate not in BOUND:
         return None
     seen = approvals.verified_by(session, record.id)
@@ -141,7 +159,20 @@ def _verification(session: Session, record: Record, wish: Wish) -> int | None:
             f"{record.id} was not verified as it is now: nothing to approve {wish.gate} on",
             f"Run `pgtide verify {record.version}`, look at what it says, and approve then.",
         )
+    if wish.approve:
+        _refuse_void(session, record, wish.gate)
     return seen.id if seen else None
+
+
+def _refuse_void(session: Session, record: Record, gate: Gate) -> None:
+    # The phase would refuse it later on: whoever approves is to know now.
+    gone, name = withdrawn(session, record), record.version
+    if gone:
+        raise _refused(
+            f"{record.id} was verified, and that holds no more, so there is nothing to approve "
+            f"{gate} on: {gone}",
+            _LOOK_AGAIN[gate].format(name=name),
+        )
 
 
 def _refuse_alone(session: Session, record: Record, names: tuple[str, ...]) -> None:

@@ -1,21 +1,32 @@
 """A migration's gates: what each asks, who decided what, and what that comes to now."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from pgtide.ledger.approvals import decision, newest
 from pgtide.ledger.record import Record
-from pgtide.model.gate import ASKS, BEFORE, Approval, Gate, Verdict, gate_at, gates_of
+from pgtide.model.gate import (
+    BEFORE,
+    UNDECIDED,
+    Approval,
+    Decision,
+    Gate,
+    Verdict,
+    asks,
+    gate_at,
+    gates_of,
+)
 from pgtide.model.plan import Plan
-from pgtide.model.state import RUNNING, UNTOUCHED
+from pgtide.model.state import RUNNING, UNTOUCHED, State
 from pgtide.postgres.ddl import ident
 from pgtide.postgres.session import Session
 from pgtide.settings import Settings
 from pgtide.sql import queries
 
 _SQL: Final = queries("status")
+_SWITCHED: Final = frozenset({State.CONTRACTED, State.PURGING})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +56,15 @@ class Mended:
     since_approval: int | None
 
 
-def gates(session: Session, record: Record, settings: Settings) -> tuple[GateStatus, ...]:
-    """Return the gates of a migration in the order it comes to them."""
-    return tuple(_status(session, record, gate, settings) for gate in gates_of(record.plan))
+def gates(
+    session: Session, record: Record, settings: Settings, *, void: str | None
+) -> tuple[GateStatus, ...]:
+    """Return the gates of a migration in the order it comes to them.
+
+    `void` says why the verification that the next decision stands on is withdrawn, if it is.
+    """
+    found = (_status(session, record, gate, settings) for gate in gates_of(record.plan))
+    return tuple(_on_ground(one, record, void) for one in found)
 
 
 def waiting_at(record: Record, found: tuple[GateStatus, ...]) -> GateStatus | None:
@@ -85,26 +102,35 @@ def expected(plan: Plan) -> Iterator[str]:
     """Say which decisions of a person a migration will wait for."""
     for gate in gates_of(plan):
         yield (
-            f"{BEFORE[gate]} waits until a person confirms that {ASKS[gate]}: `pgtide approve "
-            f"{plan.version} {gate} --reason TEXT`."
+            f"{BEFORE[gate]} waits until a person confirms that {asks(gate, plan)}: `pgtide "
+            f"approve {plan.version} {gate} --reason TEXT`."
         )
 
 
 def _status(session: Session, record: Record, gate: Gate, settings: Settings) -> GateStatus:
     given = None if record.state in UNTOUCHED else newest(session, record.id, gate)
     if given is None:
-        return _shown(gate, None, Verdict.OPEN, "nobody has decided yet")
-    found = decision(session, record, gate, settings)
-    return _shown(gate, given, found.verdict, found.why)
+        return _shown(record, gate, None, Decision(verdict=Verdict.OPEN, why=UNDECIDED))
+    return _shown(record, gate, given, decision(session, record, gate, settings))
 
 
-def _shown(gate: Gate, given: Approval | None, verdict: Verdict, why: str) -> GateStatus:
+def _on_ground(one: GateStatus, record: Record, void: str | None) -> GateStatus:
+    """Return a gate as what its approval stands on leaves it; what is behind it stays as it was."""
+    ahead = Gate.READS_SWITCHED if record.standing in _SWITCHED else Gate.CONTRACT
+    if void is None or one.gate != ahead or one.verdict != Verdict.APPROVED:
+        return one
+    # Why it is, the verification says.
+    why = f"the approval of {one.actor} does not count any more: its verification is withdrawn"
+    return replace(one, verdict=Verdict.STALE, why=why)
+
+
+def _shown(record: Record, gate: Gate, given: Approval | None, found: Decision) -> GateStatus:
     return GateStatus(
         gate=gate,
-        asks=ASKS[gate],
+        asks=asks(gate, record.plan),
         before=BEFORE[gate],
-        verdict=verdict,
-        why=why,
+        verdict=found.verdict,
+        why=found.why,
         actor=given.actor if given else None,
         typed_by=given.typed_by if given else None,
         account=given.account if given else None,

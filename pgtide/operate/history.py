@@ -1,12 +1,14 @@
 """The audit, with each line in words."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final
 
 from pgtide.ledger import audit
+from pgtide.model.state import Phase
 from pgtide.postgres.session import Session
 
 _Detail = Mapping[str, Any]
@@ -48,6 +50,11 @@ def words(kind: str, detail: _Detail) -> str:
     return f"{kind.replace('_', ' ')}{': ' if rest else ''}{rest}"
 
 
+def _phase_began(detail: _Detail) -> str:
+    no_return = ": there is no way back from here" if detail["phase"] == Phase.PURGE else ""
+    return f"{detail['phase']} began{no_return}"
+
+
 def _began(detail: _Detail) -> str:
     before = detail.get("taken_over")
     return f"a run began, taking over from {before}" if before else "a run began"
@@ -55,12 +62,15 @@ def _began(detail: _Detail) -> str:
 
 def _ended(detail: _Detail) -> str:
     rows = detail.get("rows")
-    return f"{detail['phase']} done" + (f", {rows:,} rows" if rows is not None else "")
+    counted = f", {rows:,} rows" if rows is not None else ""
+    gone = ": only a backup has the old columns" if detail["phase"] == Phase.PURGE else ""
+    return f"{detail['phase']} done{counted}{gone}"
 
 
 def _waited(detail: _Detail) -> str:
     who = "; ".join(detail["blockers"]) or "a session that has ended meanwhile"
-    return f"{detail['step']} waited for a lock, try {detail['attempt']}; in the way: {who}"
+    awaited, attempt = detail.get("awaited", "a lock"), detail["attempt"]
+    return f"{detail['step']} waited for {awaited}, try {attempt}; in the way: {who}"
 
 
 def _cut(detail: _Detail) -> str:
@@ -71,18 +81,30 @@ def _cut(detail: _Detail) -> str:
 def _verified(detail: _Detail) -> str:
     if detail["passed"]:
         return f"verified: {detail['rows']:,} rows, none out of step"
-    return (
-        f"verification found {detail['mismatches']:,} of {detail['rows']:,} rows out of step"
-        if detail["mismatches"]
-        else "verification found the schema other than declared"
-    )
+    rows = f"{detail['mismatches']:,} of {detail['rows']:,} rows out of step"
+    found = [rows] if detail["mismatches"] else []
+    return f"verification found: {'; '.join([*found, *detail.get('problems', ())])}"
 
 
 def _not_awaited(detail: _Detail) -> str:
     return (
-        f"{detail['phase']} did not wait for the end of the {detail['what']}, {detail['until']}: "
-        f"{detail['reason']}"
+        f"{detail['phase']} did not wait for the end of the {detail['what']}, "
+        f"{_moment(detail['until'])}: {detail['reason']}"
     )
+
+
+def _restored(detail: _Detail) -> str:
+    which = f"backup {detail['backup']} of {_moment(detail['taken_at'])}"
+    return f"{which} was restored: {detail['rows']:,} rows"
+
+
+def _moment(text: str) -> str:
+    return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _cause(why: str) -> str:
+    """Return why something cannot be done, without what cannot."""
+    return re.sub(r"^\S+ cannot be \w+: ", "", why)
 
 
 def _backed_up(detail: _Detail) -> str:
@@ -104,7 +126,7 @@ def _decided(detail: _Detail, what: str) -> str:
 _WORDS: Final[Mapping[str, Callable[[_Detail], str]]] = MappingProxyType(
     {
         "run_began": _began,
-        "phase_began": lambda detail: f"{detail['phase']} began",
+        "phase_began": _phase_began,
         "phase_ended": _ended,
         "phase_failed": lambda detail: f"{detail['phase']} failed: {detail['why']}",
         "phase_paused": lambda detail: f"{detail['phase']} paused: {detail['why']}",
@@ -117,16 +139,19 @@ _WORDS: Final[Mapping[str, Callable[[_Detail], str]]] = MappingProxyType(
         "taken_back": lambda detail: f"taken back: {', '.join(detail['steps'])}",
         "held": lambda detail: f"held: {detail['reason']}",
         "contracted": lambda detail: (
-            f"the new columns have the final names; live: {detail['release']}"
+            f"{'the new columns have the final names' if detail['renamed'] else 'contracted'}; "
+            f"release {detail['release']} is live"
         ),
         "not_awaited": _not_awaited,
-        "verification_withdrawn": lambda detail: f"verification withdrawn: {detail['why']}",
+        "verification_withdrawn": lambda detail: f"verification withdrawn: {_cause(detail['why'])}",
+        "purge_refused": lambda detail: f"purge refused, nothing dropped: {_cause(detail['why'])}",
+        "undo_refused": lambda detail: f"undo from psql refused: {detail['why']}",
         "backup_began": lambda detail: f"a backup began, in {detail['directory']}",
         "backup_passed": _backed_up,
         "backup_damaged": lambda detail: f"a backup is none any more: {detail['why']}",
         "backup_failed": lambda detail: f"the backup failed: {detail['why']}",
         "backup_removed": lambda detail: f"an old backup was removed: {detail['directory']}",
-        "backup_restored": lambda detail: f"the backup of {detail['taken_at']} was restored",
+        "backup_restored": _restored,
         "approved": lambda detail: _decided(detail, "approved"),
         "rejected": lambda detail: _decided(detail, "rejected"),
         "released": lambda detail: f"hold of {detail['held_by']} released ({detail['reason']})",

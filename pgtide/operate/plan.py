@@ -6,35 +6,18 @@ The text and the JSON of `pgtide plan` are made of these; docs/plan-json.md desc
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from types import MappingProxyType
 from typing import Final
 
-from pgtide.backfill.batch import ROW_LOCK_WAIT, STATEMENT_LIMIT
 from pgtide.backfill.statements import filling
 from pgtide.backfill.walk import Walk, choose, cuts
 from pgtide.model.performance import Performance
 from pgtide.model.plan import BackfillSql, Plan
 from pgtide.model.state import UNTOUCHED, Phase, State
-from pgtide.model.statement import Finding, Lock, Statement, Step
+from pgtide.model.statement import Finding, Lock, Statement, Step, shown
 from pgtide.operate.backups import BackupStatus
-from pgtide.postgres.locks import LockPolicy
+from pgtide.operate.limit import Limit, milliseconds, one_batch, reading, short, unlimited
 from pgtide.settings import Settings
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
-    """How long a statement may wait and run; None is no limit. Milliseconds.
-
-    `lock_tries` counts the tries, each of which waits `lock_wait_ms`; the pauses between them keep
-    nobody waiting and add up to `pauses_ms` at most.
-    """
-
-    lock_wait_ms: int | None
-    lock_tries: int | None
-    pauses_ms: int | None
-    statement_ms: int | None
-    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +37,17 @@ class PlanStatement:
     undo: str | None
     irreversible: str | None = None
     findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstBackup:
+    """The backup with which a migration begins; `seconds` is what the last one took, if known."""
+
+    state: str
+    lock: Lock
+    blocks: str
+    limit: Limit
+    seconds: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +72,7 @@ class PlanDocument:
     table: str
     state: str
     begun: bool
-    backup_first: bool
+    first_backup: FirstBackup | None
     backup: BackupStatus | None
     statements: tuple[PlanStatement, ...]
     backfill: BackfillPlan | None
@@ -98,9 +92,19 @@ class Progressed:
     steps: Mapping[str, str] = field(default_factory=dict)
 
 
-# What every session has that says nothing else: pgtide.postgres.session.
-_READ_LOCK_WAIT: Final = timedelta(seconds=5)
-_READ_LIMIT: Final = timedelta(seconds=60)
+_VERIFIED: Final = MappingProxyType(
+    {
+        State.VERIFYING: "running",
+        State.VERIFIED: "done",
+        State.CONTRACTING: "done",
+        State.CONTRACTED: "done",
+        State.PURGING: "done",
+        State.COMPLETED: "done",
+    }
+)
+# A lock ends with its transaction: there is nothing to take back.
+_LOCKS: Final = "LOCK TABLE "
+_PURGED: Final = "only a backup has what purge drops"
 _WALKED: Final = MappingProxyType({State.BACKFILLING: "running"})
 _UNWALKED: Final = UNTOUCHED | {
     State.BACKING_UP,
@@ -122,11 +126,12 @@ def statements(
 
     `later` are the steps of a later release, as the table's shape of now makes them.
     """
-    expand = (row for step in plan.expand for row in _step(step, settings, progressed))
-    finalize = (row for step in plan.finalize for row in _step(step, settings, progressed))
+    expand, finalize, contract = (
+        [row for step in steps for row in _step(step, settings, progressed, plan)]
+        for steps in (plan.expand, plan.finalize, later)
+    )
     backfill = [_filling(plan, plan.backfill, progressed)] if plan.backfill else []
     verify = [_verifying(verify_sql, progressed)] if verify_sql else []
-    contract = (row for step in later for row in _step(step, settings, progressed))
     return (*expand, *backfill, *finalize, *verify, *contract)
 
 
@@ -138,20 +143,37 @@ def walk(settings: Settings, *, blocks: int, horizon_seconds: float) -> Backfill
         slices=len(cuts(blocks, chosen)),
         slice_blocks=chosen.slice_blocks,
         passes=chosen.passes,
-        batch_ms=_ms(settings.batch_target),
+        batch_ms=milliseconds(settings.batch_target),
         why=chosen.why,
     )
 
 
-def _step(step: Step, settings: Settings, progressed: Progressed) -> Iterator[PlanStatement]:
-    limit = _short(settings) if step.transactional else _unlimited()
+def _step(
+    step: Step, settings: Settings, progressed: Progressed, plan: Plan
+) -> Iterator[PlanStatement]:
+    limit = short(settings) if step.transactional else unlimited()
     # Whatever is taken back is to be done again from the start.
     known = {} if progressed.state in UNTOUCHED else progressed.steps
     for one in step.statements:
-        yield _row(step, one, limit, known.get(step.name, "pending"))
+        state = known.get(step.name, "pending")
+        yield _row(step, one, limit, state, undo=_undo(step, one, plan))
 
 
-def _row(step: Step, one: Statement, limit: Limit, state: str) -> PlanStatement:
+def _undo(step: Step, one: Statement, plan: Plan) -> str | None:
+    """Return what takes a statement back, which its step may keep for the end of its undo."""
+    if one.undo:
+        return one.undo
+    turned = {each.sql: each.undo for each in plan.turned}
+    if step.phase == Phase.CONTRACT and one.sql in turned:
+        return turned[one.sql]
+    # A view that is dropped and made again is dropped and made again on the way back, too.
+    again = {sql for sql in (*step.undo_first, *step.undo_last) if not sql.startswith(_LOCKS)}
+    return one.sql if one.sql in again else None
+
+
+def _row(
+    step: Step, one: Statement, limit: Limit, state: str, *, undo: str | None
+) -> PlanStatement:
     return PlanStatement(
         phase=step.phase,
         step=step.name,
@@ -163,8 +185,8 @@ def _row(step: Step, one: Statement, limit: Limit, state: str) -> PlanStatement:
         blocks=one.blocks,
         limit=limit,
         rewrites=one.rewrites,
-        undo=one.undo or None,
-        irreversible=step.irreversible or None,
+        undo=undo and shown(undo),
+        irreversible=_PURGED if step.phase == Phase.PURGE else step.irreversible or None,
         findings=one.findings,
     )
 
@@ -184,24 +206,23 @@ def _filling(plan: Plan, backfill: BackfillSql, progressed: Progressed) -> PlanS
         ),
         lock=Lock.ROW_EXCLUSIVE,
         blocks="writes to the same rows, for one batch",
-        limit=_batch(),
+        limit=one_batch(),
         rewrites=False,
         undo=None,
     )
 
 
 def _verifying(sql: str, progressed: Progressed) -> PlanStatement:
-    states = {State.VERIFIED: "done", State.VERIFYING: "running"}
     return PlanStatement(
         phase=Phase.VERIFY,
         step="verify.rows",
-        state=states.get(progressed.standing, "pending"),
+        state=_VERIFIED.get(progressed.standing, "pending"),
         transactional=False,
         sql=_numbered(sql),
         why="reads blocks $1 to $2 and counts the rows that are out of step; writes nothing",
         lock=Lock.ACCESS_SHARE,
         blocks="nothing but DDL",
-        limit=_reading(),
+        limit=reading(),
         rewrites=False,
         undo=None,
     )
@@ -214,57 +235,3 @@ def _numbered(sql: str) -> str:
     """Write the driver's parameters as PostgreSQL's PREPARE has them."""
     named = re.sub(r"%\((\w+)\)s", lambda found: _PLACES[found.group(1)], sql)
     return named.replace("%%", "%")
-
-
-def _ms(time: timedelta) -> int:
-    return round(time.total_seconds() * 1000)
-
-
-def _short(settings: Settings) -> Limit:
-    policy = LockPolicy(wait=settings.lock_wait, tries=settings.lock_tries)
-    wait, hold = _ms(policy.wait), _ms(policy.hold)
-    pauses = sum(policy.pause(attempt, 1.0) for attempt in range(1, policy.tries))
-    return Limit(
-        lock_wait_ms=wait,
-        lock_tries=policy.tries,
-        pauses_ms=round(pauses * 1000),
-        statement_ms=hold,
-        text=(
-            f"{wait} ms for its lock, at most {policy.tries} tries with pauses; then at most "
-            f"{hold // 1000} s"
-        ),
-    )
-
-
-def _batch() -> Limit:
-    wait, limit = _ms(ROW_LOCK_WAIT), _ms(STATEMENT_LIMIT)
-    return Limit(
-        lock_wait_ms=wait,
-        lock_tries=None,
-        pauses_ms=None,
-        statement_ms=limit,
-        text=f"{wait} ms for a row, then it tries again; then at most {limit // 1000} s a batch",
-    )
-
-
-def _unlimited() -> Limit:
-    return Limit(
-        lock_wait_ms=None,
-        lock_tries=None,
-        pauses_ms=None,
-        statement_ms=None,
-        text="none: it keeps no reader or writer waiting, and a stop or a hold cancels it",
-    )
-
-
-def _reading() -> Limit:
-    return Limit(
-        lock_wait_ms=_ms(_READ_LOCK_WAIT),
-        lock_tries=None,
-        pauses_ms=None,
-        statement_ms=_ms(_READ_LIMIT),
-        text=(
-            f"{_ms(_READ_LOCK_WAIT) // 1000} s for its lock; then at most "
-            f"{_ms(_READ_LIMIT) // 1000} s a range"
-        ),
-    )

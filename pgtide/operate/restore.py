@@ -1,4 +1,7 @@
-"""Restore: the newest backup that passed, into an empty database; compared afterwards."""
+"""Restore: a backup that passed, into an empty database; compared afterwards.
+
+The newest that has all of the old shape, unless another one is named.
+"""
 
 import socket
 from dataclasses import dataclass
@@ -26,21 +29,28 @@ class Restored:
     """A backup that is in a database again, and how long it took."""
 
     backup: BackupRecord
+    newer: BackupRecord | None
     rows: int
     seconds: float
 
 
-def restore(settings: Settings, caller: Caller, record: Record, *, into: str) -> Restored:
-    """Restore the newest backup that passed into an empty database, a name or an address.
+def restore(
+    settings: Settings, caller: Caller, record: Record, *, into: str, number: int | None = None
+) -> Restored:
+    """Restore a backup that passed into an empty database, a name or an address.
 
-    Raises Refused where there is none, it is damaged, or the database is not an empty other one.
+    Without a number it is the newest that has all of the old shape, else the newest; `newer` is
+    what was passed over then. Raises Refused where there is none, it is damaged, or the database
+    is not an empty other one.
     """
     with (
         connect(settings.url, purpose="restore") as target,
         connect(_address(settings, into), purpose="restore", given="--into") as session,
     ):
         _refuse_database(target, session, into)
-        found = _newest(target, record)
+        standing = backups.standing(target, record.id)
+        found = _chosen(standing, record, number)
+        _refuse_elsewhere(found)
         programs = client_programs(session.version // _MAJOR, settings.postgres_bin)
         client = Client(
             programs=programs,
@@ -54,10 +64,10 @@ def restore(settings: Settings, caller: Caller, record: Record, *, into: str) ->
         begun = caller.clock.monotonic()
         rows = _into(session, client, found, teller=teller)
         seconds = caller.clock.monotonic() - begun
-        audit.note_by(
-            target, record.id, caller.actor, "backup_restored", rows=rows, taken_at=found.taken_at
-        )
-        return Restored(backup=found, rows=rows, seconds=seconds)
+        told = {"backup": found.id, "rows": rows, "taken_at": found.taken_at}
+        audit.note_by(target, record.id, caller.actor, "backup_restored", **told)
+        newer = standing[0] if number is None and standing[0] != found else None
+        return Restored(backup=found, newer=newer, rows=rows, seconds=seconds)
 
 
 def _into(session: Session, client: Client, found: BackupRecord, *, teller: Teller) -> int:
@@ -92,28 +102,39 @@ def _refuse_database(target: Session, session: Session, into: str) -> None:
         )
 
 
-def _newest(target: Session, record: Record) -> BackupRecord:
-    standing = backups.standing(target, record.id)
+def _chosen(standing: list[BackupRecord], record: Record, number: int | None) -> BackupRecord:
     if not standing:
         raise _refused(
             f"{record.id} has no backup that passed", f"`pgtide backup {record.version}` takes one."
         )
-    found, here = standing[0], socket.gethostname()
+    if number is None:
+        return next((one for one in standing if one.old_shape), standing[0])
+    named = [one for one in standing if one.id == number]
+    if not named:
+        known = ", ".join(str(one.id) for one in standing)
+        raise _refused(
+            f"{record.id} has no backup {number} that passed and was kept",
+            f"It has: {known}.",
+        )
+    return named[0]
+
+
+def _refuse_elsewhere(found: BackupRecord) -> None:
+    here = socket.gethostname()
     if not found.directory.is_dir():
         where = "" if found.host == here else f"; it was taken on {found.host}, this is {here}"
         raise _refused(
-            f"The newest backup is not here: there is no {found.directory}{where}",
-            "Run the command where it is, or put it back.",
+            f"Backup {found.id} is not here: there is no {found.directory}{where}",
+            "Run the command where it is, put it back, or name another one with --backup.",
         )
-    return found
 
 
 def _refuse_damaged(found: BackupRecord) -> None:
     what = damage(found.directory, found.files)
     if what:
         raise _refused(
-            f"The newest backup is damaged: {what}",
-            "Take another backup; if the table is lost, look for a copy of that file.",
+            f"Backup {found.id} is damaged: {what}",
+            "Look for a copy of that file, or name another backup with --backup.",
         )
 
 

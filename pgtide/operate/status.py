@@ -1,16 +1,15 @@
 """Where a migration stands: its state, phases, progress, what it waits for, and what comes next."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from pgtide.ledger import phases, steps
 from pgtide.ledger.conflicts import conflicts
-from pgtide.ledger.control import held
-from pgtide.ledger.delays import delay, running
+from pgtide.ledger.delays import delay
 from pgtide.ledger.performance import measured
 from pgtide.ledger.record import Record, every
-from pgtide.ledger.verifications import newest
+from pgtide.ledger.released import released
 from pgtide.model.gate import Gate
 from pgtide.model.performance import QueryStanding, standings
 from pgtide.model.route import WHOLE
@@ -20,7 +19,9 @@ from pgtide.operate.backups import BackupStatus, newest_backup
 from pgtide.operate.declared import Declaration
 from pgtide.operate.gates import GateStatus, Mended, gates, mended, waiting_at
 from pgtide.operate.progress import Walked, eta, percent, rows_per_second
-from pgtide.operate.waiting import waiting_for
+from pgtide.operate.verified import VerificationStatus, verification_of, voided
+from pgtide.operate.waiting import Wait, conditions, not_before, obstacles
+from pgtide.operate.worker import Worker, worker_of
 from pgtide.postgres.session import Session
 from pgtide.settings import Settings
 from pgtide.sql import queries
@@ -42,29 +43,6 @@ class PhaseStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Worker:
-    """The run that has not ended; it is not alive where its heart has stopped."""
-
-    actor: str
-    host: str
-    pid: int
-    since: datetime
-    alive: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VerificationStatus:
-    """The last verification of the present attempt."""
-
-    level: str
-    passed: bool
-    rows: int
-    mismatches: int
-    problems: tuple[str, ...]
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MigrationStatus:
     """All that is known of a migration; docs/status-json.md says what each field means."""
 
@@ -80,7 +58,7 @@ class MigrationStatus:
     rows_per_second: float | None
     eta_low: datetime | None
     eta_high: datetime | None
-    waiting_for: str | None
+    waiting_for: tuple[Wait, ...]
     gates: tuple[GateStatus, ...]
     last_error: str | None
     rollback_available: bool
@@ -118,7 +96,7 @@ def not_begun(file: Declaration) -> MigrationStatus:
         rows_per_second=None,
         eta_low=None,
         eta_high=None,
-        waiting_for=None,
+        waiting_for=(),
         gates=(),
         last_error=None,
         rollback_available=False,
@@ -144,14 +122,16 @@ def status_now(session: Session, settings: Settings, migration_id: str) -> Migra
 
 def status_of(session: Session, settings: Settings, record: Record) -> MigrationStatus:
     """Return the status of a migration that the ledger knows, as of now."""
-    worker = _worker(session, record, settings.lease)
-    hold = held(session, record.id)
+    worker = worker_of(session, record, settings.lease)
     walked = _walked(session, record)
     alive = worker is not None and worker.alive
-    at_work = record.state is State.BACKFILLING and alive
-    at_gates = gates(session, record, settings)
+    verification = verification_of(session, record)
+    at_gates = gates(session, record, settings, void=voided(verification))
     gate = waiting_at(record, at_gates)
-    waits = delay(session, record)
+    waits = (*conditions(session, record, gate), *obstacles(session, record, worker))
+    way_back = _undoable(session, record)
+    void = voided(verification) is not None
+    at_work = record.state is State.BACKFILLING and alive
     ends = eta(walked, session.value(_SQL["now"])) if at_work else None
     return MigrationStatus(
         id=record.id,
@@ -166,41 +146,54 @@ def status_of(session: Session, settings: Settings, record: Record) -> Migration
         rows_per_second=rows_per_second(walked),
         eta_low=ends.low if ends else None,
         eta_high=ends.high if ends else None,
-        waiting_for=waiting_for(session, record, alive=alive, hold=hold, gate=gate)
-        or (str(waits) if running(session, waits) else None),
+        waiting_for=waits,
         gates=at_gates,
         last_error=record.last_error,
-        rollback_available=_undoable(session, record),
-        rollback_until=waits.ends if waits and record.state is State.CONTRACTED else None,
-        verification=_verification(session, record, _attempt_began(session, record)),
+        rollback_available=way_back,
+        rollback_until=_undoable_until(session, record),
+        verification=verification,
         backup=newest_backup(session, record.id),
         queries=standings(record.plan.performance, measured(session, record)),
         conflicts=conflicts(session, record.plan),
         mended=mended(session, record),
         worker=worker,
-        next=advice(_standing(record, gate, held=hold is not None, alive=alive)),
+        next=advice(_standing(record, gate, waits, alive=alive, void=void, way_back=way_back)),
     )
 
 
-def _standing(record: Record, gate: GateStatus | None, *, held: bool, alive: bool) -> Standing:
+def _standing(
+    record: Record,
+    gate: GateStatus | None,
+    waits: tuple[Wait, ...],
+    *,
+    alive: bool,
+    void: bool,
+    way_back: bool,
+) -> Standing:
     return Standing(
         name=record.version,
         state=record.state,
         standing=record.standing,
         sweep_due=record.sweep_due,
-        held=held,
+        held=any(one.kind == "hold" for one in waits),
         alive=alive,
+        void=void,
+        way_back=way_back,
         gate=Gate(gate.gate) if gate else None,
+        replaces=bool(record.plan.replacements),
+        release=record.plan.terms.contract_release,
+        not_before=not_before(waits),
     )
 
 
-def _attempt_began(session: Session, record: Record) -> datetime | None:
-    found: datetime | None = session.value(_SQL["attempt_began"], {"id": record.id})
-    return found
-
-
 def _undoable(session: Session, record: Record) -> bool:
-    return undoable(record.state, record.resume_to) and not steps.irreversible(session, record.id)
+    closed = steps.irreversible(session, record.id) or released(session, record)
+    return undoable(record.state, record.resume_to) and not closed
+
+
+def _undoable_until(session: Session, record: Record) -> datetime | None:
+    one = delay(session, record) if record.state is State.CONTRACTED else None
+    return one.ends if one else None
 
 
 def _phases(recorded: list[phases.PhaseRecord]) -> tuple[PhaseStatus, ...]:
@@ -220,21 +213,6 @@ def _phase(phase: Phase, known: phases.PhaseRecord | None) -> PhaseStatus:
     )
 
 
-def _worker(session: Session, record: Record, lease: timedelta) -> Worker | None:
-    row = session.row(_SQL["worker"], {"id": record.id})
-    return (
-        Worker(
-            actor=row["actor"],
-            host=row["host"],
-            pid=row["pid"],
-            since=row["started_at"],
-            alive=row["silent_seconds"] <= lease.total_seconds(),
-        )
-        if row
-        else None
-    )
-
-
 def _walked(session: Session, record: Record) -> Walked:
     if record.state in UNTOUCHED:
         return Walked(share=0.0, rows=0, seconds=0.0)
@@ -242,19 +220,3 @@ def _walked(session: Session, record: Record) -> Walked:
     row = session.row(_LEDGER["progress"], where) or {}
     seconds = float(session.value(_SQL["worked_seconds"], where))
     return Walked(share=float(row["walked"]), rows=int(row["rows"]), seconds=seconds)
-
-
-def _verification(
-    session: Session, record: Record, began: datetime | None
-) -> VerificationStatus | None:
-    last = newest(session, record.id)
-    if last is None or began is None or last.at < began:
-        return None
-    return VerificationStatus(
-        level=last.verdict.level,
-        passed=last.verdict.passed,
-        rows=last.verdict.rows,
-        mismatches=last.verdict.mismatches,
-        problems=last.verdict.problems,
-        at=last.at,
-    )

@@ -1,39 +1,83 @@
-"""What a migration waits for: an operator, a lock, or a person's decision at a gate."""
+"""All that a migration waits for, by whatever: people, the clock, a release, a run, a lock."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
-from pgtide.ledger.control import Hold
+from pgtide.ledger.control import held
+from pgtide.ledger.delays import delay, running
 from pgtide.ledger.record import Record
-from pgtide.model.state import RUNNING, UNDOING
+from pgtide.model.state import RUNNING, UNDOING, State
 from pgtide.operate.gates import GateStatus, in_words
+from pgtide.operate.worker import Worker
 from pgtide.postgres.session import Session
 from pgtide.sql import queries
 
 _SQL: Final = queries("status")
 
 
-def waiting_for(
-    session: Session, record: Record, *, alive: bool, hold: Hold | None, gate: GateStatus | None
-) -> str | None:
-    """Say what a migration waits for, if it does; `alive` tells whether a run is at work."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """One of the things that a migration waits for; `until` is when it ends, where that is known.
+
+    `kind` is `hold`, `run`, `lock`, `gate`, `release`, `soak` or `retention`.
+    """
+
+    kind: str
+    text: str
+    until: datetime | None = None
+
+
+def conditions(session: Session, record: Record, gate: GateStatus | None) -> Iterator[Wait]:
+    """Yield what must come before a migration may go on, in the order to bring it about."""
+    hold = held(session, record.id)
     # An undo goes on under a hold, which keeps everybody else away.
-    if hold is not None and record.state not in UNDOING:
-        return str(hold)
-    if alive and record.state in RUNNING.values():
-        return _blocked_by(session, record)
-    if record.waiting_for is None and gate is not None and not alive:
-        return in_words(gate)
-    return record.waiting_for
+    if hold is not None and record.state not in UNDOING | {State.COMPLETED}:
+        yield Wait(kind="hold", text=str(hold))
+    if gate is not None:
+        yield Wait(kind="gate", text=in_words(gate))
+    if record.standing in {State.VERIFIED, State.CONTRACTING} and not _at_work(record):
+        live = record.plan.terms.contract_release
+        yield Wait(kind="release", text=f"release {live} or a later one to be live")
+    one = delay(session, record)
+    if one is not None and running(session, one):
+        yield Wait(kind=one.name, text=str(one), until=one.ends)
+
+
+def obstacles(session: Session, record: Record, worker: Worker | None) -> Iterator[Wait]:
+    """Yield who is in the way at this moment: a run at work, or who holds what a run wants."""
+    if worker is None or not worker.alive:
+        return
+    if _at_work(record):
+        who = _blocked_by(session, record)
+        if who:
+            yield Wait(kind="lock", text=who)
+    else:
+        who = f"{worker.actor} on {worker.host} (pid {worker.pid})"
+        yield Wait(kind="run", text=f"the end of the run of {who}")
+
+
+def _at_work(record: Record) -> bool:
+    return record.state in RUNNING.values()
 
 
 def _blocked_by(session: Session, record: Record) -> str | None:
     # Between two tries at a lock nobody blocks it, yet it still waits: the audit's last line tells.
     event = session.row(_SQL["newest_event"], {"id": record.id}) or {"kind": ""}
-    who = event["detail"].get("blockers") if event["kind"] == "lock_waited" else None
-    who = who or [_blocker(row) for row in session.rows(_SQL["blocked_by"], {"id": record.id})]
-    return f"a lock on {record.table}; in the way: {'; '.join(who)}" if who else None
+    detail = event["detail"] if event["kind"] == "lock_waited" else {}
+    who = detail.get("blockers") or [
+        _blocker(row) for row in session.rows(_SQL["blocked_by"], {"id": record.id})
+    ]
+    awaited = detail.get("awaited", "a lock")
+    return f"{awaited} on {record.table}; in the way: {'; '.join(who)}" if who else None
 
 
 def _blocker(row: dict[str, Any]) -> str:
     user, seconds = row["user"] or "system", row["seconds"] or 0.0
     return f"pid {row['pid']} ({user}, {row['application']}, {seconds:.0f} s: {row['query']})"
+
+
+def not_before(waits: tuple[Wait, ...]) -> datetime | None:
+    """Return the moment before which the next phase does not begin, if there is one."""
+    return next((one.until for one in waits if one.until), None)

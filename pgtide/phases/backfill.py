@@ -14,6 +14,7 @@ from pgtide.backfill.drive import drive
 from pgtide.errors import Failed
 from pgtide.events import SlicesCut, SweepEnded
 from pgtide.ledger import audit, slices
+from pgtide.ledger.fingerprint import same_but_for_file
 from pgtide.ledger.record import pay_sweep, set_fingerprint, set_rows_total
 from pgtide.ledger.run import Run
 from pgtide.ledger.slices import Cut, Kind
@@ -21,7 +22,7 @@ from pgtide.model.gate import Gate, gate_at
 from pgtide.model.plan import BackfillSql
 from pgtide.model.state import Phase
 from pgtide.phases.conduct import conducted
-from pgtide.phases.fingerprint import same_but_for_file, take
+from pgtide.phases.fingerprint import take
 from pgtide.phases.gate import await_gate
 from pgtide.phases.step import perform
 from pgtide.postgres.activity import horizon_seconds

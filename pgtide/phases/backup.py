@@ -140,25 +140,24 @@ def take(work: Work) -> BackupRecord:
 
 def _taken_and_tried(work: Work, client: Client, id_: int, *, name: str) -> float:
     teller = Teller(emit=work.caller.emit, clock=work.caller.clock)
-    table = work.record.table
     with connect(work.settings.url, purpose="snapshot") as snapshot:
-        files, held = dumped(work.settings, snapshot, client, table, teller=teller)
-    backups.taken(work.session, id_, files, held)
+        found = dumped(work.settings, snapshot, client, work.record, teller=teller)
+    backups.taken(work.session, id_, found)
     with teller.part("reading"):
-        found = damage(client.folder, files)
-        if found:
+        harm = damage(client.folder, found.files)
+        if harm:
             raise Failed(
-                f"The backup is damaged: {found}.",
+                f"The backup is damaged: {harm}.",
                 state="The migration is as it was; this is no backup.",
                 remedy="Look at the disk, then take another one.",
             )
     begun = work.caller.clock.monotonic()
     with _scratch(work, name) as session:
         with teller.part("restoring"):
-            restored(session, client, client.folder, files=files)
+            restored(session, client, client.folder, files=found.files)
         seconds = work.caller.clock.monotonic() - begun
         with teller.part("comparing"):
-            compared(session, client, table, held=held)
+            compared(session, client, work.record.table, held=found.content)
     return seconds
 
 

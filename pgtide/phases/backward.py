@@ -1,16 +1,15 @@
-"""The way back, and verification on demand: both need nothing but the ledger."""
+"""The way back: it needs nothing but the ledger."""
 
 from pgtide.errors import Refused
 from pgtide.ledger.record import Record
 from pgtide.ledger.run import Caller
-from pgtide.model.state import RUNNING, UNDOING, Phase, State, allowed, undoable
-from pgtide.model.verification import Verification
+from pgtide.model.state import UNDOING, Phase, State, undoable
 from pgtide.phases.begun import begun
 from pgtide.phases.free_step import refuse_irreversible
 from pgtide.phases.in_the_way import refuse_in_the_way
+from pgtide.phases.last_resort import last_resort
 from pgtide.phases.rollback import rollback
 from pgtide.phases.rollback_contract import refuse_partial, refuse_released, to_verified
-from pgtide.phases.verify import verify
 from pgtide.postgres.session import Session, connect
 from pgtide.settings import Settings
 
@@ -31,24 +30,9 @@ def undo(
             rollback(run)
 
 
-def verify_again(settings: Settings, caller: Caller, record: Record) -> Verification:
-    """Verify now; raises Mismatched, after withdrawing `verified`, where anything is wrong."""
-    running = RUNNING[Phase.VERIFY]
-    # One that failed elsewhere remembers where, and goes on from there.
-    startable = record.standing is running or allowed(record.standing, running)
-    if not startable or record.state is State.PAUSED:
-        raise Refused(
-            f"{record.id} is {record.state}: verify cannot start from there.",
-            state="Nothing was changed.",
-            remedy="Run `pgtide up` first: it verifies at its end.",
-        )
-    with begun(settings, caller, record) as run:
-        return verify(run)
-
-
 def refuse_undo(session: Session, record: Record, *, to: State = State.ROLLED_BACK) -> None:
     """Raise Refused where a migration cannot be taken back as far as that; reads only."""
-    _refuse_no_way_back(record)
+    _refuse_no_way_back(session, record)
     if record.state not in UNDOING:
         # One that is being undone is told so under the lock, and can go forward again then.
         refuse_released(session, record)
@@ -60,16 +44,15 @@ def refuse_undo(session: Session, record: Record, *, to: State = State.ROLLED_BA
         refuse_in_the_way(session, record, whole=not partial)
 
 
-def _refuse_no_way_back(record: Record) -> None:
+def _refuse_no_way_back(session: Session, record: Record) -> None:
     """Raise Refused where nothing of a migration is there, or nothing can bring it back."""
     if undoable(record.state, record.resume_to):
         return
     if record.standing in {State.PURGING, State.COMPLETED}:
         raise Refused(
-            f"{record.id} cannot be undone: purge has begun, and the old columns are gone or "
-            "going.",
+            f"{record.id} cannot be undone: purge has begun, and what led back is gone or going.",
             state=f"It is {record.state}; nothing was changed by this command.",
-            remedy="A backup has the old table: `pgtide restore`.",
+            remedy=last_resort(session, record),
         )
     raise Refused(
         f"{record.id} is {record.state}: there is nothing to undo.",

@@ -181,5 +181,6 @@ def _seal(run: Run, asked: Contracting, step: Step, session: Session) -> None:
     # Renaming changes the columns' rows in the catalog: known anew before anybody else can.
     set_fingerprint(session, run.lease, take(run, session, contracted=True))
     hanging.keep(session, run.lease, step.name)
-    audit.note(session, run.lease, "contracted", release=asked.release)
+    renamed = bool(run.plan.replacements)
+    audit.note(session, run.lease, "contracted", release=asked.release, renamed=renamed)
     note_closed(run, step, log.SUCCESS, session)

@@ -9,17 +9,19 @@ from typing import Final
 from pgtide.changes.constraint import added_before
 from pgtide.errors import Failed, StatementFailed
 from pgtide.ledger import steps
+from pgtide.ledger.fingerprint import same_but_for_columns
 from pgtide.ledger.record import fence, set_fingerprint
 from pgtide.ledger.run import Run
 from pgtide.model.performance import Moment
 from pgtide.model.state import Phase
 from pgtide.model.statement import Step
 from pgtide.phases.conduct import conducted
-from pgtide.phases.fingerprint import same_but_for_columns, take
+from pgtide.phases.fingerprint import take
 from pgtide.phases.free_step import is_free, perform_free
 from pgtide.phases.performance import measure
 from pgtide.phases.step import perform, policy, waited
 from pgtide.postgres.locks import patiently
+from pgtide.postgres.referenced import lock_referenced, read_referenced
 from pgtide.postgres.session import Session
 
 # Integrity constraint violations: rows are not as what is built wants them.
@@ -76,17 +78,22 @@ def _unfit(run: Run, step: Step, error: StatementFailed) -> Failed:
 
 
 def _take_back(run: Run, step: Step) -> None:
+    plan = run.plan
+    beside = read_referenced(run.session, plan.table_oid, step.undo)
+
     def work(session: Session) -> None:
         fence(session, run.lease)
+        lock_referenced(session, plan.table, beside)
         for sql in step.undo:
             session.execute(sql, doing=f"taking back {step.name}")
         steps.undone(session, run.lease, step.name)
 
     patiently(
         run.session,
-        run.plan.table_oid,
+        plan.table_oid,
         work,
         policy=policy(run),
         clock=run.clock,
         on_wait=partial(waited, run, step.name),
+        beside=beside,
     )

@@ -6,11 +6,13 @@ from functools import partial
 from pgtide.errors import Failed, Refused
 from pgtide.events import WayBackClosed
 from pgtide.ledger import audit, log, steps
-from pgtide.ledger.record import Record
+from pgtide.ledger.fingerprint import same_but_for_file
+from pgtide.ledger.record import Record, set_fingerprint
 from pgtide.ledger.run import Run
 from pgtide.model.state import Phase
 from pgtide.model.statement import Step
 from pgtide.phases.fingerprint import take
+from pgtide.phases.last_resort import last_resort
 from pgtide.phases.step import perform
 from pgtide.postgres.session import Session
 
@@ -54,16 +56,27 @@ def refuse_irreversible(
         raise Refused(
             f"{record.id} cannot be undone any more. {why}.",
             state=f"Nothing was changed by this command; it is {record.state}.",
-            remedy="Run `pgtide up` to go on; restore a backup only where data is lost.",
+            remedy=f"`pgtide status {record.version}` says how it goes on. Where data is lost: "
+            f"{last_resort(session, record)}",
         )
 
 
 def _after(run: Run, step: Step, session: Session, *, whole: bool) -> None:
-    if step.transactional and whole and take(run, session) != run.record.fingerprint:
+    if step.transactional and whole:
+        _follow(run, step, session)
+    note_closed(run, step, log.RUNNING, session)
+
+
+def _follow(run: Run, step: Step, session: Session) -> None:
+    known, now = run.record.fingerprint or "{}", take(run, session)
+    if now == known:
+        return
+    if not same_but_for_file(known, now):
         raise Failed(
             f"{step.name} changes the triggers, functions or columns that keep both shapes in "
             "step: writes could go past them.",
             state="The statement was rolled back; the steps before it are kept.",
             remedy="Run `pgtide down`, take it out of the migration, and begin again.",
         )
-    note_closed(run, step, log.RUNNING, session)
+    # A rewrite lets no writer past the triggers.
+    set_fingerprint(session, run.lease, now)

@@ -23,6 +23,7 @@ from pgtide.postgres.ddl import fill, relation, search_path
 from pgtide.postgres.expressions import bind
 from pgtide.postgres.followers import read_followers
 from pgtide.postgres.pooler import refuse_pooler
+from pgtide.postgres.retyped import misfit
 from pgtide.postgres.session import Session
 from pgtide.postgres.twins import read_originals
 from pgtide.settings import Settings
@@ -158,10 +159,11 @@ def _refuse_names(session: Session, plan: Plan) -> None:
 
 def _refuse_unfollowable(session: Session, plan: Plan) -> None:
     # Contract is a release away, and its way must be free before anything is changed.
-    found = read_followers(session, plan).unfollowable
-    if found:
+    found = read_followers(session, plan)
+    stuck = "; ".join(found.unfollowable) or misfit(session, plan, found.followers)
+    if stuck:
         raise refused(
-            f"Contract could not carry over {'; '.join(found)}",
+            f"Contract could not carry over {stuck}",
             "Drop that before the migration and make it again afterwards, or leave the column out.",
         )
 

@@ -10,6 +10,7 @@ from typing import Final
 from pgtide.changes.purge import purge_steps
 from pgtide.errors import Refused
 from pgtide.ledger import audit, hanging, log, phases, steps
+from pgtide.ledger.proof import touched
 from pgtide.ledger.record import Record, advance
 from pgtide.ledger.run import Run
 from pgtide.model.gate import Gate
@@ -18,7 +19,6 @@ from pgtide.phases import delay
 from pgtide.phases.begun import refuse_held
 from pgtide.phases.conduct import conducted
 from pgtide.phases.delay import note_hurry
-from pgtide.phases.fingerprint import same_but_for_file, take
 from pgtide.phases.gate import await_gate
 from pgtide.phases.step import lock_whole, perform
 from pgtide.postgres.catalog import read_table
@@ -57,13 +57,11 @@ class Touched(Refused):
 
 def _guard(run: Run, session: Session) -> None:
     lock_whole(session, run.plan)
-    known, found = run.record.fingerprint, take(run, session, contracted=True)
-    # A rewritten table has the same rows; only who went past the triggers left others.
-    if known is None or not same_but_for_file(known, found):
+    found = touched(session, run.record)
+    if found:
         version = run.plan.version
         raise Touched(
-            f"{run.plan.migration_id} cannot be purged: the triggers, functions or columns that "
-            "keep both shapes in step were changed since contract: writes may have gone past them.",
+            f"{run.plan.migration_id} cannot be purged: {found}.",
             state="Nothing was dropped; the migration is back at `contracted`.",
             remedy=f"Run `pgtide down {version} --to verified`, then `pgtide up {version}`, which "
             "sweeps and verifies; then contract and purge again.",

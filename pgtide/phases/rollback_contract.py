@@ -7,6 +7,7 @@ from typing import Final
 from pgtide.changes.contract import SHAPE
 from pgtide.errors import Refused
 from pgtide.ledger import audit, log, phases, steps
+from pgtide.ledger.proof import flaw
 from pgtide.ledger.record import Record, advance, set_fingerprint
 from pgtide.ledger.released import released
 from pgtide.ledger.run import Run
@@ -15,7 +16,8 @@ from pgtide.model.state import UNDOING, Phase, State
 from pgtide.phases.conduct import conducted
 from pgtide.phases.fingerprint import take
 from pgtide.phases.in_the_way import InTheWay, refuse_in_the_way
-from pgtide.phases.proof import flaw, withdraw
+from pgtide.phases.last_resort import last_resort
+from pgtide.phases.proof import withdraw
 from pgtide.phases.step import lock_whole
 from pgtide.phases.undo import undo_together
 from pgtide.postgres.session import Session
@@ -39,7 +41,7 @@ def to_verified(run: Run) -> None:
     refuse_partial(run.session, run.record)
     with conducted(run, Phase.ROLLBACK, to=State.VERIFIED):
         undo_contract(run, whole=False)
-    found = flaw(run, run.session)
+    found = flaw(run.session, run.record)
     if found:
         withdraw(run, found)
 
@@ -134,5 +136,5 @@ def refuse_released(session: Session, record: Record) -> None:
             f"{record.id} cannot be undone: {writes:,} writes since contract hold values that the "
             'old shape cannot, and on_unrepresentable="release" let them pass.',
             state="Nothing was taken back.",
-            remedy=f"Go on with `pgtide purge {record.version}`; the backup has the old values.",
+            remedy=f"Go on with `pgtide purge {record.version}`. {last_resort(session, record)}",
         )

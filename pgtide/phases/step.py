@@ -14,6 +14,7 @@ from pgtide.model.statement import Step
 from pgtide.postgres.ddl import fill, relation, search_path
 from pgtide.postgres.faults import Transient
 from pgtide.postgres.locks import LockPolicy, LockTry, patiently
+from pgtide.postgres.referenced import lock_referenced, read_referenced
 from pgtide.postgres.session import Session
 
 # A concurrent build that lost to a deadlock, or was cancelled with its lock, is tried again from a
@@ -93,10 +94,22 @@ def policy(run: Run) -> LockPolicy:
 
 def waited(run: Run, name: str, attempt: LockTry) -> None:
     """Tell listeners and the audit who was in the way of a lock; raise where the run must stop."""
-    who = tuple(str(blocker) for blocker in attempt.blockers)
-    run.emit(LockWaited(step=name, attempt=attempt.attempt, tries=attempt.tries, blockers=who))
+    told = LockWaited(
+        step=name,
+        attempt=attempt.attempt,
+        tries=attempt.tries,
+        blockers=tuple(str(blocker) for blocker in attempt.blockers),
+        awaited=attempt.awaited,
+    )
+    run.emit(told)
     audit.note(
-        run.session, run.lease, "lock_waited", step=name, attempt=attempt.attempt, blockers=who
+        run.session,
+        run.lease,
+        "lock_waited",
+        step=name,
+        attempt=told.attempt,
+        blockers=told.blockers,
+        awaited=told.awaited,
     )
     run.check()
 
@@ -122,12 +135,16 @@ def _note_present(run: Run, step: Step, ordinal: int, also: After | None) -> Non
 
 def _together(run: Run, step: Step, ordinal: int, around: Around) -> int:
     """Act in one transaction with the ledger's row; return the tries it took to get the locks."""
+    plan = run.plan
+    texts = [statement.sql for statement in step.statements]
+    beside = read_referenced(run.session, plan.table_oid, texts)
 
     def work(session: Session) -> None:
         fence(session, run.lease)
         # The expressions' own names, as preflight tried them.
-        session.configure({"search_path": search_path(run.plan.table)}, local=True)
+        session.configure({"search_path": search_path(plan.table)}, local=True)
         steps.begin(session, run.lease, step, ordinal=ordinal)
+        lock_referenced(session, plan.table, beside)
         statements(run, session, step, guard=around.guard)
         if around.also is not None:
             around.also(session)
@@ -135,11 +152,12 @@ def _together(run: Run, step: Step, ordinal: int, around: Around) -> int:
 
     held = patiently(
         run.session,
-        run.plan.table_oid,
+        plan.table_oid,
         work,
         policy=policy(run),
         clock=run.clock,
         on_wait=lambda attempt: waited(run, step.name, attempt),
+        beside=beside,
     )
     steps.end(run.session, run.lease, step, tries=held.attempts, seconds=held.seconds)
     return held.attempts

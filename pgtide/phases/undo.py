@@ -10,6 +10,7 @@ from pgtide.ledger.run import Run
 from pgtide.ledger.steps import RecordedStep
 from pgtide.phases.step import After, Guard, locking, policy, waited
 from pgtide.postgres.locks import patiently
+from pgtide.postgres.referenced import lock_referenced, read_referenced
 from pgtide.postgres.session import Session
 
 
@@ -45,9 +46,13 @@ def undo_together(
 
     `guard` looks once the locks that the statements begin with are held.
     """
+    plan = run.plan
+    texts = [sql for step in todo for sql in step.undo]
+    beside = read_referenced(run.session, plan.table_oid, texts)
 
     def work(session: Session) -> None:
         fence(session, run.lease)
+        lock_referenced(session, plan.table, beside)
         for step in todo:
             _statements(run, session, step, guard=guard)
             steps.undone(session, run.lease, step.name)
@@ -59,11 +64,12 @@ def undo_together(
     run.emit(StepBegan(step=name))
     held = patiently(
         run.session,
-        run.plan.table_oid,
+        plan.table_oid,
         work,
         policy=policy(run),
         clock=run.clock,
         on_wait=lambda attempt: waited(run, name, attempt),
+        beside=beside,
     )
     run.emit(StepEnded(step=name, tries=held.attempts, seconds=held.seconds, skipped=False))
 

@@ -23,6 +23,7 @@ from pgtide.model.state import Phase, State
 from pgtide.model.verification import Mismatch, Verification
 from pgtide.phases.conduct import conducted
 from pgtide.phases.fingerprint import take
+from pgtide.phases.open_writes import outlast_writers
 from pgtide.postgres.catalog import read_size
 from pgtide.postgres.ddl import fill, literal, relation
 from pgtide.postgres.reflection import differences
@@ -42,6 +43,9 @@ def verify(run: Run) -> Verification:
     with conducted(run, Phase.VERIFY) as outcome:
         # Before the first row is read: a row written in contradiction after that counts as unseen.
         before = conflicts(run.session, run.plan) or 0
+        if before:
+            # Counted is counted at once; what was written is seen when its transaction has ended.
+            outlast_writers(run)
         found = _examine(run)
         _record(run, found, before)
         outcome.rows = found.rows
@@ -177,6 +181,7 @@ def _record(run: Run, found: Verification, before: int) -> None:
             passed=found.passed,
             rows=found.rows,
             mismatches=found.mismatches,
+            problems=found.problems,
         )
         if found.passed:
             filled = sum(

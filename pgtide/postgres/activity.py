@@ -1,9 +1,12 @@
 """What other sessions do: who blocks, who is old, who may be ended."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from pgtide.errors import PgtideError
+from pgtide.model.statement import Lock
+from pgtide.postgres.referenced import Referenced
 from pgtide.postgres.session import Backend, Session
 from pgtide.sql import queries
 
@@ -16,14 +19,20 @@ _GRANTABLE: Final = 150000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blocker:
-    """A session that holds a lock we want."""
+    """A session that holds a lock we want; a prepared transaction has no pid.
+
+    `transaction` tells it apart from what the same session does next; `table` names another table
+    than the migration's.
+    """
 
     pid: int
+    transaction: str
     user: str
     application: str
     kind: str
     seconds: float
     query: str
+    table: str = ""
 
     @property
     def autovacuum(self) -> bool:
@@ -36,15 +45,35 @@ class Blocker:
         return self.autovacuum and "to prevent wraparound" in self.query
 
     def __str__(self) -> str:
-        name = self.application or self.kind
-        return (
-            f"pid {self.pid} ({self.user or 'system'}, {name}, {self.seconds:.0f} s: {self.query})"
-        )
+        name, place = self.application or self.kind, f" on {self.table}" if self.table else ""
+        if not self.pid:
+            return f"{name} ({self.user}, {self.seconds:.0f} s){place}"
+        who = f"{self.user or 'system'}, {name}, {self.seconds:.0f} s: {self.query}"
+        return f"pid {self.pid} ({who}){place}"
 
 
-def blockers(session: Session, oid: int) -> list[Blocker]:
-    """Return who holds a lock on a table, the oldest transaction first, each session once."""
-    return list({b.pid: b for b in _blockers(session, "blockers", {"oid": oid})}.values())
+def blockers(session: Session, oid: int, beside: Sequence[Referenced] = ()) -> list[Blocker]:
+    """Return who holds a lock on a table, the oldest transaction first, each session once.
+
+    Or on another beside it, where that is in the way.
+    """
+    params: dict[str, object] = {
+        "oid": oid,
+        "mode": None,
+        "whole": [oid for one in beside if one.dropping for oid in one.oids],
+        "writes": [oid for one in beside if not one.dropping for oid in one.oids],
+    }
+    found = _blockers(session, "blockers", params)
+    return list({b.transaction: b for b in found}.values())
+
+
+def writers(session: Session, oid: int) -> list[Blocker]:
+    """Return who may have written a table and is not at its end, the oldest transaction first.
+
+    Whoever writes takes this lock before, and keeps it until others see what was written.
+    """
+    params: dict[str, object] = {"oid": oid, "mode": Lock.ROW_EXCLUSIVE, "whole": [], "writes": []}
+    return _blockers(session, "blockers", params)
 
 
 def old_snapshots(session: Session, *, seconds: float) -> list[Blocker]:
@@ -110,11 +139,13 @@ def _blockers(session: Session, query: str, params: dict[str, object]) -> list[B
     return [
         Blocker(
             pid=row["pid"] or 0,
+            transaction=row["transaction"],
             user=row["user"] or "",
             application=row["application"] or "",
             kind=row.get("backend_type") or "",
             seconds=row["seconds"] or 0.0,
             query=row["query"] or "",
+            table=row["table"] or "",
         )
         for row in session.rows(_SQL[query], params)
     ]

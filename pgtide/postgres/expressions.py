@@ -21,6 +21,7 @@ from pgtide.model.expression import (
     TypeFacts,
     Volatility,
 )
+from pgtide.model.state import Phase
 from pgtide.model.table import Table
 from pgtide.postgres.catalog import read_columns
 from pgtide.postgres.ddl import fill, ident, listed, literal, relation, search_path
@@ -31,6 +32,7 @@ from pgtide.postgres.session import Session
 from pgtide.sql import queries
 
 _SQL: Final = queries("expressions")
+_COURSE: Final = tuple(Phase)
 # Syntax, data and feature errors are the migration file's; all others are the server's own trouble.
 _MISTAKES: Final = ("42", "22", "0A", "2B")
 
@@ -47,8 +49,10 @@ def bind(session: Session, table: Table, questions: Questions) -> Answers:
     for index in questions.indexes:
         with _trial(session, table):
             answers.indexes[index] = _index(session, table, index)
-    for statement in questions.statements:
-        answers.statements[statement] = read(session, table, statement)
+    earlier: tuple[str, ...] = ()
+    for statement in sorted(questions.statements, key=lambda one: _COURSE.index(one.phase)):
+        answers.statements[statement] = read(session, table, statement, earlier=earlier)
+        earlier = (*earlier, statement.text) if statement.linted else earlier
     return answers
 
 

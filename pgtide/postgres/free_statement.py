@@ -5,18 +5,21 @@ it, since its version's grammar is the one that counts.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
 import psycopg
 from postgast import PgQueryError, deparse, parse, walk
 
-from pgtide.model.expression import FreeStatement, StatementFacts
+from pgtide.model.expression import Cost, FreeStatement, StatementFacts
+from pgtide.model.state import Phase
 from pgtide.model.table import Table, TableName
 from pgtide.postgres import squawk
 from pgtide.postgres.faults import translate
 from pgtide.postgres.mistake import mistake, pointed
 from pgtide.postgres.session import Session
+from pgtide.postgres.statement_cost import cost_of, judged
 from pgtide.postgres.statement_lock import (
     Node,
     is_table,
@@ -25,6 +28,7 @@ from pgtide.postgres.statement_lock import (
     names_of,
     relations,
 )
+from pgtide.postgres.statement_write import lost, written
 
 _SYNTAX: Final = "42601"
 _TRANSACTION: Final = "it controls the transaction, which is pgtide's own"
@@ -71,8 +75,13 @@ _ALL_TRIGGERS: Final = frozenset(
 _OURS: Final = ("_pgtide_", "~zz_pgtide_")
 
 
-def read(session: Session, table: Table, statement: FreeStatement) -> StatementFacts:
-    """Return what a statement is; raises InvalidMigration where it may not run."""
+def read(
+    session: Session, table: Table, statement: FreeStatement, *, earlier: tuple[str, ...] = ()
+) -> StatementFacts:
+    """Return what a statement is, once the `earlier` ones of its migration have run.
+
+    Raises InvalidMigration where it may not run.
+    """
     kind, node = _one(statement)
     _refuse(statement, kind, node, table.name)
     _refuse_here(session, statement)
@@ -80,14 +89,15 @@ def read(session: Session, table: Table, statement: FreeStatement) -> StatementF
     if not statement.linted:
         return facts
     found = squawk.findings(statement.text, version=session.version, together=facts.together)
-    return StatementFacts(
-        kind=facts.kind,
-        lock=facts.lock,
-        together=facts.together,
-        builds=facts.builds,
-        drops=facts.drops,
-        inside=facts.inside,
-        findings=found,
+    # By then contract has swapped the names: a trial would be of the other column.
+    trial = earlier if statement.phase is not Phase.CONTRACT else None
+    cost = cost_of(session, table.name, statement.text, trial) if facts.together else Cost.NONE
+    writes = written(session, table.name, statement.text, node)
+    return replace(
+        facts,
+        cost=cost,
+        loses=lost(kind, node),
+        findings=(*judged(statement.text, cost, found), *writes),
     )
 
 
@@ -97,7 +107,7 @@ def refuse_query(session: Session, label: str, text: str, table: Table) -> None:
     A transaction that may not write refuses the rest.
     """
     statement = FreeStatement(label=label, text=text, linted=False)
-    kind, node = _one(statement)
+    kind, node = _one(statement, declared="Performance")
     # EXPLAIN ANALYZE would make INTO's table even where nothing may be written.
     makes = any(type(one).__name__ == "IntoClause" for _, one in walk(node))
     if kind != "select_stmt" or makes:
@@ -106,7 +116,7 @@ def refuse_query(session: Session, label: str, text: str, table: Table) -> None:
     _refuse_here(session, statement)
 
 
-def _one(statement: FreeStatement) -> tuple[str, Node]:
+def _one(statement: FreeStatement, *, declared: str = "Sql") -> tuple[str, Node]:
     text = statement.text
     try:
         found = parse(text).stmts
@@ -116,7 +126,7 @@ def _one(statement: FreeStatement) -> tuple[str, Node]:
         raise mistake(statement.label, f"{error.message}{shown}\n") from error
     if len(found) != 1:
         count = f"these are {len(found)} statements" if found else "there is no statement in it"
-        raise mistake(statement.label, f"{count}; write one, and a Sql for each")
+        raise mistake(statement.label, f"{count}; write one, and a {declared} for each")
     node: Node = found[0].stmt
     kind = node.WhichOneof("node")
     return kind, getattr(node, kind)
@@ -146,7 +156,8 @@ def _leaving(kind: str, node: Node, table: TableName) -> str:
     moves = {
         "alter_object_schema_stmt": lambda: is_table(node.relation, table),
         "rename_stmt": lambda: (
-            kind_name(node, "rename_type") == "OBJECT_TABLE" and is_table(node.relation, table)
+            kind_name(node, "rename_type") in {"OBJECT_INDEX", "OBJECT_TABLE"}
+            and is_table(node.relation, table)
         ),
         "drop_stmt": lambda: (
             kind_name(node, "remove_type") == "OBJECT_TABLE"

@@ -6,7 +6,7 @@ A waiting ACCESS EXCLUSIVE blocks every later request on the table (trap 1). Eac
 waits a moment only, gives the queue free, and comes back after a pause of full jitter.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -15,6 +15,7 @@ from pgtide.clock import Clock
 from pgtide.errors import LockNotAcquired
 from pgtide.postgres.activity import Blocker, blockers, cancel_autovacuum, may_set_deadlock_timeout
 from pgtide.postgres.faults import LOCK_TIMEOUT, Transient
+from pgtide.postgres.referenced import Referenced
 from pgtide.postgres.session import Session
 
 # Autovacuum yields once the waiter's deadlock_timeout has passed: measured 21 ms with 20 ms
@@ -52,11 +53,12 @@ class LockPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockTry:
-    """One failed try at a lock, with who was in the way."""
+    """One failed try at a lock, or at what else `awaited` says, with who was in the way."""
 
     attempt: int
     tries: int
     blockers: tuple[Blocker, ...]
+    awaited: str = "a lock"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,10 +77,11 @@ def patiently(
     policy: LockPolicy,
     clock: Clock,
     on_wait: Callable[[LockTry], None],
+    beside: Sequence[Referenced] = (),
 ) -> Held:
     """Run work in a transaction of its own, trying until its locks are granted.
 
-    Raises LockNotAcquired.
+    `beside` are the tables that it locks besides this one. Raises LockNotAcquired.
     """
     begun = clock.monotonic()
     yields = may_set_deadlock_timeout(session)
@@ -94,25 +97,24 @@ def patiently(
         except Transient as error:
             if error.sqlstate not in LOCK_TIMEOUT:
                 raise
-            found = blockers(session, oid)
+            found = blockers(session, oid, beside)
             on_wait(LockTry(attempt=attempt, tries=policy.tries, blockers=tuple(found)))
-            stuck = (
-                any(b.autovacuum for b in found)
-                and not yields
-                and not cancel_autovacuum(session, found)
-            )
-            wait = _LONG_RUNG if stuck else policy.wait
+            stuck = not yields and any(one.autovacuum for one in found)
+            wait = _LONG_RUNG if stuck and not cancel_autovacuum(session, found) else policy.wait
             if attempt < policy.tries:
                 clock.sleep(policy.pause(attempt, clock.chance()))
         else:
             return Held(attempts=attempt, seconds=clock.monotonic() - begun)
-    raise _given_up(found, policy.tries, clock.monotonic() - begun)
+    raise _given_up(beside, found, policy.tries, clock.monotonic() - begun)
 
 
-def _given_up(found: list[Blocker], tries: int, seconds: float) -> LockNotAcquired:
+def _given_up(
+    beside: Sequence[Referenced], found: list[Blocker], tries: int, seconds: float
+) -> LockNotAcquired:
+    what = " and ".join(("the table", *(one.name for one in beside)))
     who = "; ".join(str(b) for b in found) or "a session that has ended meanwhile"
     return LockNotAcquired(
-        f"No lock on the table after {tries} tries in {seconds:.0f} s. In the way: {who}.",
+        f"No lock on {what} after {tries} tries in {seconds:.0f} s. In the way: {who}.",
         state="This step changed nothing; the steps before it are kept.",
         remedy="End what is in the way or wait for it, then run `pgtide up` again.",
     )

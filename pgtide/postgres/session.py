@@ -1,7 +1,4 @@
-"""A session with the target database.
-
-Every one has timeouts, a name, and a search path of its own.
-"""
+"""A session with the target database: it has timeouts, a name, and a search path of its own."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -95,6 +92,21 @@ class Session:
     def single(self, sql: str) -> None:
         """Run a text that must be one command: the extended protocol refuses a second one."""
         self._connection.execute(sql, binary=True)
+
+    def overheard(self, sql: str) -> tuple[str, ...]:
+        """Run a text that must be one command, and return what the server says while it does."""
+        said: list[str] = []
+
+        def hear(notice: psycopg.errors.Diagnostic) -> None:
+            # Now: what it points to is gone once this returns.
+            said.append(notice.message_primary or "")
+
+        self._connection.add_notice_handler(hear)
+        try:
+            self.single(sql)
+        finally:
+            self._connection.remove_notice_handler(hear)
+        return tuple(said)
 
     def parse(self, sql: str) -> None:
         """Let the server read one command's syntax without running it."""
@@ -238,8 +250,7 @@ def connect(url: str, *, purpose: str, given: str = "DATABASE_URL (or --database
             prepare_threshold=None,
             connect_timeout=_CONNECT_SECONDS,
             application_name=f"pgtide {purpose}",
-            # A dead network must not hold a batch's locks for the two hours of the system's
-            # default.
+            # A dead network must not hold a batch's locks for the system's two hours.
             keepalives_idle=15,
             keepalives_interval=5,
             keepalives_count=3,
@@ -259,10 +270,7 @@ def connect(url: str, *, purpose: str, given: str = "DATABASE_URL (or --database
 
 
 def base_settings(version: int) -> Mapping[str, str]:
-    """Return what every session of ours sets, whatever its role and database have chosen.
-
-    The server's version as libpq gives it, 150018 for 15.18.
-    """
+    """Return what every session of ours sets; the server's version is libpq's, 150018 for 15.18."""
     return {**_BASE, **(_LATER if version >= _LATER_VERSION else {})}
 
 

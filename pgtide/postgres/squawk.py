@@ -32,6 +32,7 @@ _GRAVE: Final = frozenset(
         "adding-primary-key-constraint",
         "adding-required-field",
         "adding-serial-primary-key-field",
+        "ban-alter-domain-with-add-constraint",
         "ban-drop-column",
         "ban-drop-database",
         "ban-drop-schema",

@@ -34,16 +34,38 @@ _ROW_EXCLUSIVE: Final = frozenset(
 # Of another object, they never reach for the table.
 _ELSEWHERE: Final = frozenset(
     {
+        "alter_default_privileges_stmt",
         "alter_enum_stmt",
+        "alter_function_stmt",
+        "alter_seq_stmt",
+        "alter_stats_stmt",
         "comment_stmt",
         "composite_type_stmt",
         "create_domain_stmt",
         "create_enum_stmt",
+        "create_seq_stmt",
         "create_stats_stmt",
         "create_stmt",
         "create_table_as_stmt",
+        "grant_stmt",
         "index_stmt",
         "view_stmt",
+    }
+)
+# What a rename or an ALTER TABLE in other words reaches for the index, view, ... alone.
+_OBJECTS: Final = frozenset(
+    {"OBJECT_FUNCTION", "OBJECT_INDEX", "OBJECT_MATVIEW", "OBJECT_SEQUENCE", "OBJECT_VIEW"}
+)
+_PARTS: Final = frozenset({"OBJECT_POLICY", "OBJECT_TABCONSTRAINT", "OBJECT_TRIGGER"})
+_DROPPED_ALONE: Final = frozenset(
+    {
+        "OBJECT_DOMAIN",
+        "OBJECT_FUNCTION",
+        "OBJECT_MATVIEW",
+        "OBJECT_PUBLICATION",
+        "OBJECT_SEQUENCE",
+        "OBJECT_TYPE",
+        "OBJECT_VIEW",
     }
 )
 
@@ -58,8 +80,8 @@ def lock_of(kind: str, node: Node, table: TableName) -> Lock | None:
     if kind == "create_function_stmt":
         # A SQL body is bound when it is made, and what it names is locked.
         return None if _names(node, table) or _language(node) == "sql" else Lock.NONE
-    if not _names(node, table) and not _comments(kind, node, table):
-        return Lock.NONE if kind in _ELSEWHERE else None
+    if not _names(node, table) and not _comments(kind, node, table) and not _owned(node, table):
+        return Lock.NONE if kind in _ELSEWHERE or _of_object(kind, node) else None
     found = _ON_TABLE.get(kind)
     return found(node, table) if callable(found) else found
 
@@ -90,11 +112,12 @@ def _drop(node: Node, table: TableName) -> Lock | None:
     if kind == "OBJECT_INDEX":
         return Lock.SHARE_UPDATE_EXCLUSIVE if node.concurrent else Lock.ACCESS_EXCLUSIVE
     cascades = kind_name(node, "behavior") == "DROP_CASCADE"
+    if kind == "OBJECT_STATISTIC_EXT":
+        return Lock.SHARE_UPDATE_EXCLUSIVE
     if kind in {"OBJECT_POLICY", "OBJECT_TRIGGER"} and not cascades:
         parts = names_of(node.objects[0])
         return Lock.ACCESS_EXCLUSIVE if _is_name(parts[:-1], table) else None
-    quiet = {"OBJECT_FUNCTION", "OBJECT_SEQUENCE", "OBJECT_VIEW"}
-    return Lock.NONE if kind in quiet and not cascades else None
+    return Lock.NONE if kind in _DROPPED_ALONE and not cascades else None
 
 
 def _reading(node: Node, table: TableName) -> Lock:
@@ -112,8 +135,20 @@ def _index(node: Node, table: TableName) -> Lock:
 
 
 def _create(node: Node, table: TableName) -> Lock | None:
-    keys = [one.pktable for _, one in walk(node) if hasattr(one, "pktable")]
-    return Lock.SHARE_ROW_EXCLUSIVE if any(is_table(key, table) for key in keys) else None
+    parts = [one for _, one in walk(node)]
+    if any(is_table(one.pktable, table) for one in parts if hasattr(one, "pktable")):
+        return Lock.SHARE_ROW_EXCLUSIVE
+    if any(is_table(one.range_var, table) for one in node.inh_relations):
+        return Lock.SHARE_UPDATE_EXCLUSIVE
+    likes = (one.relation for one in parts if type(one).__name__ == "TableLikeClause")
+    return Lock.ACCESS_SHARE if any(is_table(one, table) for one in likes) else None
+
+
+def _comment(node: Node, table: TableName) -> Lock:
+    del table
+    return (
+        Lock.ACCESS_SHARE if kind_name(node, "objtype") in _PARTS else Lock.SHARE_UPDATE_EXCLUSIVE
+    )
 
 
 _ON_TABLE: Final[MappingProxyType[str, Lock | Callable[[Node, TableName], Lock | None]]] = (
@@ -121,15 +156,21 @@ _ON_TABLE: Final[MappingProxyType[str, Lock | Callable[[Node, TableName], Lock |
         {
             "alter_policy_stmt": Lock.ACCESS_EXCLUSIVE,
             "alter_table_stmt": _alter,
-            "comment_stmt": Lock.SHARE_UPDATE_EXCLUSIVE,
+            "alter_publication_stmt": Lock.SHARE_UPDATE_EXCLUSIVE,
+            "alter_seq_stmt": _reading,
+            "comment_stmt": _comment,
             "create_policy_stmt": Lock.ACCESS_EXCLUSIVE,
+            "create_publication_stmt": Lock.SHARE_UPDATE_EXCLUSIVE,
+            "create_seq_stmt": _reading,
             "create_stats_stmt": Lock.SHARE_UPDATE_EXCLUSIVE,
             "create_stmt": _create,
             "create_table_as_stmt": _reading,
             "create_trig_stmt": Lock.SHARE_ROW_EXCLUSIVE,
             "delete_stmt": _writing,
+            "grant_stmt": _reading,
             "index_stmt": _index,
             "insert_stmt": _writing,
+            "merge_stmt": _writing,
             "rename_stmt": Lock.ACCESS_EXCLUSIVE,
             "rule_stmt": Lock.ACCESS_EXCLUSIVE,
             "truncate_stmt": Lock.ACCESS_EXCLUSIVE,
@@ -172,6 +213,19 @@ def _comments(kind: str, node: Node, table: TableName) -> bool:
     parts = names_of(node.object)
     what = kind_name(node, "objtype")
     return _is_name(parts if what == "OBJECT_TABLE" else parts[:-1], table)
+
+
+def _of_object(kind: str, node: Node) -> bool:
+    what = {"alter_table_stmt": "objtype", "rename_stmt": "rename_type"}.get(kind)
+    return what is not None and kind_name(node, what) in _OBJECTS
+
+
+def _owned(node: Node, table: TableName) -> bool:
+    """Tell whether a sequence is given to a column of the table."""
+    options = (one.def_elem for one in getattr(node, "options", ()) if one.HasField("def_elem"))
+    return any(
+        one.defname == "owned_by" and _is_name(names_of(one.arg)[:-1], table) for one in options
+    )
 
 
 def _is_name(parts: list[str], table: TableName) -> bool:

@@ -4,20 +4,23 @@ from collections.abc import Iterator, Sequence
 
 from pgtide.model.plan import Plan
 from pgtide.model.state import Phase
-from pgtide.model.statement import Statement, Step
+from pgtide.model.statement import Statement, Step, shown
 from pgtide.report.markdown import code, table
 
 
-def plan_page(plan: Plan, *, warnings: Sequence[str] = ()) -> str:
-    """Return a plan as Markdown."""
-    return "\n\n".join(_parts(plan, warnings)) + "\n"
+def plan_page(plan: Plan, *, warnings: Sequence[str] = (), backup: str = "") -> str:
+    """Return a plan as Markdown; `backup` says what is done before its first statement."""
+    return "\n\n".join(_parts(plan, warnings, backup)) + "\n"
 
 
-def _parts(plan: Plan, warnings: Sequence[str]) -> Iterator[str]:
+def _parts(plan: Plan, warnings: Sequence[str], backup: str) -> Iterator[str]:
     yield f"# {plan.migration_id}: version {plan.version} on {plan.table}"
     yield from _bullets("Good to know", (*warnings, *plan.notes))
     yield from _bullets("What releases may do, and when", plan.releases)
     yield from _bullets("Measured before and after", [f"`{one.query}`" for one in plan.performance])
+    if backup:
+        yield "## Backup"
+        yield backup
     yield from _phase(Phase.EXPAND, plan.expand)
     if plan.backfill is not None:
         yield "## Backfill"
@@ -51,7 +54,7 @@ def _step(step: Step) -> Iterator[str]:
         yield f"It cannot be undone, and from it on nor can the migration: {step.irreversible}"
     if step.undo:
         yield "Undone by:"
-        yield code(";\n".join(sql.strip().rstrip(";") for sql in step.undo) + ";")
+        yield code(";\n".join(shown(sql).strip().rstrip(";") for sql in step.undo) + ";")
 
 
 def _findings(statement: Statement) -> Iterator[str]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pgtide.ledger.phases import PhaseRecord
 from pgtide.ledger.record import Record
 from pgtide.ledger.verifications import DatedVerdict
-from pgtide.model.state import State
+from pgtide.model.state import State, undoable
 from pgtide.report.markdown import table
 
 
@@ -14,24 +14,23 @@ def summary_page(
     phases: Sequence[PhaseRecord],
     verdict: DatedVerdict | None,
     *,
-    waiting_for: str | None = None,
+    waits: Sequence[str] = (),
+    void: str | None = None,
 ) -> str:
-    """Return the summary as Markdown; `waiting_for` is what the record does not say of it."""
+    """Return the summary as Markdown; `void` says why a verification that passed counts no more."""
     parts = [
         f"# {record.description} ({record.version}): {record.state}",
         f"{record.id} on {record.table}.",
-        *_troubles(record, record.waiting_for or waiting_for),
+        *_troubles(record, waits),
         table(("phase", "state", "seconds", "rows"), [_phase(one) for one in phases]),
-        _verification(verdict),
+        _verification(verdict, void),
         _undo(record),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _troubles(record: Record, waiting_for: str | None) -> list[str]:
-    found = []
-    if waiting_for:
-        found.append(f"Waiting: {waiting_for}")
+def _troubles(record: Record, waits: Sequence[str]) -> list[str]:
+    found = [f"Waiting: {one}" for one in waits]
     if record.last_error and record.state is not State.VERIFIED:
         found.append(f"Last error: {record.last_error}")
     return found
@@ -42,7 +41,7 @@ def _phase(one: PhaseRecord) -> tuple[str, str, str, str]:
     return (one.phase, one.state, f"{one.seconds:.1f}", rows)
 
 
-def _verification(dated: DatedVerdict | None) -> str:
+def _verification(dated: DatedVerdict | None, void: str | None) -> str:
     if dated is None:
         return "Not verified yet."
     verdict = dated.verdict
@@ -50,10 +49,13 @@ def _verification(dated: DatedVerdict | None) -> str:
     return (
         f"Verification {result} at level {verdict.level} on {dated.at:%Y-%m-%d %H:%M} UTC: "
         f"{verdict.mismatches:,} of {verdict.rows:,} rows out of step."
+        + (f" Withdrawn since: {void}." if void else "")
     )
 
 
 def _undo(record: Record) -> str:
     if record.state in {State.PLANNED, State.ROLLED_BACK}:
         return "Nothing of it is on the table."
+    if not undoable(record.state, record.resume_to):
+        return "There is no way back: only a backup has the old columns."
     return f"Undo with `pgtide down {record.id}`: no write to an old column is lost."

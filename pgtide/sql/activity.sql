@@ -1,7 +1,8 @@
 -- blockers --
--- Who holds a lock on a table, other than this session; prepared transactions have no pid. A role without
+-- Who holds a lock on a table, or on another that is locked with it, other than this session; prepared transactions
+-- have no pid. A role without
 -- pg_read_all_stats does not see what kind of process it is: one without a user that holds the lock of VACUUM is one.
-SELECT l.pid, coalesce(a.usename, x.owner) AS "user",
+SELECT l.pid, l.virtualtransaction AS transaction, nullif(l.relation, %(oid)s)::regclass::text AS table, coalesce(a.usename, x.owner) AS "user",
        coalesce(a.application_name, 'prepared transaction ' || quote_literal(x.gid)) AS application, l.mode,
        coalesce(a.backend_type, CASE WHEN a.pid IS NOT NULL AND a.usesysid IS NULL
                                       AND l.mode IN ('ShareUpdateExclusiveLock', 'AccessExclusiveLock')
@@ -12,11 +13,14 @@ SELECT l.pid, coalesce(a.usename, x.owner) AS "user",
   LEFT JOIN pg_locks own ON l.pid IS NULL AND own.pid IS NULL AND own.virtualtransaction = l.virtualtransaction
                         AND own.locktype = 'transactionid'
   LEFT JOIN pg_prepared_xacts x ON x.transaction = own.transactionid
- WHERE l.locktype = 'relation' AND l.relation = %(oid)s AND l.granted
+ WHERE l.locktype = 'relation' AND l.granted AND l.mode = coalesce(%(mode)s, l.mode)
+   AND (l.relation = %(oid)s OR l.relation = ANY (%(whole)s::oid[])
+        -- Those who only read it do not wait for a foreign key that comes.
+        OR l.relation = ANY (%(writes)s::oid[]) AND l.mode NOT IN ('AccessShareLock', 'RowShareLock'))
    AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
    AND l.pid IS DISTINCT FROM pg_backend_pid()
    AND l.mode <> 'SIReadLock'
- ORDER BY coalesce(a.xact_start, x.prepared) NULLS FIRST
+ ORDER BY coalesce(a.xact_start, x.prepared) NULLS FIRST, l.relation = %(oid)s
 
 -- may_set_deadlock_timeout --
 -- Whether this role may set deadlock_timeout: superusers, and others by GRANT SET. From 15 on.
@@ -50,7 +54,7 @@ SELECT pg_try_advisory_lock(%(namespace)s, %(oid)s)
 
 -- old_snapshots --
 -- Sessions whose snapshot is old; a concurrent index build waits for all of them, on any table.
-SELECT a.pid, a.usename AS "user", a.application_name AS application,
+SELECT a.pid, a.pid::text AS transaction, NULL AS table, a.usename AS "user", a.application_name AS application,
        extract(epoch FROM clock_timestamp() - a.xact_start)::float8 AS seconds, left(a.query, 80) AS query
   FROM pg_stat_activity a
  WHERE a.backend_xmin IS NOT NULL AND a.pid <> pg_backend_pid() AND a.datname = current_database()

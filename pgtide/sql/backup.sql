@@ -14,9 +14,16 @@ VALUES (%(migration_id)s, %(attempt)s, %(actor)s, %(host)s, %(table_schema)s, %(
         %(server_version)s, %(client_version)s, %(scratch)s, %(scratch_place)s)
 RETURNING id
 
+-- old_shape --
+-- Whether all of the old shape is there still: no step that drops anything for good has committed.
+SELECT NOT EXISTS (SELECT FROM pgtide.step s
+                    WHERE s.migration_id = %(id)s AND s.state = 'done'
+                      AND (s.irreversible <> '' OR (%(replaces)s AND s.phase = 'purge')))
+
 -- taken --
 -- Both files are whole.
-UPDATE pgtide.backup SET state = 'taken', files = %(files)s::jsonb, rows = %(rows)s, hashes = %(hashes)s
+UPDATE pgtide.backup
+   SET state = 'taken', files = %(files)s::jsonb, rows = %(rows)s, hashes = %(hashes)s, old_shape = %(old_shape)s
  WHERE id = %(id)s
 
 -- passed --

@@ -118,12 +118,14 @@ UPDATE pgtide.migration SET rows_total = %(rows)s WHERE id = %(id)s
 UPDATE pgtide.migration SET log_id = %(log)s WHERE id = %(id)s
 
 -- begin_phase --
--- Note the start of a phase; its first start stays, but that of verification, which reads everything anew, and of
--- contract, which is one short step.
+-- Note the start of a phase; its first start stays, but that of verification, which reads everything anew, of contract
+-- and purge, which are one short step, and of an undo after one that had come to its end.
 INSERT INTO pgtide.phase (migration_id, attempt, phase, state) VALUES (%(id)s, %(attempt)s, %(phase)s, 'running')
 ON CONFLICT (migration_id, attempt, phase) DO UPDATE
    SET state = 'running', ended_at = NULL,
-       started_at = CASE WHEN excluded.phase IN ('verify', 'contract') THEN clock_timestamp() ELSE phase.started_at END
+       started_at = CASE WHEN excluded.phase IN ('verify', 'contract', 'purge')
+                           OR (excluded.phase = 'rollback' AND phase.state = 'done')
+                         THEN clock_timestamp() ELSE phase.started_at END
 
 -- end_phase --
 -- Note how a phase ended.
@@ -131,15 +133,21 @@ UPDATE pgtide.phase SET state = %(state)s, ended_at = clock_timestamp(), rows = 
  WHERE migration_id = %(id)s AND attempt = %(attempt)s AND phase = %(phase)s
 
 -- phases --
--- The phases of a migration's present attempt.
+-- The phases of a migration's present attempt; an undo of contract alone until the migration goes on.
 SELECT p.phase, p.state, p.started_at, p.ended_at, p.rows,
        extract(epoch FROM coalesce(p.ended_at, clock_timestamp()) - p.started_at)::float8 AS seconds
   FROM pgtide.phase p JOIN pgtide.migration m ON m.id = p.migration_id AND m.attempt = p.attempt
- WHERE p.migration_id = %(id)s ORDER BY p.started_at
+ WHERE p.migration_id = %(id)s
+   AND (p.phase <> 'rollback' OR m.state IN ('rolling_back', 'rollback_failed', 'rolled_back')
+        OR NOT EXISTS (SELECT FROM pgtide.phase later
+                        WHERE later.migration_id = p.migration_id AND later.attempt = p.attempt
+                          AND later.phase <> 'rollback'
+                          AND (later.state = 'running' OR greatest(later.started_at, later.ended_at) > p.ended_at)))
+ ORDER BY p.started_at
 
--- forget_phase --
--- A phase that was taken back is to come again.
-DELETE FROM pgtide.phase WHERE migration_id = %(id)s AND attempt = %(attempt)s AND phase = %(phase)s
+-- forget_phases --
+-- Phases that are to come again.
+DELETE FROM pgtide.phase WHERE migration_id = %(id)s AND attempt = %(attempt)s AND phase = ANY (%(phases)s)
 
 -- phase_ended --
 -- When a phase of the present attempt was done.

@@ -20,6 +20,8 @@ CREATE TABLE pgtide.backup (
     -- The table's content in the snapshot that was dumped.
     rows bigint,
     hashes text[],
+    -- Whether all of the old shape was in that snapshot: nothing had been dropped for good yet.
+    old_shape boolean NOT NULL DEFAULT true,
     -- The database it is tried in, written down before it is created: a killed run leaves it behind.
     scratch text NOT NULL,
     scratch_place text NOT NULL,

@@ -48,6 +48,42 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
      ORDER BY s.ordinal DESC, u.place
 $$;
 
+-- The tables that the table refers to by a foreign key which these statements drop, by its name or with a column. The
+-- server locks them too, after the table, while whoever writes both as a rule begins with them. What contract has turned
+-- is called otherwise in the statements than it is now.
+CREATE OR REPLACE FUNCTION pgtide.undo_referenced(m pgtide.migration, one_step text) RETURNS TABLE (id oid, target text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH turned (kind, called, name) AS (
+        SELECT k.kind, unnest(ARRAY[o ->> 'new', o ->> 'retired']), unnest(ARRAY[o ->> 'old', o ->> 'new'])
+          FROM (SELECT 'column', jsonb_build_object('old', r ->> 'new', 'new', r ->> 'old', 'retired', r ->> 'retired')
+                  FROM jsonb_array_elements(m.plan::jsonb -> 'replacements') AS r
+                UNION ALL
+                SELECT 'key', jsonb_build_object('old', r ->> 'twin', 'new', r ->> 'name', 'retired', r ->> 'retired')
+                  FROM jsonb_array_elements(m.plan::jsonb -> 'twins') AS r WHERE r ->> 'name' <> '') AS k (kind, o)
+         WHERE EXISTS (SELECT FROM pgtide.step s WHERE s.migration_id = m.id AND s.attempt = m.attempt
+                          AND s.name = 'contract.shape' AND s.state <> 'undone')
+    ), part (key, kind, called) AS (
+        SELECT c.oid, 'key', c.conname FROM pg_constraint c WHERE c.conrelid = m.table_oid
+        UNION ALL
+        SELECT c.oid, 'column', a.attname FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid
+         WHERE c.conrelid = m.table_oid AND a.attnum = ANY (c.conkey)
+    ), dropping (words) AS (
+        SELECT ' ' || translate(s, E',;\n', '   ') || ' ' FROM pgtide.undo_statements(m, one_step) AS s
+         WHERE s ~* '\mdrop\s+(column|constraint)\M'
+    )
+    SELECT p.oid, CASE WHEN p.relkind = 'p' THEN '' ELSE 'ONLY ' END || p.oid::regclass
+      FROM pg_class p
+     WHERE EXISTS (
+           SELECT FROM pg_constraint c JOIN part ON part.key = c.oid
+             LEFT JOIN turned ON turned.kind = part.kind AND turned.called = part.called
+            CROSS JOIN LATERAL (SELECT coalesce(turned.name, part.called)::text AS name) k, dropping d
+            WHERE c.conrelid = m.table_oid AND c.contype = 'f' AND c.confrelid = p.oid AND p.oid <> c.conrelid
+              AND c.conparentid = 0
+              AND (strpos(d.words, ' "' || replace(translate(k.name, E',;\n', '   '), '"', '""') || '" ') > 0
+                   OR quote_ident(k.name) = k.name AND strpos(d.words, ' ' || k.name || ' ') > 0))
+     ORDER BY p.oid
+$$;
+
 -- One try: everything, or an error and nothing. `watcher` is the trigger that has watched since the archive was filled;
 -- without one it is filled here. Returns how many rows that kept. `one_step` undoes one step, and archives nothing.
 CREATE OR REPLACE FUNCTION pgtide.undo_at_once(m pgtide.migration, role name, watcher text, one_step text) RETURNS bigint
@@ -56,6 +92,7 @@ DECLARE
     kept bigint;
     statement text;
     refusal text;
+    targets text;
 BEGIN
     BEGIN
         -- Autovacuum yields to whoever looks for deadlocks.
@@ -70,7 +107,10 @@ BEGIN
         LOOP
             PERFORM pgtide.undo_execute(role, statement);
         END LOOP;
-        PERFORM pgtide.undo_execute(role, format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', m.table_oid::regclass));
+        SELECT string_agg(target || ', ', '' ORDER BY id) INTO targets FROM pgtide.undo_referenced(m, one_step)
+         WHERE has_table_privilege(coalesce(role, current_user), id, 'UPDATE, DELETE, TRUNCATE');
+        PERFORM pgtide.undo_execute(role, format('LOCK TABLE %s ONLY %s IN ACCESS EXCLUSIVE MODE', targets,
+                                                 m.table_oid::regclass));
     END IF;
     IF pgtide.undo_moved(m) IS NOT NULL THEN
         RAISE EXCEPTION USING MESSAGE = pgtide.undo_moved(m);
@@ -106,13 +146,16 @@ DECLARE
 BEGIN
     FOR attempt IN 1..tries LOOP
         IF watcher IS NOT NULL THEN
-            PERFORM pgtide.undo_catch_up(m, role);
+            PERFORM pgtide.undo_keep_up(m, role);
         END IF;
         BEGIN
             RETURN pgtide.undo_at_once(m, role, watcher, one_step);
         EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
             SELECT coalesce(string_agg(b.who, '; '), 'a session that has ended meanwhile'), bool_or(b.autovacuum)
-              INTO blockers, autovacuum FROM pgtide.undo_blockers(m.table_oid) AS b;
+              INTO blockers, autovacuum
+              FROM pgtide.undo_blockers(VARIADIC m.table_oid || ARRAY(
+                       SELECT part.relid FROM pgtide.undo_referenced(m, one_step) AS r
+                        CROSS JOIN LATERAL (SELECT r.id UNION SELECT relid FROM pg_partition_tree(r.id)) AS part (relid))) AS b;
         END;
         RAISE NOTICE 'try % of %: in the way of %.%: %', attempt, tries, m.table_schema, m.table_name, blockers;
         -- Longer than the server's own deadlock_timeout only where nothing else moves autovacuum.

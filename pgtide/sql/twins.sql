@@ -99,6 +99,8 @@ SELECT c.conname AS name, pg_get_constraintdef(c.oid) AS definition, c.convalida
          JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.attnum::int
          LEFT JOIN unnest(%(columns)s::text[], %(news)s::text[]) AS m (old, new) ON m.old = a.attname) cleared
  WHERE c.conrelid = %(oid)s AND c.contype = 'f' AND own.moved > 0
+   -- One to a partitioned table has others of its own, to each partition.
+   AND c.conparentid = 0
  ORDER BY c.conname COLLATE "C"
 
 -- statistics --

@@ -118,8 +118,9 @@ BEGIN
         ' said AS (SELECT l.id, %s AS key, CASE WHEN l.gone THEN ''{}'' ELSE %s END AS "values"'
         ' FROM (SELECT id, gone, content::%s AS "~row" FROM late) AS l CROSS JOIN LATERAL (SELECT %s) AS t WHERE %s),'
         ' last AS (SELECT DISTINCT ON (key) key, "values" FROM said ORDER BY key, id DESC),'
-        ' emptied AS (DELETE FROM pgtide.archive a USING last WHERE a.migration_id = %L AND a.attempt = %L'
-        ' AND md5(a.key::text) = md5(last.key::text) AND last."values" = ''{}'')'
+        -- No join: for want of statistics it might read all of the archive for each of these keys, under the lock.
+        ' emptied AS (DELETE FROM pgtide.archive a WHERE a.migration_id = %L AND a.attempt = %L AND md5(a.key::text)'
+        ' = ANY (ARRAY(SELECT md5(last.key::text) FROM last WHERE last."values" = ''{}'')))'
         ' INSERT INTO pgtide.archive (migration_id, attempt, key, "values")'
         ' SELECT %L, %L, key, "values" FROM last WHERE "values" <> ''{}'''
         ' ON CONFLICT (migration_id, attempt, md5(key::text)) DO UPDATE'
@@ -131,3 +132,17 @@ BEGIN
 END
 $$;
 
+-- Add what was written since, until that is little: the longer the archive took, the longer the first of these takes,
+-- and what is written during the last one is added under the lock.
+CREATE OR REPLACE FUNCTION pgtide.undo_keep_up(m pgtide.migration, role name) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    begun timestamptz;
+BEGIN
+    FOR turn IN 1..5 LOOP
+        begun := clock_timestamp();
+        PERFORM pgtide.undo_catch_up(m, role);
+        EXIT WHEN clock_timestamp() - begun < interval '20 ms';
+    END LOOP;
+END
+$$;

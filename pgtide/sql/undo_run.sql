@@ -64,8 +64,8 @@ BEGIN
 END
 $$;
 
--- Who holds locks on a table, as far as this role may see it.
-CREATE OR REPLACE FUNCTION pgtide.undo_blockers(oid) RETURNS TABLE (who text, autovacuum boolean)
+-- Who holds locks on a table, or on others that are locked with it, as far as this role may see it.
+CREATE OR REPLACE FUNCTION pgtide.undo_blockers(VARIADIC oid[]) RETURNS TABLE (who text, autovacuum boolean)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- Within a transaction the server shows the activity of the first look, for ever.
@@ -76,12 +76,14 @@ BEGIN
                 ELSE format('pid %s (%s, %s, %s s: %s)', l.pid, coalesce(a.usename, 'system'),
                             coalesce(nullif(a.application_name, ''), a.backend_type, 'unknown'),
                             coalesce(extract(epoch FROM clock_timestamp() - a.xact_start)::int::text, '?'),
-                            left(a.query, 80)) END,
+                            left(a.query, 80)) END
+           || coalesce(' on ' || nullif(l.relation, $1[1])::regclass, ''),
            coalesce(a.backend_type = 'autovacuum worker', false)
       FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
-     WHERE l.locktype = 'relation' AND l.relation = $1 AND l.granted AND l.mode <> 'SIReadLock'
+     WHERE l.locktype = 'relation' AND l.relation = ANY ($1) AND l.granted AND l.mode <> 'SIReadLock'
        AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
-       AND l.pid IS DISTINCT FROM pg_backend_pid();
+       AND l.pid IS DISTINCT FROM pg_backend_pid()
+     ORDER BY l.pid, l.virtualtransaction, array_position($1, l.relation);
 END
 $$;
 
@@ -163,12 +165,14 @@ BEGIN
     )
     SELECT format('run %s of %s by %s on %s (pid %s)', id, migration_id, actor, host, pid) INTO before
       FROM lost ORDER BY id DESC LIMIT 1;
-    INSERT INTO pgtide.run (migration_id, token, actor, host, pid)
-    SELECT id, token, session_user, coalesce(host(inet_client_addr()), 'local'), pg_backend_pid()
+    INSERT INTO pgtide.run (migration_id, attempt, token, actor, host, pid)
+    SELECT id, attempt, token, session_user, coalesce(host(inet_client_addr()), 'local'), pg_backend_pid()
       FROM pgtide.migration WHERE id = m.id
     RETURNING id INTO mine;
     INSERT INTO pgtide.phase (migration_id, attempt, phase, state) VALUES (m.id, m.attempt, 'rollback', 'running')
-    ON CONFLICT (migration_id, attempt, phase) DO UPDATE SET state = 'running', ended_at = NULL;
+    ON CONFLICT (migration_id, attempt, phase) DO UPDATE
+       SET state = 'running', ended_at = NULL,
+           started_at = CASE WHEN phase.state = 'done' THEN clock_timestamp() ELSE phase.started_at END;
     PERFORM pgtide.undo_note(m, mine, 'run_began', jsonb_build_object('taken_over', before));
     PERFORM pgtide.undo_note(m, mine, 'phase_began', jsonb_build_object('phase', 'rollback'));
     RETURN mine;

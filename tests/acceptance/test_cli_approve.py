@@ -41,7 +41,7 @@ def test_up_waits_at_the_gate_and_goes_on_after_approval(tmp_path: Path, databas
         assert "`pgtide approve 2.1.0 dual_write_deployed --reason TEXT`" in said
         found = place.status()
         assert found["state"] == "expanded"
-        assert found["waiting_for"].startswith("the gate dual_write_deployed: ")
+        assert found["waiting_for"][0]["text"].startswith("the gate dual_write_deployed: ")
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("UPDATE users SET email_verified = false WHERE id IN (3, 18)")
     error = place.json("up", "--by", "ann", code=3)["error"]
@@ -86,7 +86,7 @@ def test_four_eyes(verified: Workplace) -> None:
 
 def test_rejecting_withdraws(verified: Workplace) -> None:
     verified.json("approve", *CONTRACT, "--by", "bob")
-    assert "the gate" not in (verified.status()["waiting_for"] or "")
+    assert "gate" not in {one["kind"] for one in verified.status()["waiting_for"]}
     said = verified.run(
         "approve", "email", "contract", "--reject", "--reason", "no", "--by", "carol"
     )
@@ -94,7 +94,7 @@ def test_rejecting_withdraws(verified: Workplace) -> None:
     assert "the gate contract is rejected by carol" in said.stdout
     found = verified.status()
     assert found["gates"][0]["verdict"] == "rejected"
-    assert "carol rejected it: no" in found["waiting_for"]
+    assert "carol rejected it: no" in found["waiting_for"][0]["text"]
     assert [line["kind"] for line in verified.json("history", "2.1.0")][-2:] == [
         "approved",
         "rejected",

@@ -8,7 +8,7 @@ import pytest
 from pgtide.model.gate import Gate
 from tests.command import EMAIL, EMAIL_FILE, UNLOADABLE, Workplace
 from tests.driving import migrate
-from tests.later import approve, contract
+from tests.later import approve, contract, purge
 from tests.prefect_server import prefect_api_url
 from tests.table_state import schema_dump
 from tests.users import MIGRATION_ID, create_users, email_migration
@@ -36,26 +36,35 @@ def waited(place: Workplace, *args: str) -> str:
     return str(error["message"])
 
 
+def waits(place: Workplace) -> list[str]:
+    return [one["kind"] for one in place.status()["waiting_for"]]
+
+
 def phases(status: dict[str, list[dict[str, str]]]) -> dict[str, str]:
     return {one["phase"]: one["state"] for one in status["phases"]}
 
 
 def test_the_whole_way_of_a_later_release(place: Workplace, database: str) -> None:
-    assert place.status()["waiting_for"].startswith("the gate contract")
+    assert waits(place) == ["gate", "release", "soak"]
     assert "soak" in waited(place, *CONTRACT)
     assert "gate contract" in waited(place, *CONTRACT, *NOW)
     assert place.json("approve", "2.1.0", "contract", "--reason", "2.2.0 is out")["approved"]
-    assert "soak" in place.status()["waiting_for"]
+    assert waits(place) == ["release", "soak"]
+    assert "not before" in place.status()["next"]
     status = place.json(*CONTRACT, *NOW, "--by", "bob")
     assert (status["state"], status["rollback_available"]) == ("contracted", True)
     assert status["backup"]["passed"]
     assert status["rollback_until"] is not None
     assert (phases(status)["contract"], phases(status)["purge"]) == ("done", "pending")
 
+    assert waits(place) == ["gate", "retention"]
     assert "retention" in waited(place, "purge", "2.1.0", "--yes")
     assert "gate reads_switched" in waited(place, "purge", "2.1.0", "--yes", *NOW)
     place.json("approve", "2.1.0", "reads_switched", "--reason", "nobody reads them")
-    assert "needs a yes" in place.json("purge", "2.1.0", *NOW, code=2)["error"]["message"]
+    error = place.json("purge", "2.1.0", *NOW, code=2)["error"]
+    assert "needs a yes" in error["message"]
+    again = "purge 2.1.0 --now --reason 'the fair opens tomorrow' --json --yes"
+    assert error["remedy"] == f"Run `pgtide {again}`."
     done = place.run("purge", "2.1.0", "--yes", *NOW)
     assert done.returncode == 0, done.stderr
     assert "completed" in done.stdout
@@ -67,7 +76,11 @@ def test_the_whole_way_of_a_later_release(place: Workplace, database: str) -> No
 
     told = [(line["kind"], line["actor"], line["text"]) for line in place.json("history", "2.1.0")]
     texts = "\n".join(text for _, _, text in told)
-    assert ("contracted", "bob", "the new columns have the final names; live: 2.2.0") in told
+    assert (
+        "contracted",
+        "bob",
+        "the new columns have the final names; release 2.2.0 is live",
+    ) in told
     assert texts.count("the fair opens tomorrow") == 2
     assert "2.2.0 is out" in texts
     assert "nobody reads them" in texts
@@ -114,6 +127,23 @@ def test_up_says_what_goes_on_with_a_contract_that_was_left(
     assert "is failed, and not for this command" in done.stdout
     assert "`pgtide contract 2.1.0 --release V`" in done.stdout
     assert place.status()["state"] == "failed"
+
+
+def test_up_says_what_a_migration_waits_for_where_it_has_nothing_to_do(
+    place: Workplace, database: str
+) -> None:
+    verified = place.run("up").stdout
+    assert "is verified, waiting for the gate contract" in verified
+    assert "`pgtide contract 2.1.0 --release V`" in verified
+    contract(database, MIGRATION_ID)
+    contracted = place.run("up").stdout
+    assert "is contracted, waiting for the gate reads_switched" in contracted
+    assert "`pgtide purge 2.1.0`" in contracted
+    purge(database, MIGRATION_ID)
+    assert "1 migration is completed." in place.run("up").stdout
+    assert "Completed" in place.run("resume", "2.1.0").stdout
+    (place.migrations / EMAIL_FILE).unlink()
+    assert "`pgtide create TEXT --table T`" in place.run("up").stdout
 
 
 def test_the_way_back_from_contract_needs_the_ledger_alone(place: Workplace, database: str) -> None:

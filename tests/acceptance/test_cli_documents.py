@@ -46,9 +46,10 @@ def place(tmp_path: Path, database: str) -> Workplace:
 def test_the_plan_has_the_documented_keys(place: Workplace) -> None:
     text = EMAIL.replace("email_migration()\nflow", "measured(email_migration())\nflow")
     (place.migrations / EMAIL_FILE).write_text(f"{MEASURED}{text}", encoding="utf-8")
-    (plan,) = place.json("plan")
+    (plan,) = replace(place, extra={"PGTIDE_BACKUP_FIRST": "1"}).json("plan")
     real: dict[str, Any] = {
         "A migration": plan,
+        "A first backup": plan["first_backup"],
         "A statement": plan["statements"][0],
         "A limit": plan["statements"][0]["limit"],
         "A backfill": plan["backfill"],
@@ -69,6 +70,7 @@ def test_the_status_has_the_documented_keys(place: Workplace, database: str) -> 
         status = place.status()
     real: dict[str, Any] = {
         "A migration": status,
+        "A wait": status["waiting_for"][0],
         "A gate": status["gates"][0],
         "Mended writes": status["mended"],
         "A phase": status["phases"][0],

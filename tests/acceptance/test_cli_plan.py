@@ -1,11 +1,13 @@
 """`create` and `plan`: a file that runs as it is, and a plan that changes nothing."""
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 from pgtide.model.state import Phase
 from tests.catalog_snapshot import changes, snapshot
 from tests.command import EMAIL, EMAIL_FILE, Workplace
-from tests.driving import migrate, plan_of
+from tests.driving import migrate, plan_of, undo
 from tests.later import contract
 from tests.users import MIGRATION_ID, create_users, email_migration
 
@@ -105,9 +107,21 @@ def test_the_plan_says_how_long_the_last_backup_took_to_restore(
     place = Workplace(folder=tmp_path, url=database)
     (place.migrations / EMAIL_FILE).write_text(EMAIL, encoding="utf-8")
     (before,) = place.json("plan")
-    assert (before["backup_first"], before["backup"]) == (False, None)
+    assert (before["first_backup"], before["backup"]) == (None, None)
+    place = replace(place, extra={"PGTIDE_BACKUP_FIRST": "1"})
+    (first,) = place.json("plan")
+    assert (first["first_backup"]["state"], first["first_backup"]["seconds"]) == ("pending", None)
+    text = place.run("plan").stdout
+    assert re.search(r"backup +ACCESS SHARE +nothing but DDL", text)
+    assert text.index("ACCESS SHARE") < text.index("ACCESS EXCLUSIVE")
     migrate(database, email_migration(), until=Phase.EXPAND)
     taken = place.json("backup", "2.1.0")
     (after,) = place.json("plan")
+    assert after["first_backup"] is None, "the one by hand came later"
     assert after["backup"]["restore_seconds"] == taken["restore_seconds"] > 0
-    assert "restored on trial in" in place.run("plan").stdout
+    undo(database, MIGRATION_ID)
+    (again,) = place.json("plan")
+    assert again["first_backup"]["seconds"] == again["backup"]["seconds"] > 0
+    text = " ".join(place.run("plan").stdout.split())
+    assert "the last time)" in text
+    assert "restored on trial in" in text

@@ -57,7 +57,7 @@ def paused(place: Workplace) -> int:
     assert working.returncode == 3, stderr
     assert "operator ann holds it: rush hour" in stderr
     found = place.status()
-    assert found["waiting_for"] == "operator ann holds it: rush hour"
+    assert [one["text"] for one in found["waiting_for"]] == ["operator ann holds it: rush hour"]
     assert 0 < found["percent"] <= 99
     assert (found["eta_low"], found["worker"]) == (None, None)
     return int(found["rows_done"])

@@ -42,7 +42,11 @@ def test_status_history_pause_verify_and_down_need_the_ledger_alone(
     assert place.json("verify", "email")["verification"]["mismatches"] == 0
     held_now = place.json("pause", "2.1.0", "--reason", "rush hour", "--by", "ann")
     assert held_now == {"id": MIGRATION_ID, "held": True, "state": "verified", "at_work": None}
-    assert place.status()["waiting_for"] == "operator ann holds it: rush hour"
+    assert place.status()["waiting_for"][0] == {
+        "kind": "hold",
+        "text": "operator ann holds it: rush hour",
+        "until": None,
+    }
 
     undone = place.json("down", MIGRATION_ID, "--yes")
     assert undone["archived_rows"] > 0
@@ -63,7 +67,7 @@ def test_approve_needs_the_ledger_alone(place: Workplace, database: str) -> None
     assert (given["gate"], given["actor"]) == ("dual_write_deployed", "ann")
     assert given["mended"]["rose_by"] == 0
     assert "pgtide up 2.1.0" in given["next"]
-    assert place.status()["waiting_for"] is None
+    assert place.status()["waiting_for"] == []
     kinds = [(line["kind"], line["actor"]) for line in place.json("history", "2.1.0")]
     assert kinds[-1] == ("approved", "ann")
     assert migrate(database, dual_writing()).state is State.VERIFIED
@@ -99,7 +103,7 @@ def test_resume_releases_the_hold_and_says_what_to_run_where_the_flow_cannot(
     assert "Prefect" in error["message"]
     assert "released" in error["state"]
     assert f"pgtide up {MIGRATION_ID}" in error["remedy"]
-    assert place.status()["waiting_for"] is None
+    assert place.status()["waiting_for"] == []
 
 
 def test_the_prefect_block_is_one(place: Workplace) -> None:

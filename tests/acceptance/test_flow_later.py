@@ -1,11 +1,14 @@
 """Contract, purge and rollback as flows for any migration, by its id: how they end, what shows."""
 
+import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
 from flows import later
 from flows.run import run_any
+from pgtide import Performance
 from pgtide.errors import AwaitingApproval, Refused
 from pgtide.ledger.run import Caller
 from pgtide.model.gate import Gate
@@ -79,3 +82,22 @@ def test_a_gate_ends_the_flow_and_a_refusal_fails_it(
             {"migration": "20200101_000000_none", "parameters": {}},
         )
     assert state_of(database) is State.VERIFIED
+
+
+def test_what_queries_take_after_contract_is_pinned_up(
+    database: str, prefect_api: PrefectApi
+) -> None:
+    create_users(database, rows=200)
+    query = "SELECT id FROM public.users WHERE id = 3"
+    migrate(database, replace(email_migration(), verify=[Performance(query)]))
+    approve(database, MIGRATION_ID, Gate.CONTRACT)
+    run(prefect_api, database, "contract", GIVEN)
+    found = {
+        one["key"]: one["data"] for one in prefect_api.artifacts(runs(database)[-1]["flow_run_id"])
+    }
+    suffix = "20251231-120000-email-verification-v2"
+    assert set(found) == {f"performance-{suffix}", f"summary-{suffix}"}
+    (row,) = json.loads(found[f"performance-{suffix}"])
+    assert (row["query"], row["measured"]) == (query, "after contract")
+    assert "Waiting: the gate reads_switched" in found[f"summary-{suffix}"]
+    assert "Waiting: the end of its retention" in found[f"summary-{suffix}"]

@@ -11,12 +11,12 @@ from pgtide.ledger.run import Caller
 from pgtide.model.gate import Gate, Verdict
 from pgtide.model.state import Phase, State
 from pgtide.operate.status import MigrationStatus, status_of
-from pgtide.phases.backward import verify_again
 from pgtide.phases.gate import await_gate
+from pgtide.phases.verify_again import verify_again
 from pgtide.postgres.session import connect
 from pgtide.settings import Settings
 from tests.approving import approve, dual_writing, stands
-from tests.driving import ACTOR, migrate, record_of, settings_for, undo
+from tests.driving import ACTOR, migrate, record_of, refusal, settings_for, undo
 from tests.users import MIGRATION_ID, create_users, email_migration
 
 DUAL, CONTRACT, READS = Gate.DUAL_WRITE_DEPLOYED, Gate.CONTRACT, Gate.READS_SWITCHED
@@ -79,7 +79,7 @@ def test_a_gate_is_waited_at_and_gone_through_once_it_is_approved(verified: str)
     assert "`pgtide approve 2.1.0 contract --reason TEXT`" in waiting.value.remedy
     assert "`pgtide contract 2.1.0 --release V`" in waiting.value.remedy
     before = status(verified)
-    assert (before.waiting_for or "").startswith("the gate contract: ")
+    assert before.waiting_for[0].text.startswith("the gate contract: ")
     assert "pgtide approve 2.1.0 contract" in before.next
 
     decided = approve(verified, CONTRACT, reason="  2.2 is live ")
@@ -87,7 +87,7 @@ def test_a_gate_is_waited_at_and_gone_through_once_it_is_approved(verified: str)
     attempt(verified, CONTRACT)
     after = status(verified)
     assert after.state == "verified"
-    assert "the gate" not in (after.waiting_for or "")
+    assert "gate" not in {one.kind for one in after.waiting_for}
     shown = after.gates[0]
     assert (shown.gate, shown.verdict, shown.actor) == ("contract", Verdict.APPROVED, "bob")
     assert (shown.typed_by, shown.reason, shown.at) == (ACTOR, "2.2 is live", decided.at)
@@ -110,7 +110,7 @@ def test_rejecting_withdraws_and_a_new_approval_counts_again(verified: str) -> N
     approve(verified, CONTRACT, by="ann", reject=True, reason="2.2 was rolled back")
     with pytest.raises(AwaitingApproval, match=r"ann rejected it: 2\.2 was rolled back"):
         attempt(verified, CONTRACT)
-    assert "ann rejected it" in (status(verified).waiting_for or "")
+    assert "ann rejected it" in status(verified).waiting_for[0].text
     approve(verified, CONTRACT)
     attempt(verified, CONTRACT)
 
@@ -170,7 +170,7 @@ def test_starting_over_asks_again(database: str) -> None:
 def test_undoing_contract_asks_again(verified: str) -> None:
     approve(verified, CONTRACT)
     put(verified, State.CONTRACTED)
-    assert (status(verified).waiting_for or "").startswith("the gate reads_switched: ")
+    assert status(verified).waiting_for[0].text.startswith("the gate reads_switched: ")
     approve(verified, READS)
     attempt(verified, READS)
     # As `down --to verified` leaves it.
@@ -248,6 +248,11 @@ def test_four_eyes_count_at_the_gate_also_where_the_approver_did_not_ask(verifie
     attempt(verified, CONTRACT)
     with pytest.raises(AwaitingApproval, match="tester approved what tester had started"):
         attempt(verified, CONTRACT, four_eyes(verified))
+    other = "PGTIDE_FOUR_EYES is set: somebody who has not started it approves"
+    assert other in refusal(lambda: attempt(verified, CONTRACT, four_eyes(verified))).remedy
+    assert (
+        "FOUR_EYES" not in refusal(lambda: attempt(verified, READS, settings_for(verified))).remedy
+    )
 
 
 def test_every_run_of_this_attempt_and_of_no_other_is_a_start(database: str) -> None:

@@ -2,11 +2,12 @@
 
 import pytest
 
+from pgtide import ReplaceColumn
 from pgtide.errors import StatementFailed
 from tests.contracting import contract, dump, purge, undone
 from tests.driving import migrate
 from tests.following import Following, answer, migration
-from tests.small_table import create_small, run
+from tests.small_table import create_small, run, small_migration
 
 _NAIVE = (
     "ALTER TABLE public.t RENAME COLUMN a TO between",
@@ -103,3 +104,30 @@ def test_a_generated_column_goes_on_by_number(database: str) -> None:
     purge(database, migration(case))
     run(database, "UPDATE public.t SET a = 50 WHERE id = 1")
     assert run(database, "SELECT twice FROM public.t WHERE id = 1") == [(100,)]
+
+
+@pytest.mark.parametrize("said", ["'a number'", "NULL"])
+def test_what_is_said_of_the_interim_name_stays_with_it(database: str, said: str) -> None:
+    """A comment goes by number: "drop me after 2.2" came to stand on the final name for good."""
+    create_small(database)
+    swap = small_migration(ReplaceColumn("a", interim="a_v2", type="integer"))
+    run(database, f"COMMENT ON COLUMN public.t.a IS {said}")
+    first = dump(database)
+    migrate(database, swap)
+    run(database, "COMMENT ON COLUMN public.t.a_v2 IS 'drop me after 2.2'")
+    before, names = dump(database), comments(database)
+    step = contract(database, swap)
+    assert comments(database) == names
+    undone(database, step)
+    assert dump(database) == before
+    contract(database, swap)
+    purge(database, swap)
+    assert dump(database) == first
+
+
+def comments(url: str) -> list[tuple[object, ...]]:
+    return run(
+        url,
+        "SELECT attname, col_description(attrelid, attnum) FROM pg_attribute"
+        " WHERE attrelid = 'public.t'::regclass AND attname LIKE 'a%' ORDER BY 1",
+    )

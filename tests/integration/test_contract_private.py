@@ -1,6 +1,7 @@
 """A type that changes under the one name: contract turns the triggers, and undo turns them back."""
 
 from dataclasses import replace
+from typing import Literal
 
 import psycopg
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from pgtide import AddColumn, ReplaceColumn
 from pgtide.model.migration import Migration
 from tests.contracting import contract, dump, purge, undone
-from tests.driving import migrate
+from tests.driving import migrate, plan_of
 from tests.roles import temporary_role
 from tests.small_table import create_small, run, small_migration
 
@@ -247,3 +248,19 @@ def test_a_private_and_an_interim_name_in_one_migration(database: str) -> None:
     contract(database, migration)
     purge(database, migration)
     assert run(database, "SELECT a, n FROM public.v WHERE n = 40 AND a = 30") == [(30, 40)]
+
+
+@pytest.mark.parametrize(
+    ("mode", "says"),
+    [("fail", "cannot hold fails"), ("release", "cannot hold passes and gives up the way back")],
+)
+def test_the_plan_says_what_becomes_of_values_that_the_old_column_cannot_hold(
+    database: str, mode: Literal["fail", "release"], says: str
+) -> None:
+    """It was to be learnt from the application's first failing write after contract."""
+    create_small(database)
+    notes = " ".join(plan_of(database, replace(widened(), on_unrepresentable=mode)).notes)
+    assert "a: from contract to purge each new value (bigint) is written to the old column" in notes
+    assert says in notes
+    same = small_migration(ReplaceColumn("a", interim="a_v2", type="integer"))
+    assert "cannot hold" not in " ".join(plan_of(database, same).notes)

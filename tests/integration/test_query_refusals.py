@@ -43,7 +43,7 @@ def planned(url: str, query: str) -> Plan:
         ("DELETE FROM t", "delete is no query"),
         ("COMMIT", "transaction is no query"),
         ("EXPLAIN SELECT 1", "explain is no query"),
-        ("SELECT 1; SELECT 2", "these are 2 statements"),
+        ("SELECT 1; SELECT 2", "these are 2 statements; write one, and a Performance for each"),
         ("SELECT 1 FRMO t", "syntax error"),
         ("SELECT nosuch FROM t", 'column "nosuch" does not exist'),
         ("SELECT n FROM t", 'column "n" does not exist'),

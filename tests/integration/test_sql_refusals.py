@@ -77,10 +77,10 @@ def refused(url: str, declared: Sql) -> InvalidMigration:
         ("CREATE INDEX CONCURRENTLY i ON public.other (id)", "and the migration's table"),
         ("DROP INDEX CONCURRENTLY i", "names one index, as schema.name"),
         ("ALTER TABLE t VALIDATE CONSTRAINT c", "it runs without a search path"),
-        ("ALTER TABLE t ADD COLUMN b int NOT NULL", "squawk finds adding-required-field"),
-        ("ALTER TABLE t DROP COLUMN a", "squawk finds ban-drop-column"),
-        ("ALTER TABLE t RENAME COLUMN a TO b", "squawk finds renaming-column"),
-        ("CREATE INDEX i ON t (a)", "squawk finds require-concurrent-index-creation"),
+        ("ALTER TABLE t ADD COLUMN b int NOT NULL", "adding-required-field"),
+        ("ALTER TABLE t DROP COLUMN a", "ban-drop-column"),
+        ("ALTER TABLE t RENAME COLUMN a TO b", "renaming-column"),
+        ("CREATE INDEX i ON t (a)", "require-concurrent-index-creation"),
         ("ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0)", "constraint-missing-not-valid"),
         ("ALTER TABLE t ALTER a TYPE bigint", "changing-column-type"),
         ("TRUNCATE other CASCADE", "ban-truncate-cascade"),
@@ -167,7 +167,7 @@ def test_a_concurrent_statement_cannot_join_contract(small: str) -> None:
         ),
         (
             Sql(up="SELECT 1", down="", phase="expand", accept={"ban-drop-column": "gone"}),
-            "accept names ban-drop-column, which squawk does not find",
+            "accept names ban-drop-column, which nothing finds in it",
         ),
     ],
 )

@@ -7,7 +7,7 @@ from pgtide import Index, ReplaceColumn
 from pgtide.errors import InvalidMigration, Mismatched, Refused
 from pgtide.ledger.run import Caller
 from pgtide.model.state import Phase, State
-from pgtide.phases.backward import verify_again
+from pgtide.phases.verify_again import verify_again
 from tests.driving import ACTOR, migrate, plan_of, refusal, settings_for, undo
 from tests.integration.test_plan_locks import held_by
 from tests.roles import temporary_role
@@ -35,6 +35,12 @@ KINDS = {
     "foreign key to itself": ADD + "FOREIGN KEY (a) REFERENCES public.t (id) ON DELETE CASCADE",
     "foreign key that was not validated": ADD
     + "FOREIGN KEY (a) REFERENCES public.parent (id) NOT VALID",
+    "foreign key to a partitioned table": "CREATE TABLE public.parts (id int PRIMARY KEY)"
+    " PARTITION BY RANGE (id); CREATE TABLE public.low PARTITION OF public.parts"
+    " FOR VALUES FROM (0) TO (100); CREATE TABLE public.high PARTITION OF public.parts"
+    " FOR VALUES FROM (100) TO (1000); INSERT INTO public.parts SELECT id FROM public.parent; "
+    + ADD
+    + "FOREIGN KEY (a) REFERENCES public.parts (id)",
     "statistics": "CREATE STATISTICS one ON a, b FROM public.t",
     "statistics of some kinds": "CREATE STATISTICS one (mcv, dependencies) ON a, c FROM public.t",
     "statistics of expressions": "CREATE STATISTICS one ON (a % 7), b, (abs(a)) FROM public.t",

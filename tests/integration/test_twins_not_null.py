@@ -14,7 +14,7 @@ from pgtide.ledger.run import Caller
 from pgtide.model.plan import Plan
 from pgtide.model.state import Phase, State
 from pgtide.model.statement import Lock
-from pgtide.phases.backward import verify_again
+from pgtide.phases.verify_again import verify_again
 from tests.driving import ACTOR, migrate, refusal, settings_for, undo
 from tests.schema import dumped
 from tests.small_table import SMALL_ID, create_small, run, small_migration

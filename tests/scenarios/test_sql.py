@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import psycopg
 import pytest
@@ -18,6 +19,7 @@ from pgtide.operate.status import status_of
 from pgtide.postgres.embedded import Server
 from pgtide.postgres.session import connect
 from tests.driving import migrate, plan_of, record_of, refusal, settings_for, undo
+from tests.later import contract
 from tests.scenarios.declared_sql import SHAPE, declared
 from tests.server import fresh_database
 from tests.small_table import SMALL_ID, create_small, run, small_migration
@@ -233,6 +235,33 @@ def test_a_statement_that_touches_what_keeps_rows_in_step_is_rolled_back(databas
     assert "finalize.sql.1 changes the triggers, functions or columns" in error.what
     assert run(database, "SELECT FROM pg_attrdef WHERE adrelid = 'public.t'::regclass") == []
     assert undo(database, SMALL_ID).state is State.ROLLED_BACK
+
+
+@pytest.mark.parametrize("phase", ["expand", "finalize", "contract"])
+def test_a_rewrite_that_was_accepted_is_in_the_plan_and_in_nobodys_way(
+    database: str, phase: Literal["expand", "finalize", "contract"]
+) -> None:
+    """It was taken for somebody's reaching for the triggers: the table's file had changed."""
+    create_small(database)
+    declared = Sql(
+        phase=phase,
+        up="ALTER TABLE t ALTER id TYPE bigint",
+        down="ALTER TABLE t ALTER id TYPE int",
+        accept={"changing-column-type": "the table is small"},
+    )
+    migration = small_migration(NUMBER, declared)
+    plan = plan_of(database, migration)
+    steps = (*plan.expand, *plan.finalize, *plan.contract_sql)
+    [statement] = [one for step in steps for one in step.statements if "bigint" in one.sql]
+    assert statement.rewrites
+    before = run(database, SHAPE)
+    file = run(database, "SELECT pg_relation_filenode('public.t')")
+    assert migrate(database, migration).state is State.VERIFIED
+    if phase == "contract":
+        contract(database, SMALL_ID)
+    assert run(database, "SELECT pg_relation_filenode('public.t')") != file
+    assert undo(database, SMALL_ID).state is State.ROLLED_BACK
+    assert run(database, SHAPE) == before
 
 
 def test_a_statement_waits_for_its_lock_as_every_other(database: str) -> None:

@@ -14,7 +14,7 @@ from pgtide.backfill.statements import filling
 from pgtide.errors import Mismatched
 from pgtide.ledger.run import Caller
 from pgtide.model.state import Phase, State
-from pgtide.phases.backward import verify_again
+from pgtide.phases.verify_again import verify_again
 from tests.driving import ACTOR, migrate, record_of, refusal, settings_for
 from tests.prober import noise, probing
 from tests.strategy.interleaving import meanwhile, quoted, run, write_into

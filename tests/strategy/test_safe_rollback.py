@@ -132,6 +132,14 @@ def test_the_audit_says_who(verified: str) -> None:
     assert rows == [(kind, "postgres", "ended") for kind in kinds]
 
 
+def test_a_second_undo_counts_for_the_second_attempt(verified: str) -> None:
+    for attempt in (1, 2):
+        assert undo_from_psql(verified).undone
+        newest = "SELECT attempt FROM pgtide.run ORDER BY id DESC LIMIT 1"
+        assert run(verified, newest) == [(attempt,)]
+        migrate(verified, email_migration())
+
+
 def test_nobody_may_call_it_unasked(verified: str) -> None:
     with temporary_role(verified) as (_, url):
         for call in ("safe_rollback_migration('2.1.0')", "undo('2.1.0')", "undo_find('2.1.0')"):

@@ -24,7 +24,7 @@ from psycopg.errors import (
 from pgtide.errors import Mismatched
 from pgtide.ledger.run import Caller
 from pgtide.model.state import State
-from pgtide.phases.backward import verify_again
+from pgtide.phases.verify_again import verify_again
 from tests.command import Workplace
 from tests.driving import ACTOR, migrate, record_of, refusal, settings_for, undo
 from tests.strategy.interleaving import HERE, quoted, run

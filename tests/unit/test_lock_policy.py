@@ -1,5 +1,6 @@
 """Strong locks are asked for in short tries, with pauses that grow, and for a bounded time."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -37,11 +38,24 @@ def test_one_try_keeps_the_application_waiting_for_a_moment_only() -> None:
 
 
 def blocker(kind: str, query: str) -> Blocker:
-    return Blocker(pid=7, user="ann", application="psql", kind=kind, seconds=62.4, query=query)
+    return Blocker(
+        pid=7,
+        transaction="3/4",
+        user="ann",
+        application="psql",
+        kind=kind,
+        seconds=62.4,
+        query=query,
+    )
 
 
 def test_a_blocker_is_named_with_all_that_a_person_needs() -> None:
     assert str(blocker("client backend", "SELECT 1")) == "pid 7 (ann, psql, 62 s: SELECT 1)"
+
+
+def test_a_prepared_transaction_is_named_without_the_process_that_it_has_not() -> None:
+    one = replace(blocker("", ""), pid=0, application="prepared transaction 'half'")
+    assert str(one) == "prepared transaction 'half' (ann, 62 s)"
 
 
 def test_an_autovacuum_that_prevents_wraparound_is_told_from_an_ordinary_one() -> None:

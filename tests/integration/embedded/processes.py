@@ -25,9 +25,11 @@ on_linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 # An owner in a process of its own: says where its server is, then does what the test wants.
 OWNER = """
-import os, sys, time
+import os, signal, sys, time
 from pathlib import Path
 from pgtide.postgres.embedded import ServerOptions, temporary_server
+# A shell starts what it runs in the background deaf to Ctrl-C, and children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with temporary_server(ServerOptions(settings={{"fsync": "off"}}), directory=Path(sys.argv[1])) as s:
     print(s.pid, s.data_dir, s.url, flush=True)
     {then}

@@ -23,6 +23,7 @@ from pgtide.events import (
 )
 from pgtide.operate.declared import Declaration
 from pgtide.operate.status import not_begun
+from pgtide.operate.waiting import Wait
 
 FILE = Declaration(id="20250101_000000_a", version="1.0.0", description="Words")
 WAITED = LockWaited(step="expand.shape", attempt=2, tries=30, blockers=("pid 7 (ann, psql)",))
@@ -50,6 +51,15 @@ def test_a_lock_is_waited_for_until_the_step_ends() -> None:
     done = StepEnded(step="expand.shape", tries=3, seconds=0.1, skipped=False)
     assert waits(follow(view, done), None) is None
     assert waits(follow(view, StepBegan(step="next")), None) is None
+
+
+def test_a_run_waits_for_what_it_meets_and_not_for_what_it_was_let_past() -> None:
+    soak = Wait(kind="soak", text="the end of its soak")
+    hold = Wait(kind="hold", text="operator ann holds it: rush hour")
+    status = replace(not_begun(FILE), waiting_for=(soak,))
+    assert waits(View(), status) is None
+    status = replace(status, waiting_for=(hold, soak))
+    assert waits(View(), status) == "waiting for operator ann holds it: rush hour"
 
 
 def test_the_phase_at_work_shows_its_figures_and_an_ended_one_its_time() -> None:

@@ -1,5 +1,7 @@
 """The log of a flow run is words, and few of them."""
 
+from dataclasses import replace
+
 from flows.narrator import Narrator, told
 from pgtide.events import (
     BatchCommitted,
@@ -32,6 +34,8 @@ def test_a_wait_for_a_lock_names_who_is_in_the_way() -> None:
     assert told(event) == "expand.shape waits for a lock, try 2 of 30, behind pid 7 (psql)"
     gone = LockWaited(step="expand.shape", attempt=2, tries=30, blockers=())
     assert told(gone).endswith("behind nobody who is still there")
+    writes = replace(event, step="verify.open_writes", awaited="the end of open writes")
+    assert told(writes).startswith("verify.open_writes waits for the end of open writes, try 2")
 
 
 def test_a_takeover_names_the_run_that_was_found_dead() -> None:

@@ -70,3 +70,9 @@ def test_the_phases_stand_in_the_order_of_execution() -> None:
     page = plan_page(PLAN)
     places = [page.index(f"## {phase}\n") for phase in ("Expand", "Backfill", "Finalize")]
     assert places == sorted(places)
+
+
+def test_the_backup_that_comes_first_stands_before_expand() -> None:
+    page = plan_page(PLAN, backup="It is dumped.")
+    assert page.index("## Backup\n\nIt is dumped.") < page.index("## Expand\n")
+    assert "## Backup" not in plan_page(PLAN)

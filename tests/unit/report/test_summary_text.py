@@ -51,6 +51,18 @@ def test_a_verified_migration_tells_phases_verdict_and_the_way_back() -> None:
     assert "an old one" not in page
 
 
+def test_what_is_waited_for_and_a_withdrawn_verification_are_told() -> None:
+    page = summary_page(RECORD, PHASES, VERDICT, waits=("the gate", "the soak"), void="a trigger")
+    assert "Waiting: the gate\n\nWaiting: the soak" in page
+    assert "rows out of step. Withdrawn since: a trigger." in page
+
+
+def test_a_completed_migration_offers_no_way_back() -> None:
+    page = summary_page(replace(RECORD, state=State.COMPLETED), PHASES, VERDICT)
+    assert "pgtide down" not in page
+    assert "only a backup has the old columns" in page
+
+
 def test_a_failed_migration_tells_why() -> None:
     failed = replace(RECORD, state=State.FAILED, last_error="no lock")
     page = summary_page(failed, PHASES, None)

@@ -1,0 +1,54 @@
+"""Whether what verification proved holds still, as the ledger and the catalog say it now."""
+
+from typing import Final
+
+from pgtide.changes import contract, purge
+from pgtide.ledger import steps
+from pgtide.ledger.conflicts import conflicts
+from pgtide.ledger.fingerprint import present, same_but_for_file
+from pgtide.ledger.record import Record
+from pgtide.ledger.verifications import proof
+from pgtide.model.state import UNDOING, UNTOUCHED
+from pgtide.postgres.session import Session
+
+_CHANGED: Final = "the triggers, functions or columns that keep both shapes in step were changed"
+
+
+def flaw(session: Session, record: Record) -> str | None:
+    """Say why the last verification proves nothing any more; None where it does."""
+    last = proof(session, record.id)
+    if last is None or not last.passed:
+        return "it was not verified"
+    if last.checksum != record.checksum:
+        return "it was verified under another declaration"
+    # The verdict's, the ledger's and the catalog's own: three that must be one.
+    if not last.fingerprint == record.fingerprint == present(session, record.plan):
+        return (
+            f"{_CHANGED} since it was verified (or the table was rewritten): writes may have gone "
+            "past them"
+        )
+    # The triggers leave such a write alone: its row is out of step, and nothing else says so.
+    since = (conflicts(session, record.plan) or 0) - last.conflicts
+    if since > 0:
+        writes = "write" if since == 1 else "writes"
+        return f"{since:,} {writes} since it was verified set both columns to different values"
+    return None
+
+
+def touched(session: Session, record: Record) -> str | None:
+    """Say why an old column may hold values since contract that no new one has; None if not."""
+    known, found = record.fingerprint, present(session, record.plan, contracted=True)
+    # A rewritten table has the same rows; only who went past the triggers left others.
+    if known is None or not same_but_for_file(known, found):
+        return f"{_CHANGED} since contract: writes may have gone past them"
+    return None
+
+
+def withdrawn(session: Session, record: Record) -> str | None:
+    """Say why a verification that had passed counts no more, wherever the migration stands."""
+    if record.state in UNTOUCHED | UNDOING:
+        return None
+    done = {one.name for one in steps.recorded(session, record.id) if one.state == "done"}
+    if purge.SHAPE in done:
+        return None
+    return touched(session, record) if contract.SHAPE in done else flaw(session, record)

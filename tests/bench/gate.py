@@ -1,0 +1,15 @@
+"""A claim, whether this run bears it out, and by what figures."""
+
+from dataclasses import dataclass
+
+# A median of fewer says little.
+TRIES = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """One claim with its verdict."""
+
+    claim: str
+    kept: bool
+    measured: str
