@@ -123,7 +123,8 @@ def _idle(settings: Settings, work: Sequence["Loaded"], until: Phase) -> list[st
     done = f" {plural(len(over), 'migration')} {'is' if len(over) == 1 else 'are'} completed."
     lines = [f"Nothing to do on the way to {until}.{done if over else ''}"]
     for one in rest:
-        waits = f", waiting for {one.waiting_for}" if one.waiting_for else ""
+        waits = "; ".join(each.text for each in one.waiting_for)
+        waits = f", waiting for {waits}" if waits else ""
         lines.append(f"{one.id} is {one.state.replace('_', ' ')}{waits}. {one.next}")
     return lines
 

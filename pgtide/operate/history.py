@@ -63,7 +63,7 @@ def _began(detail: _Detail) -> str:
 def _ended(detail: _Detail) -> str:
     rows = detail.get("rows")
     counted = f", {rows:,} rows" if rows is not None else ""
-    gone = ": only a backup has the old columns" if detail["phase"] == Phase.PURGE else ""
+    gone = ": only a backup has the old shape" if detail["phase"] == Phase.PURGE else ""
     return f"{detail['phase']} done{counted}{gone}"
 
 

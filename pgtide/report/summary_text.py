@@ -57,5 +57,5 @@ def _undo(record: Record) -> str:
     if record.state in {State.PLANNED, State.ROLLED_BACK}:
         return "Nothing of it is on the table."
     if not undoable(record.state, record.resume_to):
-        return "There is no way back: only a backup has the old columns."
+        return "There is no way back: only a backup has the old shape."
     return f"Undo with `pgtide down {record.id}`: no write to an old column is lost."

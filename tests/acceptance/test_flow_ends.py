@@ -89,8 +89,9 @@ def test_a_gate_ends_the_flow_as_waiting_and_the_next_goes_on(
         kind, name, message = shown(prefect_api, database)
         assert (kind, name) == ("COMPLETED", "Waiting")
         assert "pgtide approve 2.1.0 dual_write_deployed" in message
-    summary = prefect_api.artifacts(runs(database)[-1]["flow_run_id"])[-1]["data"]
-    assert "Waiting: the gate dual_write_deployed" in summary
+    pages = prefect_api.artifacts(runs(database)[-1]["flow_run_id"])
+    found = [one["data"] for one in pages if one["key"].startswith("summary-")]
+    assert "Waiting: the gate dual_write_deployed" in found[-1]
 
     approve(database, Gate.DUAL_WRITE_DEPLOYED)
     run_flow(flow, settings, Caller(actor="ann"))

@@ -81,7 +81,7 @@ def test_the_new_columns_have_the_final_names_and_every_name_reads_the_same(veri
     assert run(verified, apart) == [(0,)]
     assert run(verified, NUMBERS) == [(["email_verified_v2", "email_verified"],)]
     assert run(verified, LOG) == [("SUCCESS", True, None)]
-    assert events(verified, "contracted") == [{"release": RELEASE}]
+    assert events(verified, "contracted") == [{"release": RELEASE, "renamed": True}]
 
 
 @pytest.mark.parametrize("release", ["2.1.0", "2.1.9", "2.2.0-rc.1", "2.2", "", "latest"])

@@ -92,6 +92,9 @@ def survived(lab: Lab, course: Course, point: Point) -> list[str]:
     with fresh_database(lab.server, course.template) as url:
         order = Order(url=url, action=course.action, witness=lab.witness, backups=lab.backups)
         found = _killed(order, point)
+        if found and point.label.startswith("Batch") and point.nth > 1:
+            # The busier the machine, the more batches: the last of them may not be there this time.
+            return survived(lab, course, replace(point, nth=point.nth - 1))
         found += disagreements(url)
         if point.again is not None:
             known = places(url)

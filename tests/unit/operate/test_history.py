@@ -10,7 +10,7 @@ from pgtide.operate.history import words
     [
         ("phase_began", {"phase": "purge"}, "purge began: there is no way back from here"),
         ("phase_began", {"phase": "expand"}, "expand began"),
-        ("phase_ended", {"phase": "purge"}, "purge done: only a backup has the old columns"),
+        ("phase_ended", {"phase": "purge"}, "purge done: only a backup has the old shape"),
         ("phase_ended", {"phase": "backfill", "rows": 1733}, "backfill done, 1,733 rows"),
         (
             "not_awaited",

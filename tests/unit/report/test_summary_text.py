@@ -60,7 +60,7 @@ def test_what_is_waited_for_and_a_withdrawn_verification_are_told() -> None:
 def test_a_completed_migration_offers_no_way_back() -> None:
     page = summary_page(replace(RECORD, state=State.COMPLETED), PHASES, VERDICT)
     assert "pgtide down" not in page
-    assert "only a backup has the old columns" in page
+    assert "only a backup has the old shape" in page
 
 
 def test_a_failed_migration_tells_why() -> None:
