@@ -141,8 +141,9 @@ class _Lines(_Heard):
         view, status = self._view, self._watch.newest
         if view.phase is None:
             return
-        parts = (view.phase, figures(view, status), waits(view, status) or "")
-        self._print("  ".join(part for part in parts if part))
+        found = [part for part in (figures(view, status), waits(view, status)) if part]
+        if found:
+            self._print("  ".join([view.phase, *found]))
 
     def _print(self, text: str) -> None:
         # Logs are read by machines and through pipes: no wrapping, no styles.
