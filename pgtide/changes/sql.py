@@ -229,11 +229,6 @@ def _drop(schema: str, name: str) -> str:
     return fill("DROP INDEX CONCURRENTLY IF EXISTS {index}", index=ident(schema, name))
 
 
-def free(step: Step) -> bool:
-    """Tell whether a step runs a declared statement, and so is none of pgtide's own."""
-    return step.name.startswith(f"{step.phase}.sql.")
-
-
 def done(migration_id: str, name: str) -> str:
     """Return the test whether the ledger has a step as done."""
     return _ledger(migration_id, name, state="done")

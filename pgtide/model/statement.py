@@ -111,6 +111,11 @@ class Step:
     irreversible: str = ""
 
     @property
+    def declared(self) -> bool:
+        """Tell whether it runs a declared statement, and so is none of pgtide's own."""
+        return self.name.startswith(f"{self.phase}.sql.")
+
+    @property
     def undo(self) -> tuple[str, ...]:
         """Return the undo statements in the order to run them in: the last act first."""
         acts = tuple(s.undo for s in reversed(self.statements) if s.undo)

@@ -40,8 +40,7 @@ def small(server: Server) -> Iterator[str]:
         ("DELETE FROM big WHERE id > 100", MANY),
         ("UPDATE big SET half = (SELECT max(a) FROM t) WHERE half = 1", MANY),
         (
-            "WITH one AS MATERIALIZED (SELECT 1 AS a)"
-            " UPDATE big SET half = one.a FROM one WHERE half = 1",
+            "WITH o AS MATERIALIZED (SELECT 1 a) UPDATE big SET half = o.a FROM o WHERE half = 1",
             MANY,
         ),
         ("WITH gone AS (DELETE FROM big WHERE half = 1 RETURNING id) SELECT id FROM gone", MANY),
