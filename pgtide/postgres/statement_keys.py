@@ -28,7 +28,9 @@ def spelled(session: Session, table: TableName, text: str, earlier: tuple[str, .
     )
     where = {"schema": name.schema, "name": name.name}
     keys = {row["name"] for row in session.rows(_SQL["keys"], where)}
-    left = [node for one in altered.cmds for node in _of_command(session, name, one, earlier, keys)]
+    left = [
+        made for one in altered.cmds for made in _of_command(session, name, one, earlier, keys=keys)
+    ]
     commands = tree.stmts[0].stmt.alter_table_stmt.cmds
     del commands[:]
     commands.extend(left)
@@ -43,7 +45,7 @@ def _over_index(command: Node) -> bool:
 
 
 def _of_command(
-    session: Session, table: TableName, node: Node, earlier: tuple[str, ...], keys: set[str]
+    session: Session, table: TableName, node: Node, earlier: tuple[str, ...], *, keys: set[str]
 ) -> Iterator[Node]:
     command = node.alter_table_cmd
     if _over_index(command):
