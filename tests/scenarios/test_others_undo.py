@@ -32,7 +32,7 @@ from tests.small_table import SMALL_ID, run
 TOUCHED = (
     (
         "DROP INDEX public.t_a",
-        "index public.t_a is gone; it was: CREATE INDEX t_a ON public.t USING btree (a)",
+        "index public.t_a is gone; it was: CREATE INDEX CONCURRENTLY t_a ON public.t USING btree",
         "CREATE INDEX t_a ON public.t USING btree (a)",
     ),
     (
