@@ -231,3 +231,15 @@ def test_a_view_dropped_while_undo_waited_for_its_lock_is_named_at_the_next_try(
     run(database, VIEW)
     undo(database, SMALL_ID)
     assert dump(database) == before
+
+
+@pytest.mark.parametrize("back", [undo, to_verified])
+def test_a_renamed_table_is_named_rather_than_all_that_its_name_is_part_of(
+    database: str, verified: str, back: Callable[[str, str], object]
+) -> None:
+    assert verified
+    run(database, "ALTER TABLE public.t RENAME TO elsewhere")
+    said = refused(database, back)
+    assert "public.t is called public.elsewhere now" in said
+    run(database, "ALTER TABLE public.elsewhere RENAME TO t")
+    assert undo(database, SMALL_ID).state is State.ROLLED_BACK
