@@ -162,6 +162,7 @@ def test_a_purge_that_failed_goes_on_with_purge_alone(contracted: str) -> None:
         brief = replace(later_settings(contracted), lock_tries=1)
         failed = refusal(lambda: purge(contracted, MIGRATION_ID, settings=brief))
     assert isinstance(failed, LockNotAcquired)
+    assert failed.remedy.endswith("then run `pgtide purge 2.1.0` again.")
     record = record_of(contracted, MIGRATION_ID)
     assert (record.state, record.resume_to) == (State.FAILED, State.PURGING)
     assert run(contracted, LOG) == [("FAILED", False)]
