@@ -43,7 +43,7 @@ def lines(session: Session, migration_id: str | None = None) -> list[HistoryLine
 
 def words(kind: str, detail: _Detail) -> str:
     """Say what a line of the audit says."""
-    say = _WORDS.get(kind)
+    say = WORDS.get(kind)
     if say is not None:
         return say(detail)
     rest = ", ".join(f"{name} {value}" for name, value in detail.items() if value is not None)
@@ -123,7 +123,7 @@ def _decided(detail: _Detail, what: str) -> str:
     return f"gate {detail['gate']} {what}{on}: {detail['reason']} (typed by {detail['account']})"
 
 
-_WORDS: Final[Mapping[str, Callable[[_Detail], str]]] = MappingProxyType(
+WORDS: Final[Mapping[str, Callable[[_Detail], str]]] = MappingProxyType(
     {
         "run_began": _began,
         "phase_began": _phase_began,
@@ -148,7 +148,11 @@ _WORDS: Final[Mapping[str, Callable[[_Detail], str]]] = MappingProxyType(
             f"purged all the same: {detail['reason']} ({_cause(detail['why'])})"
         ),
         "purge_refused": lambda detail: f"purge refused, nothing dropped: {_cause(detail['why'])}",
-        "undo_refused": lambda detail: f"undo from psql refused: {detail['why']}",
+        "goes_along": lambda detail: (
+            f"goes with its column, and is not pgtide's: {'; '.join(detail['what'])}"
+        ),
+        "open_writes_ended": lambda _: "the open writes that verification waited for have ended",
+        "undo_refused": lambda detail: f"undo refused: {_cause(detail['why'])}",
         "backup_began": lambda detail: f"a backup began, in {detail['directory']}",
         "backup_passed": _backed_up,
         "backup_damaged": lambda detail: f"a backup is none any more: {detail['why']}",

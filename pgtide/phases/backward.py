@@ -10,6 +10,7 @@ from pgtide.phases.in_the_way import refuse_in_the_way
 from pgtide.phases.last_resort import last_resort
 from pgtide.phases.rollback import rollback
 from pgtide.phases.rollback_contract import refuse_partial, refuse_released, to_verified
+from pgtide.phases.target import refuse_moved
 from pgtide.postgres.session import Session, connect
 from pgtide.settings import Settings
 
@@ -40,6 +41,8 @@ def refuse_undo(session: Session, record: Record, *, to: State = State.ROLLED_BA
     refuse_irreversible(session, record, {Phase.CONTRACT} if partial else tuple(Phase))
     if partial:
         refuse_partial(session, record)
+    # What is hung on another table of that name says nothing.
+    refuse_moved(session, record.plan, undoing=True)
     if record.state not in UNDOING:
         refuse_in_the_way(session, record, whole=not partial)
 

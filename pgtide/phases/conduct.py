@@ -13,6 +13,7 @@ from pgtide.errors import (
     ConnectionLost,
     Fenced,
     Interrupted,
+    LockNotAcquired,
     Mismatched,
     PgtideError,
     Refused,
@@ -33,9 +34,9 @@ _SETTLED: Final = frozenset({State.VERIFIED, State.CONTRACTED, State.COMPLETED})
 # The phases that `pgtide up` does not carry out.
 _AGAIN: Final = MappingProxyType(
     {
-        Phase.CONTRACT: "pgtide contract",
-        Phase.PURGE: "pgtide purge",
-        Phase.ROLLBACK: "pgtide down",
+        Phase.CONTRACT: "pgtide contract {version} --release V",
+        Phase.PURGE: "pgtide purge {version}",
+        Phase.ROLLBACK: "pgtide down {version}",
     }
 )
 
@@ -71,7 +72,7 @@ def conducted(run: Run, phase: Phase, *, to: State | None = None) -> Iterator[Ou
         _leave(run, phase, State.PAUSED, waiting)
         raise
     except Exception as error:
-        if isinstance(error, (ConnectionLost, StatementFailed)):
+        if isinstance(error, (ConnectionLost, LockNotAcquired, StatementFailed)):
             error.remedy = _remedy(run, phase, error, to=to)
         # Where the reason cannot be written down (no server, a full disk) it is still told; a
         # takeover is the better reason.
@@ -90,15 +91,23 @@ def conducted(run: Run, phase: Phase, *, to: State | None = None) -> Iterator[Ou
 
 
 def _remedy(
-    run: Run, phase: Phase, error: ConnectionLost | StatementFailed, *, to: State | None
+    run: Run,
+    phase: Phase,
+    error: ConnectionLost | LockNotAcquired | StatementFailed,
+    *,
+    to: State | None,
 ) -> str:
     """Return what to do where it is not `pgtide up` that goes on."""
     again = _AGAIN.get(phase)
     if again is None:
         return error.remedy
-    command = f"{again} {run.plan.version}{' --to verified' if to is State.VERIFIED else ''}"
+    command = again.format(version=run.plan.version)
+    if to is State.VERIFIED:
+        command += " --to verified"
     if isinstance(error, ConnectionLost):
         return f"Run `{command}` to go on from there."
+    if isinstance(error, LockNotAcquired):
+        return f"End what is in the way or wait for it, then run `{command}` again."
     mend = "Drop or move that" if error.sqlstate == DEPENDENTS else "Mend the cause"
     return f"{mend}, then run `{command}` again."
 

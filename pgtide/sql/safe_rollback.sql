@@ -272,14 +272,15 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS 'SELECT pgtide.undo(p_vers
 CREATE OR REPLACE FUNCTION {log}.safe_rollback_migration(p_version varchar(255)) RETURNS boolean
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS 'SELECT pgtide.undo(p_version)';
 
--- They run with the caller's rights; who may call them is still the owner's to say.
+-- They run with the caller's rights; who may call them is still the owner's to say. Contract and purge ask those that only
+-- look, whoever runs them.
 REVOKE ALL ON FUNCTION {log}.safe_rollback_migration(varchar) FROM PUBLIC;
 DO $$
 DECLARE
     one regprocedure;
 BEGIN
     FOR one IN SELECT oid FROM pg_proc WHERE pronamespace = 'pgtide'::regnamespace
-                  AND (proname IN ('undo', 'safe_rollback_migration') OR starts_with(proname, 'undo_'))
+                  AND (proname IN ('undo', 'safe_rollback_migration') OR starts_with(proname, 'undo_') AND provolatile = 'v')
     LOOP
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', one);
     END LOOP;

@@ -34,7 +34,9 @@ SET xmlbinary = 'base64' SET lc_monetary = 'C' AS $$
     SELECT CASE class
     WHEN 'pg_proc'::regclass THEN pg_get_functiondef(thing)
     WHEN 'pg_statistic_ext'::regclass THEN pg_get_statisticsobjdef(thing)
-    WHEN 'pg_class'::regclass THEN pg_get_indexdef(thing)
+    -- Whoever makes it again is to keep nobody waiting.
+    WHEN 'pg_class'::regclass THEN regexp_replace(pg_get_indexdef(thing), '^CREATE (UNIQUE )?INDEX ',
+                                                  'CREATE \1INDEX CONCURRENTLY ')
     WHEN 'pg_constraint'::regclass THEN (
         SELECT format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname, pg_get_constraintdef(oid))
           FROM pg_constraint WHERE oid = thing)

@@ -244,6 +244,7 @@ def test_a_contract_that_gave_up_is_gone_on_with_or_taken_back(verified: str) ->
         with reading(verified):
             error = refusal(lambda: contract(verified, MIGRATION_ID, settings=brief))
         assert isinstance(error, LockNotAcquired)
+        assert error.remedy.endswith("then run `pgtide contract 2.1.0 --release V` again.")
         record = record_of(verified, MIGRATION_ID)
         assert (record.state, record.resume_to) == (State.FAILED, State.CONTRACTING)
         assert schema_dump(verified) == shape

@@ -139,7 +139,7 @@ ALONG = (
 )
 GOING = (
     "constraint late_c on public.t: ALTER TABLE public.t ADD CONSTRAINT late_c CHECK ((n < 999))",
-    "index public.late_i: CREATE INDEX late_i ON public.t USING btree (a, b)",
+    "index public.late_i: CREATE INDEX CONCURRENTLY late_i ON public.t USING btree (a, b)",
     "statistics public.late_s: CREATE STATISTICS public.late_s ON a, n FROM public.t",
 )
 

@@ -32,7 +32,7 @@ from tests.small_table import SMALL_ID, run
 TOUCHED = (
     (
         "DROP INDEX public.t_a",
-        "index public.t_a is gone; it was: CREATE INDEX t_a ON public.t USING btree (a)",
+        "index public.t_a is gone; it was: CREATE INDEX CONCURRENTLY t_a ON public.t USING btree",
         "CREATE INDEX t_a ON public.t USING btree (a)",
     ),
     (
@@ -250,3 +250,15 @@ def test_who_keeps_psql_from_reading_a_view_is_waited_for(database: str, before:
     assert answer.undone, answer.said
     run(database, "DROP VIEW public.joined", "DROP TABLE public.far")
     assert dump(database) == before
+
+
+@pytest.mark.parametrize("back", [undo, to_verified])
+def test_a_renamed_table_is_named_rather_than_all_that_its_name_is_part_of(
+    database: str, verified: str, back: Callable[[str, str], object]
+) -> None:
+    assert verified
+    run(database, "ALTER TABLE public.t RENAME TO elsewhere")
+    said = refused(database, back)
+    assert "public.t is called public.elsewhere now" in said
+    run(database, "ALTER TABLE public.elsewhere RENAME TO t")
+    assert undo(database, SMALL_ID).state is State.ROLLED_BACK

@@ -1,13 +1,17 @@
 """The way back from contract: to `verified` or to the start, byte for byte, with every write."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
+import psycopg
 import pytest
 
-from pgtide.errors import Refused
+from pgtide.errors import LockNotAcquired, Refused
 from pgtide.events import Listener
+from pgtide.ledger.run import Caller
 from pgtide.model.state import Phase, State
-from tests.driving import migrate, record_of, refusal, undo
+from pgtide.phases import backward
+from tests.driving import ACTOR, migrate, record_of, refusal, settings_for, undo
 from tests.later import contract, once, purge, to_verified
 from tests.small_table import run
 from tests.table_state import schema_dump
@@ -164,6 +168,25 @@ def test_an_undo_that_went_beyond_contract_does_not_stop_half_way(users: str) ->
     assert "undone altogether" in error.what
     run(users, "DROP VIEW public.watching")
     assert undo(users, MIGRATION_ID).state is State.ROLLED_BACK
+
+
+@pytest.mark.parametrize(
+    ("to", "command"),
+    [
+        (State.ROLLED_BACK, "pgtide down 2.1.0"),
+        (State.VERIFIED, "pgtide down 2.1.0 --to verified"),
+    ],
+)
+def test_an_undo_that_got_no_lock_says_how_it_goes_on(users: str, to: State, command: str) -> None:
+    migrate(users, email_migration())
+    record = contract(users, MIGRATION_ID)
+    brief = replace(settings_for(users), lock_tries=1)
+    caller = Caller(actor=ACTOR, heeds_hold=False)
+    with psycopg.connect(users) as reader:
+        reader.execute("SELECT count(*) FROM public.users")
+        error = refusal(lambda: backward.undo(brief, caller, record, to=to))
+    assert isinstance(error, LockNotAcquired)
+    assert error.remedy.endswith(f"then run `{command}` again.")
 
 
 @pytest.mark.parametrize("back", [undo, to_verified])
