@@ -122,17 +122,16 @@ def status_now(session: Session, settings: Settings, migration_id: str) -> Migra
 
 def status_of(session: Session, settings: Settings, record: Record) -> MigrationStatus:
     """Return the status of a migration that the ledger knows, as of now."""
-    worker = worker_of(session, record, settings.lease)
-    walked = _walked(session, record)
+    worker, walked = worker_of(session, record, settings.lease), _walked(session, record)
     alive = worker is not None and worker.alive
     verification = verification_of(session, record)
     at_gates = gates(session, record, settings, void=voided(verification))
     gate = waiting_at(record, at_gates)
     waits = (*conditions(session, record, gate), *obstacles(session, record, worker))
-    whole, partial = way_back(session, record), contract_back(session, record)
-    void = voided(verification) is not None
-    at_work = record.state is State.BACKFILLING and alive
-    ends = eta(walked, session.value(_SQL["now"])) if at_work else None
+    whole = way_back(session, record)
+    standing = _standing(record, gate, waits, alive=alive, void=voided(verification) is not None)
+    filling = record.state is State.BACKFILLING and alive
+    ends = eta(walked, session.value(_SQL["now"])) if filling else None
     return MigrationStatus(
         id=record.id,
         version=record.version,
@@ -158,11 +157,7 @@ def status_of(session: Session, settings: Settings, record: Record) -> Migration
         mended=mended(session, record),
         worker=worker,
         next=advice(
-            replace(
-                _standing(record, gate, waits, alive=alive, void=void),
-                way_back=whole,
-                contract_back=partial,
-            )
+            replace(standing, way_back=whole, contract_back=contract_back(session, record))
         ),
     )
 
