@@ -11,6 +11,7 @@ from pgtide.operate.first_backup import first_backup, told
 from pgtide.operate.gates import gates, waiting_at
 from pgtide.operate.verified import verification_of, voided
 from pgtide.operate.waiting import conditions
+from pgtide.operate.way_back import way_back
 from pgtide.report.performance_table import performance
 from pgtide.report.plan_text import plan_page
 from pgtide.report.summary_text import summary_page
@@ -47,6 +48,7 @@ def show_summary(board: Noticeboard, run: Run) -> None:
         record,
         phases.read(session, record.id),
         newest(session, record.id),
+        way_back=way_back(session, record),
         waits=[one.text for one in conditions(session, record, gate)],
         void=void,
     )

@@ -28,6 +28,8 @@ class Standing:
     void: bool = False
     # False: a statement or a write has closed it, wherever the migration stands.
     way_back: bool = True
+    # False: nor can contract alone be undone.
+    contract_back: bool = True
 
 
 def advice(one: Standing) -> str:
@@ -47,7 +49,7 @@ def _unattended(one: Standing) -> str:
     phase = next_phase(one.standing or state, sweep_due=one.sweep_due, until=Phase.PURGE)
     if state is State.BACKFILLED and one.sweep_due:
         sentence = _WITHDRAWN
-    elif one.void and one.way_back and state in _VOID:
+    elif one.void and (state is State.VERIFIED or (state in _VOID and one.contract_back)):
         sentence = _VOID[state]
     elif one.gate is not None and state is not State.FAILED:
         sentence = _GATES[one.gate] if one.replaces else _ADDED.get(one.gate, _GATES[one.gate])
@@ -60,16 +62,29 @@ def _unattended(one: Standing) -> str:
     else:
         sentence = _SENTENCES.get(state, _GOES_ON)
     return sentence.format(
-        name=one.name, phase=phase, live=_live(one), when=_when(one), back=_back(one)
+        name=one.name,
+        phase=phase,
+        live=_live(one),
+        when=_when(one),
+        back=_back(one),
+        uncontract=_uncontract(one),
     )
 
 
 def _back(one: Standing) -> str:
     if not one.way_back:
+        if one.state is State.CONTRACTED and one.contract_back:
+            return f"until then `pgtide down {one.name} --to verified` undoes contract, and no more"
         return "there is no way back to the old shape any more"
     if one.state is State.CONTRACTED:
         return f"until then `pgtide down {one.name}` undoes it, with `--to verified` contract only"
     return f"`pgtide down {one.name}` undoes it"
+
+
+def _uncontract(one: Standing) -> str:
+    if not one.contract_back:
+        return "there is no way back"
+    return f"`pgtide down {one.name} --to verified` takes it back"
 
 
 def _live(one: Standing) -> str:
@@ -104,14 +119,13 @@ _ADDED: Final = MappingProxyType(
     {
         Gate.READS_SWITCHED: (
             "What was added is in use. Once it is sure to stay, `pgtide approve {name} "
-            "reads_switched --reason TEXT`, then `pgtide purge {name}` drops the triggers; until "
-            "then `pgtide down {name}` undoes it, with `--to verified` contract only."
+            "reads_switched --reason TEXT`, then `pgtide purge {name}` drops the triggers{when}; "
+            "{back}."
         ),
     }
 )
 _ADDED_CONTRACTED: Final = (
-    "What was added is in use. `pgtide purge {name}` drops the triggers, and with them the way "
-    "back; until then `pgtide down {name}` undoes it, with `--to verified` contract only."
+    "What was added is in use. `pgtide purge {name}` drops the triggers for good{when}; {back}."
 )
 _WITHDRAWN: Final = "Verification was withdrawn: `pgtide up {name}` sweeps and verifies again."
 _VOID: Final = MappingProxyType(
@@ -131,12 +145,9 @@ _LATE: Final = MappingProxyType(
         Phase.CONTRACT: (
             (
                 "Nobody works on it: its run ended in mid-contract. `pgtide contract {name} "
-                "--release V` goes on; `pgtide down {name} --to verified` takes it back."
+                "--release V` goes on; {uncontract}."
             ),
-            (
-                "Mend the cause, then `pgtide contract {name} --release V` goes on; `pgtide down "
-                "{name} --to verified` takes it back."
-            ),
+            ("Mend the cause, then `pgtide contract {name} --release V` goes on; {uncontract}."),
         ),
         Phase.PURGE: (
             (

@@ -4,23 +4,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from pgtide.ledger import phases, steps
+from pgtide.ledger import phases
 from pgtide.ledger.conflicts import conflicts
 from pgtide.ledger.delays import delay
 from pgtide.ledger.performance import measured
 from pgtide.ledger.record import Record, every
-from pgtide.ledger.released import released
 from pgtide.model.gate import Gate
 from pgtide.model.performance import QueryStanding, standings
 from pgtide.model.route import WHOLE
-from pgtide.model.state import UNTOUCHED, Phase, State, undoable
+from pgtide.model.state import UNTOUCHED, Phase, State
 from pgtide.operate.advice import Standing, advice
 from pgtide.operate.backups import BackupStatus, newest_backup
 from pgtide.operate.declared import Declaration
 from pgtide.operate.gates import GateStatus, Mended, gates, mended, waiting_at
-from pgtide.operate.progress import Walked, eta, percent, rows_per_second
+from pgtide.operate.progress import Eta, Walked, eta, percent, rows_per_second
 from pgtide.operate.verified import VerificationStatus, verification_of, voided
 from pgtide.operate.waiting import Wait, conditions, not_before, obstacles
+from pgtide.operate.way_back import contract_back, way_back
 from pgtide.operate.worker import Worker, worker_of
 from pgtide.postgres.session import Session
 from pgtide.settings import Settings
@@ -129,10 +129,9 @@ def status_of(session: Session, settings: Settings, record: Record) -> Migration
     at_gates = gates(session, record, settings, void=voided(verification))
     gate = waiting_at(record, at_gates)
     waits = (*conditions(session, record, gate), *obstacles(session, record, worker))
-    way_back = _undoable(session, record)
+    whole = way_back(session, record)
     void = voided(verification) is not None
-    at_work = record.state is State.BACKFILLING and alive
-    ends = eta(walked, session.value(_SQL["now"])) if at_work else None
+    ends = _ends(session, record, walked) if alive else None
     return MigrationStatus(
         id=record.id,
         version=record.version,
@@ -149,7 +148,7 @@ def status_of(session: Session, settings: Settings, record: Record) -> Migration
         waiting_for=waits,
         gates=at_gates,
         last_error=record.last_error,
-        rollback_available=way_back,
+        rollback_available=whole,
         rollback_until=_undoable_until(session, record),
         verification=verification,
         backup=newest_backup(session, record.id),
@@ -157,11 +156,14 @@ def status_of(session: Session, settings: Settings, record: Record) -> Migration
         conflicts=conflicts(session, record.plan),
         mended=mended(session, record),
         worker=worker,
-        next=advice(_standing(record, gate, waits, alive=alive, void=void, way_back=way_back)),
+        next=advice(
+            _standing(session, record, gate, waits, alive=alive, void=void, way_back=whole)
+        ),
     )
 
 
 def _standing(
+    session: Session,
     record: Record,
     gate: GateStatus | None,
     waits: tuple[Wait, ...],
@@ -179,6 +181,7 @@ def _standing(
         alive=alive,
         void=void,
         way_back=way_back,
+        contract_back=contract_back(session, record),
         gate=Gate(gate.gate) if gate else None,
         replaces=bool(record.plan.replacements),
         release=record.plan.terms.contract_release,
@@ -186,9 +189,10 @@ def _standing(
     )
 
 
-def _undoable(session: Session, record: Record) -> bool:
-    closed = steps.irreversible(session, record.id) or released(session, record)
-    return undoable(record.state, record.resume_to) and not closed
+def _ends(session: Session, record: Record, walked: Walked) -> Eta | None:
+    if record.state is not State.BACKFILLING:
+        return None
+    return eta(walked, session.value(_SQL["now"]))
 
 
 def _undoable_until(session: Session, record: Record) -> datetime | None:

@@ -14,17 +14,21 @@ def summary_page(
     phases: Sequence[PhaseRecord],
     verdict: DatedVerdict | None,
     *,
+    way_back: bool,
     waits: Sequence[str] = (),
     void: str | None = None,
 ) -> str:
-    """Return the summary as Markdown; `void` says why a verification that passed counts no more."""
+    """Return the summary as Markdown.
+
+    `way_back` tells whether it can be undone, `void` why a verification that passed counts no more.
+    """
     parts = [
         f"# {record.description} ({record.version}): {record.state}",
         f"{record.id} on {record.table}.",
         *_troubles(record, waits),
         table(("phase", "state", "seconds", "rows"), [_phase(one) for one in phases]),
         _verification(verdict, void),
-        _undo(record),
+        _undo(record, way_back=way_back),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -53,9 +57,14 @@ def _verification(dated: DatedVerdict | None, void: str | None) -> str:
     )
 
 
-def _undo(record: Record) -> str:
+def _undo(record: Record, *, way_back: bool) -> str:
     if record.state in {State.PLANNED, State.ROLLED_BACK}:
         return "Nothing of it is on the table."
     if not undoable(record.state, record.resume_to):
         return "There is no way back: only a backup has the old shape."
+    if not way_back:
+        return (
+            "There is no way back to the old shape any more: a statement, or a write that the old "
+            f"shape could not hold, has closed it. `pgtide status {record.version}` says what next."
+        )
     return f"Undo with `pgtide down {record.id}`: no write to an old column is lost."

@@ -7,7 +7,9 @@ from pgtide import ReplaceColumn, Sql
 from pgtide.errors import Refused
 from pgtide.events import Event, WayBackClosed
 from pgtide.model.state import State
-from tests.driving import migrate, record_of, refusal, undo
+from pgtide.operate.status import status_now
+from pgtide.postgres.session import connect
+from tests.driving import migrate, record_of, refusal, settings_for, undo
 from tests.later import contract, to_verified
 from tests.psql import undo_from_psql
 from tests.scenarios.declared_sql import SHAPE, declared
@@ -17,6 +19,7 @@ LATER = Sql(
     phase="contract", up="CREATE VIEW later AS SELECT a AS wide FROM t", down="DROP VIEW later"
 )
 DELETED = Sql(phase="contract", up="DELETE FROM t WHERE id = 2", irreversible="the row is gone")
+FORGOTTEN = Sql(phase="finalize", up="DELETE FROM t WHERE id = 3", irreversible="the row is gone")
 WIDE = (
     "SELECT format_type(atttypid, 0) FROM pg_attribute"
     " WHERE attrelid = to_regclass('public.later') AND attnum = 1"
@@ -82,6 +85,27 @@ def test_an_irreversible_statement_of_contract_closes_the_way_back_there(databas
     assert answer.value == ""
     assert "the row is gone" in answer.said
     assert record_of(database, SMALL_ID).state is State.CONTRACTED
+    assert "pgtide down" not in comes_next(database)
+
+
+def test_contract_alone_is_still_undone_where_a_step_before_it_closed_the_rest(
+    database: str,
+) -> None:
+    create_small(database)
+    migrate(database, small_migration(ReplaceColumn("a", type="bigint"), FORGOTTEN))
+    assert "pgtide down" not in comes_next(database)
+    contract(database, SMALL_ID)
+    assert "`pgtide down 1.0.0 --to verified` undoes contract, and no more" in comes_next(database)
+    run(database, "ALTER TABLE public.t DISABLE TRIGGER USER")
+    assert "`pgtide down 1.0.0 --to verified`, then `pgtide up 1.0.0`" in comes_next(database)
+    assert "cannot be undone any more" in refusal(lambda: undo(database, SMALL_ID)).what
+    # The triggers were touched: verify comes again.
+    assert to_verified(database, SMALL_ID).state is State.BACKFILLED
+
+
+def comes_next(url: str) -> str:
+    with connect(url, purpose="test") as session:
+        return status_now(session, settings_for(url), SMALL_ID).next
 
 
 def available(url: str) -> bool:

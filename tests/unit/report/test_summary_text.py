@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
+
 from pgtide.ledger.phases import PhaseRecord
 from pgtide.ledger.record import Record
 from pgtide.ledger.verifications import DatedVerdict, Verdict
@@ -43,7 +45,7 @@ VERDICT = DatedVerdict(
 
 
 def test_a_verified_migration_tells_phases_verdict_and_the_way_back() -> None:
-    page = summary_page(RECORD, PHASES, VERDICT)
+    page = summary_page(RECORD, PHASES, VERDICT, way_back=True)
     assert "# A column (1.0.0): verified" in page
     assert "| backfill | done | 2.0 | 1,000 |" in page
     assert "passed at level L2 on 2026-01-02 03:04 UTC: 0 of 1,000 rows out of step" in page
@@ -52,23 +54,33 @@ def test_a_verified_migration_tells_phases_verdict_and_the_way_back() -> None:
 
 
 def test_what_is_waited_for_and_a_withdrawn_verification_are_told() -> None:
-    page = summary_page(RECORD, PHASES, VERDICT, waits=("the gate", "the soak"), void="a trigger")
+    page = summary_page(
+        RECORD, PHASES, VERDICT, way_back=True, waits=("the gate", "the soak"), void="a trigger"
+    )
     assert "Waiting: the gate\n\nWaiting: the soak" in page
     assert "rows out of step. Withdrawn since: a trigger." in page
 
 
 def test_a_completed_migration_offers_no_way_back() -> None:
-    page = summary_page(replace(RECORD, state=State.COMPLETED), PHASES, VERDICT)
+    page = summary_page(replace(RECORD, state=State.COMPLETED), PHASES, VERDICT, way_back=False)
     assert "pgtide down" not in page
     assert "only a backup has the old shape" in page
 
 
 def test_a_failed_migration_tells_why() -> None:
     failed = replace(RECORD, state=State.FAILED, last_error="no lock")
-    page = summary_page(failed, PHASES, None)
+    page = summary_page(failed, PHASES, None, way_back=True)
     assert "Last error: no lock" in page
     assert "Not verified yet." in page
 
 
 def test_a_migration_that_is_undone_offers_no_way_back() -> None:
-    assert "pgtide down" not in summary_page(replace(RECORD, state=State.ROLLED_BACK), [], None)
+    undone = replace(RECORD, state=State.ROLLED_BACK)
+    assert "pgtide down" not in summary_page(undone, [], None, way_back=False)
+
+
+@pytest.mark.parametrize("state", [State.VERIFIED, State.CONTRACTED, State.FAILED])
+def test_no_way_back_is_offered_where_a_statement_or_a_write_has_closed_it(state: State) -> None:
+    page = summary_page(replace(RECORD, state=state), PHASES, VERDICT, way_back=False)
+    assert "pgtide down" not in page
+    assert "There is no way back to the old shape any more" in page
