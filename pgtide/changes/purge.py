@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pgtide.changes.contract import absent, locked
 from pgtide.changes.release import counter
 from pgtide.changes.replacement import swapped
-from pgtide.changes.sql import free
 from pgtide.model.plan import Plan, Twin
 from pgtide.model.state import Phase
 from pgtide.model.statement import Lock, Statement, Step
@@ -50,7 +49,7 @@ def _triggers(plan: Plan) -> Iterator[Statement]:
 
 def _made(plan: Plan) -> list[Statement]:
     """Return what expand made for pgtide; what a declared statement made is the declarer's."""
-    return [one for step in plan.expand if not free(step) for one in step.statements]
+    return [one for step in plan.expand if not step.declared for one in step.statements]
 
 
 def _originals(plan: Plan, table: TableName) -> Iterator[Statement]:

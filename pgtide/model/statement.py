@@ -25,7 +25,7 @@ class Lock(StrEnum):
 
 # An author's statement is undone where it was run: undo from psql has a path of its own.
 PATH: Final = "SET LOCAL search_path = "
-_PATH_LINE: Final = re.compile(rf"^{PATH}.*;\n", re.MULTILINE)
+_PATH_LINE: Final = re.compile(rf"\A{PATH}.*;\n")
 _APART: Final = "DROP INDEX CONCURRENTLY "
 _INSIDE: Final = "DROP INDEX "
 
@@ -109,6 +109,11 @@ class Step:
     undo_first: tuple[str, ...] = ()
     undo_last: tuple[str, ...] = ()
     irreversible: str = ""
+
+    @property
+    def declared(self) -> bool:
+        """Tell whether it runs a declared statement, and so is none of pgtide's own."""
+        return self.name.startswith(f"{self.phase}.sql.")
 
     @property
     def undo(self) -> tuple[str, ...]:

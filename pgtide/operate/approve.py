@@ -9,6 +9,7 @@ from pgtide.clock import Clock
 from pgtide.errors import Refused
 from pgtide.ledger import approvals
 from pgtide.ledger.audit import note_by
+from pgtide.ledger.one_way import one_way
 from pgtide.ledger.proof import withdrawn
 from pgtide.ledger.record import Record
 from pgtide.model.gate import BOUND, DECIDED_IN, Gate, alone, asks, gates_of
@@ -167,7 +168,8 @@ def _verification(session: Session, record: Record, wish: Wish) -> int | None:
 def _refuse_void(session: Session, record: Record, gate: Gate) -> None:
     # The phase would refuse it later on: whoever approves is to know now.
     gone, name = withdrawn(session, record), record.version
-    if gone:
+    # Where only purge is left, it asks for a reason.
+    if gone and not (gate is Gate.READS_SWITCHED and one_way(session, record)):
         raise _refused(
             f"{record.id} was verified, and that holds no more, so there is nothing to approve "
             f"{gate} on: {gone}",

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from pgtide.ledger.approvals import decision, newest
+from pgtide.ledger.one_way import one_way
 from pgtide.ledger.record import Record
 from pgtide.model.gate import (
     BEFORE,
@@ -64,6 +65,9 @@ def gates(
     `void` says why the verification that the next decision stands on is withdrawn, if it is.
     """
     found = (_status(session, record, gate, settings) for gate in gates_of(record.plan))
+    if void and record.standing in _SWITCHED and one_way(session, record):
+        # Only purge is left, and asks for a reason.
+        void = None
     return tuple(_on_ground(one, record, void) for one in found)
 
 

@@ -144,6 +144,9 @@ WORDS: Final[Mapping[str, Callable[[_Detail], str]]] = MappingProxyType(
         ),
         "not_awaited": _not_awaited,
         "verification_withdrawn": lambda detail: f"verification withdrawn: {_cause(detail['why'])}",
+        "purged_unproved": lambda detail: (
+            f"purged all the same: {detail['reason']} ({_cause(detail['why'])})"
+        ),
         "purge_refused": lambda detail: f"purge refused, nothing dropped: {_cause(detail['why'])}",
         "goes_along": lambda detail: (
             f"goes with its column, and is not pgtide's: {'; '.join(detail['what'])}"

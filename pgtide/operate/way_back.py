@@ -1,9 +1,10 @@
 """How far a migration can be taken back, wherever it stands."""
 
 from pgtide.ledger import steps
+from pgtide.ledger.one_way import one_way
 from pgtide.ledger.record import Record
 from pgtide.ledger.released import released
-from pgtide.model.state import Phase, State, undoable
+from pgtide.model.state import State, undoable
 from pgtide.postgres.session import Session
 
 
@@ -16,7 +17,5 @@ def way_back(session: Session, record: Record) -> bool:
 
 def contract_back(session: Session, record: Record) -> bool:
     """Tell whether contract can be undone, and perhaps nothing more."""
-    if record.standing not in {State.CONTRACTING, State.CONTRACTED}:
-        return False
-    closed = steps.irreversible(session, record.id, {Phase.CONTRACT})
-    return not (closed or released(session, record))
+    there = record.standing in {State.CONTRACTING, State.CONTRACTED}
+    return there and not one_way(session, record)

@@ -12,7 +12,7 @@ from pgtide.model.performance import Moment
 from pgtide.model.state import Phase
 from pgtide.phases.conduct import conducted
 from pgtide.phases.fingerprint import take
-from pgtide.phases.free_step import is_free, perform_free
+from pgtide.phases.free_step import perform_free
 from pgtide.phases.performance import measure
 from pgtide.phases.step import perform
 from pgtide.postgres.session import Session
@@ -22,14 +22,14 @@ def expand(run: Run) -> None:
     """Bring the additive half of the migration about."""
     with conducted(run, Phase.EXPAND):
         measure(run, Moment.BEFORE_EXPAND)
-        if all(is_free(step) for step in run.plan.expand):
+        if all(step.declared for step in run.plan.expand):
             # Nothing keeps shapes in step; the table itself is to stay the one that is verified.
             with run.session.transaction() as session:
                 fence(session, run.lease)
                 _seal(run, session)
         for step in run.plan.expand:
             ordinal = run.plan.steps.index(step)
-            if is_free(step):
+            if step.declared:
                 perform_free(run, step, ordinal=ordinal)
             else:
                 perform(run, step, ordinal=ordinal, also=partial(_seal, run))

@@ -17,7 +17,7 @@ from pgtide.model.state import Phase
 from pgtide.model.statement import Step
 from pgtide.phases.conduct import conducted
 from pgtide.phases.fingerprint import take
-from pgtide.phases.free_step import is_free, perform_free
+from pgtide.phases.free_step import perform_free
 from pgtide.phases.performance import measure
 from pgtide.phases.step import perform, policy, waited
 from pgtide.postgres.locks import patiently
@@ -32,7 +32,7 @@ def finalize(run: Run) -> None:
     """Build indexes and constraints on the new columns, refresh the statistics, and measure."""
     with conducted(run, Phase.FINALIZE):
         for step in run.plan.finalize:
-            if is_free(step):
+            if step.declared:
                 perform_free(run, step, ordinal=run.plan.steps.index(step))
             else:
                 _build(run, step)

@@ -17,11 +17,6 @@ from pgtide.phases.step import perform
 from pgtide.postgres.session import Session
 
 
-def is_free(step: Step) -> bool:
-    """Tell a step of declared SQL from one of the catalogue's."""
-    return step.name.startswith(f"{step.phase}.sql.")
-
-
 def perform_free(run: Run, step: Step, *, ordinal: int) -> None:
     """Bring a declared statement's effect about.
 

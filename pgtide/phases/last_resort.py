@@ -1,5 +1,6 @@
 """What is left where no undo is: a backup from before anything was dropped for good."""
 
+import socket
 from datetime import UTC
 
 from pgtide.ledger import backups
@@ -12,7 +13,9 @@ def last_resort(session: Session, record: Record) -> str:
     found = backups.last_resort(session, record.id)
     if found is None:
         return "No backup that was kept has the old shape."
+    where = "" if found.host == socket.gethostname() else f" on {found.host}"
+    taken = f"{found.taken_at.astimezone(UTC):%F %T} UTC"
     return (
-        f"Backup {found.id} has the old shape, as it was at {found.taken_at.astimezone(UTC):%F %T} "
-        f"UTC: `pgtide restore {record.version} --backup {found.id} --into DB`."
+        f"Backup {found.id}{where} has the old shape, as it was at {taken}: "
+        f"`pgtide restore {record.version} --backup {found.id} --into DB`."
     )

@@ -10,6 +10,7 @@ from typing import Final
 from pgtide.changes.purge import purge_steps
 from pgtide.errors import Refused
 from pgtide.ledger import audit, hanging, log, phases, steps
+from pgtide.ledger.one_way import one_way
 from pgtide.ledger.proof import touched
 from pgtide.ledger.record import Record, advance
 from pgtide.ledger.run import Run
@@ -45,7 +46,7 @@ def purge(run: Run, asked: Purging) -> None:
         table = read_table(run.session, plan.table, plan.table_oid)
         for number, step in enumerate(purge_steps(plan, table)):
             try:
-                perform(run, step, ordinal=_ORDINAL + number, guard=partial(_guard, run))
+                perform(run, step, ordinal=_ORDINAL + number, guard=partial(_guard, run, asked))
             except Touched as error:
                 _stay(run, error.what)
                 raise
@@ -55,18 +56,31 @@ class Touched(Refused):
     """Refuse because an old column has values that no new one has, or objects that others made."""
 
 
-def _guard(run: Run, session: Session) -> None:
+def _guard(run: Run, asked: Purging, session: Session) -> None:
     lock_whole(session, run.plan)
     found = touched(session, run.record)
     if found:
-        version = run.plan.version
-        raise Touched(
-            f"{run.plan.migration_id} cannot be purged: {found}.",
-            state="Nothing was dropped; the migration is back at `contracted`.",
-            remedy=f"Run `pgtide down {version} --to verified`, then `pgtide up {version}`, which "
-            "sweeps and verifies; then contract and purge again.",
-        )
+        _refuse_unproved(run, asked, found, session)
     _refuse_hung(session, run.record)
+
+
+def _refuse_unproved(run: Run, asked: Purging, found: str, session: Session) -> None:
+    """Raise Touched; where no way leads back, somebody's reason decides, and is written down."""
+    closed, version = one_way(session, run.record), run.plan.version
+    if closed and asked.hurry:
+        audit.note(session, run.lease, "purged_unproved", why=found, reason=asked.hurry)
+        return
+    raise Touched(
+        f"{run.plan.migration_id} cannot be purged: {found}.",
+        state="Nothing was dropped; the migration is back at `contracted`.",
+        remedy=(
+            "Contract cannot be taken back any more: compare the old columns with the new ones, "
+            f"then `pgtide purge {version} --now --reason TEXT` drops them all the same."
+            if closed
+            else f"Run `pgtide down {version} --to verified`, then `pgtide up {version}`, which "
+            "sweeps and verifies; then contract and purge again."
+        ),
+    )
 
 
 def _refuse_hung(session: Session, record: Record) -> None:

@@ -26,7 +26,7 @@ from pgtide.postgres.session import Session
 def rollback(run: Run) -> None:
     """Take the migration back; safe to run again from any point."""
     with conducted(run, Phase.ROLLBACK) as outcome:
-        _note_along(run)
+        along = hanging.along(run.session, run.lease.migration_id)
         if not _dropped(run):
             undo_contract(run, whole=True)
         done = {one.name for one in _to_undo(run)}
@@ -43,15 +43,9 @@ def rollback(run: Run) -> None:
                 undo_apart(run, step)
         # Triggers, columns and functions go in one short transaction, the last act first.
         together = [step for step in _to_undo(run) if step.transactional]
-        undo_together(run, "undo.shape", together, also=partial(_close, run))
+        undo_together(run, "undo.shape", together, also=partial(_close, run, along))
         with run.session.unhurried() as session:
             forget_empty(session, run.lease)
-
-
-def _note_along(run: Run) -> None:
-    found = hanging.along(run.session, run.lease.migration_id)
-    if found:
-        audit.note(run.session, run.lease, "goes_along", what=found)
 
 
 def _to_undo(run: Run) -> list[RecordedStep]:
@@ -96,8 +90,10 @@ def _one_by_one(todo: list[RecordedStep]) -> list[RecordedStep]:
     ]
 
 
-def _close(run: Run, session: Session) -> None:
+def _close(run: Run, along: list[str], session: Session) -> None:
     record = run.record
+    if along:
+        audit.note(session, run.lease, "goes_along", what=along)
     if record.log_id is not None:
         log.status(
             session,

@@ -13,6 +13,8 @@ from pgtide.errors import ConnectionLost, StatementFailed
 _TRANSIENT: Final = frozenset({"55P03", "40P01", "40001"})
 LOCK_TIMEOUT: Final = frozenset({"55P03", "40P01"})
 STATEMENT_TIMEOUT: Final = "57014"
+# Lost, cancelled, or kept waiting by others: nothing is known of the statement then.
+_TROUBLE: Final = ("08", "40", "53", "55P03", "57", "58", "XX")
 _VALUE: Final = re.compile(r": \".*\"", re.DOTALL)
 # The one DETAIL that names objects, never data: what would have to be dropped first.
 DEPENDENTS: Final = "2BP01"
@@ -34,6 +36,11 @@ def translated(doing: str) -> Iterator[None]:
         yield
     except psycopg.Error as error:
         raise translate(error, doing) from error
+
+
+def troubled(error: psycopg.Error) -> bool:
+    """Tell whether an error says nothing of the statement that was tried."""
+    return error.sqlstate is None or error.sqlstate.startswith(_TROUBLE)
 
 
 def translate(error: psycopg.Error, doing: str) -> ConnectionLost | StatementFailed:

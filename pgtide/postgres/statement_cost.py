@@ -15,6 +15,7 @@ from pgtide.model.table import TableName
 from pgtide.postgres.ddl import search_path
 from pgtide.postgres.session import Session
 from pgtide.postgres.squawk import ERROR, WARNING
+from pgtide.postgres.statement_keys import spelled
 from pgtide.postgres.statement_lock import Node, kind_name
 from pgtide.postgres.statement_trial import same, tried
 
@@ -22,6 +23,7 @@ _ORDER: Final = tuple(Cost)
 _MOST: Final = MappingProxyType(
     {
         "AT_AlterColumnType": Cost.REWRITES,
+        "AT_AttachPartition": Cost.READS,
         "AT_SetAccessMethod": Cost.REWRITES,
         "AT_SetExpression": Cost.REWRITES,
         "AT_SetLogged": Cost.REWRITES,
@@ -39,6 +41,7 @@ _TRIED: Final = frozenset(
         "AT_AlterColumnType",
         "AT_CheckNotNull",
         "AT_ColumnDefault",
+        "AT_DropColumn",
         "AT_DropConstraint",
         "AT_DropExpression",
         "AT_DropNotNull",
@@ -54,6 +57,8 @@ _MAKE_TYPES: Final = frozenset({"composite_type_stmt", "create_domain_stmt", "cr
 _BUILT: Final = frozenset({"CONSTR_EXCLUSION", "CONSTR_PRIMARY", "CONSTR_UNIQUE"})
 _CHECKED: Final = frozenset({"CONSTR_CHECK", "CONSTR_FOREIGN", "CONSTR_NOTNULL"})
 _WRITTEN: Final = frozenset({"CONSTR_GENERATED", "CONSTR_IDENTITY"})
+# ALTER DOMAIN's own letters: a constraint added, NOT NULL, a constraint validated.
+_DOMAIN_READS: Final = frozenset({"C", "O", "V"})
 _SERIAL: Final = frozenset({"bigserial", "serial", "serial2", "serial4", "serial8", "smallserial"})
 
 _INSTEAD: Final = MappingProxyType(
@@ -61,7 +66,7 @@ _INSTEAD: Final = MappingProxyType(
         "AT_AddColumn": "AddColumn adds it empty and fills it in small batches",
         "AT_AddConstraint": (
             "add it NOT VALID and VALIDATE it in a step of its own; a unique one from an index "
-            "built CONCURRENTLY, by USING INDEX"
+            "built CONCURRENTLY, by USING INDEX; a key's columns have to be NOT NULL before"
         ),
         "AT_AlterColumnType": "ReplaceColumn changes a type without that",
         "AT_SetExpression": "AddColumn with `backfill` and `on_write` keeps a computed value",
@@ -79,6 +84,7 @@ _SAID: Final = frozenset(
         "adding-foreign-key-constraint",
         "adding-not-nullable-field",
         "adding-primary-key-constraint",
+        "ban-alter-domain-with-add-constraint",
         "changing-column-type",
         "constraint-missing-not-valid",
         "disallowed-unique-constraint",
@@ -92,19 +98,23 @@ def cost_of(session: Session, table: TableName, text: str, earlier: tuple[str, .
 
     None says that a copy of the table as it is now would show nothing.
     """
+    if _checks_domain(text):
+        return Cost.READS
     commands = _commands(text)
     most = max((_most(one) for one in commands), key=_ORDER.index, default=Cost.NONE)
     # A domain's constraint is not to be seen in the text.
     if most is Cost.NONE and all(kind_name(one, "subtype") != "AT_AddColumn" for one in commands):
         return Cost.NONE
-    if earlier is not None and all(_may_try(one) for one in commands):
-        path = search_path(table)
-        before = tuple(one for one in earlier if _prepares(one, text))
-        for after in dict.fromkeys((before, ())):
-            found = tried(session, path, text, after=after)
-            if found is not None:
-                return found
-    return most
+    if earlier is None or not all(_may_try(one) for one in commands):
+        return most
+    before = tuple(one for one in earlier if _prepares(one, text))
+    # What is not tried, or is refused, may have dropped what proves a cheaper answer.
+    if any(_unproves(one, text) for one in earlier if one not in before):
+        return most
+    after = tuple(filter(None, (spelled(session, table, one, earlier) for one in before)))
+    trial = spelled(session, table, text, earlier)
+    found = tried(session, search_path(table), trial, after=after)
+    return most if found is None else found
 
 
 def judged(text: str, cost: Cost, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
@@ -151,6 +161,15 @@ def _commands(text: str) -> list[Node]:
     return [one.alter_table_cmd for one in altered.cmds]
 
 
+def _checks_domain(text: str) -> bool:
+    node = parse(text).stmts[0].stmt
+    if not node.HasField("alter_domain_stmt"):
+        return False
+    altered = node.alter_domain_stmt
+    later = getattr(altered, "def").constraint.skip_validation
+    return altered.subtype in _DOMAIN_READS and not later
+
+
 def _most(command: Node) -> Cost:
     name = kind_name(command, "subtype")
     if name in _MOST:
@@ -165,7 +184,7 @@ def _most(command: Node) -> Cost:
 def _of_constraint(constraint: Node) -> Cost:
     kind = kind_name(constraint, "contype")
     reads = (kind in _CHECKED and not constraint.skip_validation) or (
-        kind in _BUILT and not constraint.indexname
+        kind in _BUILT and (kind == "CONSTR_PRIMARY" or not constraint.indexname)
     )
     return Cost.READS if reads else Cost.NONE
 
@@ -199,3 +218,10 @@ def _prepares(text: str, later: str) -> bool:
         return node.WhichOneof("node") in _MAKE_TYPES
     tables = (node.alter_table_stmt.relation, other.alter_table_stmt.relation)
     return same(*tables) and all(_may_try(one) for one in commands)
+
+
+def _unproves(text: str, later: str) -> bool:
+    """Tell whether a statement drops a constraint of the table that another alters."""
+    drops = any(kind_name(one, "subtype") == "AT_DropConstraint" for one in _commands(text))
+    tables = (parse(one).stmts[0].stmt.alter_table_stmt.relation for one in (text, later))
+    return drops and same(*tables)

@@ -12,7 +12,7 @@ from postgast import deparse, parse
 from pgtide.model.expression import Cost
 from pgtide.postgres.catalog import read_unvalidated_checks
 from pgtide.postgres.ddl import fill, ident, literal
-from pgtide.postgres.faults import translate
+from pgtide.postgres.faults import translate, troubled
 from pgtide.postgres.session import Session
 from pgtide.postgres.statement_lock import Node
 
@@ -20,8 +20,6 @@ _COPY: Final = "pgtide_trial"
 _FILE: Final = f"SELECT pg_relation_filenode('pg_temp.{_COPY}'::regclass)"
 _REWRITES: Final = f'rewriting table "{_COPY}"'
 _READS: Final = (f'verifying table "{_COPY}"', "building index ")
-# Lost, cancelled, or kept waiting by others: nothing is known of the statement then.
-_TROUBLE: Final = ("08", "53", "55P03", "57", "58", "XX")
 
 
 def tried(session: Session, path: str, text: str, *, after: tuple[str, ...] = ()) -> Cost | None:
@@ -41,7 +39,7 @@ def tried(session: Session, path: str, text: str, *, after: tuple[str, ...] = ()
             # The file's number is proof, whatever the messages of a later version say.
             return found if session.value(_FILE) == before else Cost.REWRITES
     except psycopg.Error as error:
-        if error.sqlstate is None or error.sqlstate.startswith(_TROUBLE):
+        if troubled(error):
             raise translate(error, "trying a declared statement on an empty copy") from error
         return None
 

@@ -87,6 +87,8 @@ def _estimate(session: Session, table: TableName, text: str) -> int:
 def _rows(plan: dict[str, Any]) -> Iterator[int]:
     below = plan.get("Plans", [])
     if plan["Node Type"] == "ModifyTable" and plan["Operation"] != "Insert":
-        yield sum(int(one["Plan Rows"]) for one in below[:1])
+        # Sub-selects and CTEs come before what feeds it.
+        fed = (one for one in below if one["Parent Relationship"] == "Outer")
+        yield sum(int(one["Plan Rows"]) for one in fed)
     for one in below:
         yield from _rows(one)

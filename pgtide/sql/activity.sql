@@ -1,7 +1,7 @@
 -- blockers --
 -- Who holds a lock on a table, or on another that is locked with it, other than this session; prepared transactions
--- have no pid. A role without
--- pg_read_all_stats does not see what kind of process it is: one without a user that holds the lock of VACUUM is one.
+-- have no pid. A role without pg_read_all_stats does not see what kind of process it is: one without a user that holds
+-- the lock of VACUUM is one.
 SELECT l.pid, l.virtualtransaction AS transaction, nullif(l.relation, %(oid)s)::regclass::text AS table, coalesce(a.usename, x.owner) AS "user",
        coalesce(a.application_name, 'prepared transaction ' || quote_literal(x.gid)) AS application, l.mode,
        coalesce(a.backend_type, CASE WHEN a.pid IS NOT NULL AND a.usesysid IS NULL

@@ -124,3 +124,19 @@ SELECT stxname AS name FROM pg_statistic_ext WHERE stxrelid = %(oid)s
 -- The BEFORE ROW triggers of a table: bit 4 of tgtype is INSERT, bit 16 UPDATE. They fire in the order of their names.
 SELECT tgname AS name, tgenabled = 'A' AS always, (tgtype & 4) <> 0 AS on_insert, (tgtype & 16) <> 0 AS on_update
   FROM pg_trigger WHERE tgrelid = %(oid)s AND NOT tgisinternal AND (tgtype & 3) = 3 AND tgenabled <> 'D'
+
+-- keys --
+-- The constraints of a table that stand on an index.
+SELECT k.conname AS name
+  FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE n.nspname = %(schema)s AND c.relname = %(name)s AND k.contype IN ('p', 'u', 'x')
+
+-- index_columns --
+-- The columns that an index of a table keeps in order.
+SELECT a.attname AS name
+  FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+  JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+ CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, n)
+  JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+ WHERE n.nspname = %(schema)s AND c.relname = %(name)s AND x.relname = %(index)s AND k.n <= i.indnkeyatts
+ ORDER BY k.n

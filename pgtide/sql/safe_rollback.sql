@@ -128,6 +128,9 @@ BEGIN
     ELSIF pgtide.undo_archives(m) THEN
         kept := pgtide.undo_fill(m, role, false);
     END IF;
+    IF one_step IS NULL THEN
+        PERFORM pgtide.undo_tell(m);
+    END IF;
     FOR statement IN SELECT pgtide.undo_statements(m, one_step) LOOP
         PERFORM pgtide.undo_execute(role, statement);
     END LOOP;
@@ -196,7 +199,12 @@ DECLARE
     watcher text := pgtide.undo_watcher(m);
     detail text;
 BEGIN
-    why := pgtide.undo_refusal(m);
+    BEGIN
+        why := pgtide.undo_refusal(m);
+    EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+        -- Saying what a view is waits for its tables. It is looked at under the lock again, which is asked for patiently.
+        NULL;
+    END;
     refused := why IS NOT NULL;
     IF refused THEN
         RETURN;
@@ -242,7 +250,6 @@ BEGIN
     -- It may have moved on meanwhile; from here on nobody moves it.
     m := pgtide.undo_find(wanted);
     mine := pgtide.undo_begin(m);
-    PERFORM pgtide.undo_tell(m, mine);
     SELECT t.kept, t.why, t.refused INTO kept, why, refused FROM pgtide.undo_table(m) AS t;
     -- No SET of the function's own: not everybody may set it.
     IF current_setting('deadlock_timeout') <> patience THEN
@@ -265,14 +272,15 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS 'SELECT pgtide.undo(p_vers
 CREATE OR REPLACE FUNCTION {log}.safe_rollback_migration(p_version varchar(255)) RETURNS boolean
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS 'SELECT pgtide.undo(p_version)';
 
--- They run with the caller's rights; who may call them is still the owner's to say.
+-- They run with the caller's rights; who may call them is still the owner's to say. Contract and purge ask those that only
+-- look, whoever runs them.
 REVOKE ALL ON FUNCTION {log}.safe_rollback_migration(varchar) FROM PUBLIC;
 DO $$
 DECLARE
     one regprocedure;
 BEGIN
     FOR one IN SELECT oid FROM pg_proc WHERE pronamespace = 'pgtide'::regnamespace
-                  AND (proname IN ('undo', 'safe_rollback_migration') OR starts_with(proname, 'undo_'))
+                  AND (proname IN ('undo', 'safe_rollback_migration') OR starts_with(proname, 'undo_') AND provolatile = 'v')
     LOOP
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', one);
     END LOOP;

@@ -34,7 +34,9 @@ SET xmlbinary = 'base64' SET lc_monetary = 'C' AS $$
     SELECT CASE class
     WHEN 'pg_proc'::regclass THEN pg_get_functiondef(thing)
     WHEN 'pg_statistic_ext'::regclass THEN pg_get_statisticsobjdef(thing)
-    WHEN 'pg_class'::regclass THEN pg_get_indexdef(thing)
+    -- Whoever makes it again is to keep nobody waiting.
+    WHEN 'pg_class'::regclass THEN regexp_replace(pg_get_indexdef(thing), '^CREATE (UNIQUE )?INDEX ',
+                                                  'CREATE \1INDEX CONCURRENTLY ')
     WHEN 'pg_constraint'::regclass THEN (
         SELECT format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname, pg_get_constraintdef(oid))
           FROM pg_constraint WHERE oid = thing)
@@ -75,11 +77,13 @@ SET xmlbinary = 'base64' SET lc_monetary = 'C' AS $$
     END
 $$;
 
--- Whether something of this name is the migration's own: a twin, or what undoing its steps takes away.
-CREATE OR REPLACE FUNCTION pgtide.undo_own(m pgtide.migration, called text) RETURNS boolean
+-- Whether something of this kind and name is the migration's own: a twin, or what undoing its steps takes away. `kind` is
+-- the word, or the words, by which a statement that drops it says what it is; null is never the migration's.
+CREATE OR REPLACE FUNCTION pgtide.undo_own(m pgtide.migration, kind text, called text) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT EXISTS (SELECT FROM jsonb_array_elements(m.plan::jsonb -> 'twins') t
-                    WHERE called IN (t ->> 'name', t ->> 'twin', t ->> 'retired'))
+    SELECT kind ~ '^(INDEX|CONSTRAINT|STATISTICS)'
+           AND EXISTS (SELECT FROM jsonb_array_elements(m.plan::jsonb -> 'twins') t
+                        WHERE called IN (t ->> 'name', t ->> 'twin', t ->> 'retired'))
         OR EXISTS (
         SELECT FROM (
             SELECT u FROM pgtide.step s, jsonb_array_elements_text(s.undo_inside::jsonb) AS u
@@ -88,7 +92,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             SELECT made ->> 'undo' FROM jsonb_path_query(m.plan::jsonb, '$.contract_sql[*].statements[*]') AS made
         ) AS made (undo)
          -- A declared statement may write a name as it likes.
-         WHERE undo ~* format('(^|[^[:alnum:]_])%s($|[^[:alnum:]_])',
+         WHERE undo ~* format('\m(%s)\M', kind)
+           AND undo ~* format('(^|[^[:alnum:]_])%s($|[^[:alnum:]_])',
                               regexp_replace(replace(called, '"', '""'), '([^[:alnum:]_])', '\\\1', 'g')))
 $$;
 
@@ -113,11 +118,22 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
       LEFT JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
       LEFT JOIN pg_class c ON c.oid = coalesce(r.ev_class, CASE d.classid WHEN 'pg_class'::regclass THEN d.objid END)
       LEFT JOIN pg_index i ON i.indexrelid = c.oid
+      LEFT JOIN pg_publication_rel l ON d.classid = 'pg_publication_rel'::regclass AND l.oid = d.objid
+      LEFT JOIN pg_publication b ON b.oid = l.prpubid
       LEFT JOIN pg_attrdef x ON d.classid = 'pg_attrdef'::regclass AND x.oid = d.objid
       LEFT JOIN pg_attribute y ON y.attrelid = m.table_oid AND x.adrelid = m.table_oid AND y.attnum = x.adnum
      WHERE t.tgisinternal IS NOT TRUE AND f.pronamespace IS DISTINCT FROM 'pgtide'::regnamespace
-       AND k.contype IS DISTINCT FROM 'n' AND i.indisvalid IS NOT FALSE AND (y.attname = ANY (names)) IS NOT TRUE
-       AND NOT pgtide.undo_own(m, coalesce(t.tgname, f.proname, k.conname, e.stxname, p.polname, c.relname, ''))
+       AND k.contype IS DISTINCT FROM 'n' AND coalesce(k.conparentid, 0) = 0 AND i.indisvalid IS NOT FALSE
+       AND (y.attname = ANY (names)) IS NOT TRUE
+       -- A column of the table that is generated from one of these is nobody's but its maker's.
+       AND pgtide.undo_own(
+             m, CASE WHEN t.oid IS NOT NULL THEN 'TRIGGER' WHEN f.oid IS NOT NULL THEN 'FUNCTION|PROCEDURE|ROUTINE'
+                     WHEN k.oid IS NOT NULL THEN 'CONSTRAINT' WHEN e.oid IS NOT NULL THEN 'STATISTICS'
+                     WHEN p.oid IS NOT NULL THEN 'POLICY' WHEN b.oid IS NOT NULL THEN 'PUBLICATION'
+                     WHEN r.rulename <> '_RETURN' THEN 'RULE' WHEN r.oid IS NOT NULL THEN 'VIEW'
+                     WHEN c.oid <> m.table_oid THEN 'INDEX|SEQUENCE' END,
+             coalesce(t.tgname, f.proname, k.conname, e.stxname, p.polname, b.pubname, nullif(r.rulename, '_RETURN'),
+                      c.relname)) IS NOT TRUE
 $$;
 
 -- The views on swapped columns whose type changed, and all that stand on them: they are dropped and made again.

@@ -213,7 +213,7 @@ END
 $$;
 
 -- Say and write down what goes with the new columns and is others'.
-CREATE OR REPLACE FUNCTION pgtide.undo_tell(m pgtide.migration, mine bigint) RETURNS void
+CREATE OR REPLACE FUNCTION pgtide.undo_tell(m pgtide.migration) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     along text[] := ARRAY(SELECT pgtide.undo_along(m));
@@ -223,7 +223,8 @@ BEGIN
         RAISE NOTICE 'goes with its column: %', line;
     END LOOP;
     IF along <> '{}' THEN
-        PERFORM pgtide.undo_note(m, mine, 'goes_along', jsonb_build_object('what', along));
+        PERFORM pgtide.undo_note(m, (SELECT max(id) FROM pgtide.run WHERE migration_id = m.id), 'goes_along',
+                                 jsonb_build_object('what', along));
     END IF;
 END
 $$;

@@ -125,7 +125,9 @@ def test_down_says_what_of_others_goes_along(place: Workplace, database: str) ->
     migrate(database, email_migration(), until=Phase.EXPAND)
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("CREATE INDEX late ON users (verified_at)")
-    going = "- With its column goes index public.late: CREATE INDEX late ON public.users"
+    going = (
+        "- With its column goes index public.late: CREATE INDEX CONCURRENTLY late ON public.users"
+    )
     assert going in " ".join(place.run("down", "2.1.0", "--yes").stderr.split())
 
 

@@ -26,6 +26,9 @@ MADE = (
     "UPDATE public.t SET x = 'x'",
     "CREATE INDEX t_s ON public.t (s)",
     "CREATE UNIQUE INDEX t_u ON public.t (a)",
+    "CREATE UNIQUE INDEX t_i ON public.t (id) INCLUDE (a)",
+    "CREATE UNIQUE INDEX t_x ON public.t (id, x)",
+    "CREATE TABLE public.parted (id int) PARTITION BY LIST (id)",
     "ALTER TABLE public.t ADD CONSTRAINT a_there CHECK (a IS NOT NULL) NOT VALID",
     "ALTER TABLE public.t ADD CONSTRAINT x_there CHECK (x IS NOT NULL)",
 )
@@ -72,6 +75,9 @@ ALTERED = (
     "ADD CONSTRAINT u UNIQUE USING INDEX t_u",
     "ADD CONSTRAINT e EXCLUDE (a WITH =)",
     "ADD CONSTRAINT k PRIMARY KEY (a), DROP CONSTRAINT t_pkey",
+    "ADD CONSTRAINT k PRIMARY KEY USING INDEX t_u, DROP CONSTRAINT t_pkey",
+    "ADD CONSTRAINT k PRIMARY KEY USING INDEX t_i, DROP CONSTRAINT t_pkey",
+    "ADD CONSTRAINT k PRIMARY KEY USING INDEX t_x, DROP CONSTRAINT t_pkey",
     "SET UNLOGGED",
     "SET ACCESS METHOD heap",
     "SET (fillfactor = 90)",
@@ -129,6 +135,9 @@ def test_a_statement_costs_what_its_plan_says(small: str, clause: str) -> None:
         ("ALTER TABLE t ALTER a SET NOT NULL", "VALIDATE it, then SET NOT NULL"),
         ("ALTER TABLE t SET UNLOGGED", "do it in a maintenance window of its own"),
         ("ALTER TABLE other ALTER id TYPE bigint", "ReplaceColumn changes a type without that"),
+        ("ALTER TABLE parted ATTACH PARTITION other FOR VALUES IN (1)", "reads-whole-table: It"),
+        ("ALTER DOMAIN free SET NOT NULL", "reads-whole-table: It"),
+        ("ALTER DOMAIN free VALIDATE CONSTRAINT b", "reads-whole-table: It"),
         ("ALTER DOMAIN free ADD CONSTRAINT b CHECK (VALUE > 0)", "ban-alter-domain-with-add"),
     ],
 )
@@ -174,6 +183,50 @@ def test_in_contract_the_copy_proves_nothing(small: str) -> None:
     declared = Sql(up=up, down="ALTER TABLE t ALTER x DROP NOT NULL", phase="contract")
     error = refusal(lambda: plan_of(small, small_migration(declared)))
     assert "adding-not-nullable-field" in error.what
+
+
+@pytest.mark.parametrize(
+    ("before", "way_back"),
+    [
+        (
+            "ALTER TABLE t DROP CONSTRAINT x_there, DROP CONSTRAINT t_pkey",
+            "ALTER TABLE t ADD CONSTRAINT x_there CHECK (x IS NOT NULL) NOT VALID",
+        ),
+        (
+            "ALTER TABLE t DROP CONSTRAINT x_there, ENABLE ROW LEVEL SECURITY",
+            "ALTER TABLE t DISABLE ROW LEVEL SECURITY",
+        ),
+        ("ALTER TABLE t DROP CONSTRAINT x_there, DROP CONSTRAINT made_before", "SELECT 1"),
+    ],
+)
+def test_a_check_that_a_step_before_dropped_proves_nothing(
+    small: str, before: str, way_back: str
+) -> None:
+    """What the copy refuses may have dropped it."""
+    up = "ALTER TABLE t ALTER x SET NOT NULL"
+    declared = (
+        Sql(up=before, down=way_back, phase="finalize"),
+        Sql(up=up, down="ALTER TABLE t ALTER x DROP NOT NULL", phase="finalize"),
+    )
+    error = refusal(lambda: plan_of(small, small_migration(*declared)))
+    assert "Sql (change 2): adding-not-nullable-field" in error.what
+
+
+@pytest.mark.parametrize(("column", "found"), [("id", Cost.NONE), ("w", Cost.READS)])
+def test_a_key_over_an_index_that_a_step_before_builds(
+    small: str, column: str, found: Cost
+) -> None:
+    """It reads the table where a column of it may be NULL."""
+    key = "ALTER TABLE t ADD CONSTRAINT k PRIMARY KEY USING INDEX t_new, DROP CONSTRAINT t_pkey"
+    built = Sql(
+        up=f"CREATE UNIQUE INDEX CONCURRENTLY t_new ON public.t ({column})",
+        down="DROP INDEX CONCURRENTLY public.t_new",
+        phase="expand",
+    )
+    accept = {"reads-whole-table": "it is small"}
+    made = Sql(up=key, irreversible="so it is", phase="finalize", accept=accept)
+    [step, *_] = plan_of(small, small_migration(built, made)).finalize
+    assert cost(step.statements[0]) is found
 
 
 def test_the_trial_leaves_nothing(small: str) -> None:

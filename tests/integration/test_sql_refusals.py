@@ -193,3 +193,11 @@ def test_a_warning_of_the_linter_refuses_nothing(small: str) -> None:
     plan = plan_of(small, small_migration(Sql(up=up, down="", phase="finalize")))
     [finding] = plan.finalize[0].statements[0].findings
     assert (finding.rule, finding.level, finding.accepted) == ("ban-drop-not-null", "warning", "")
+
+
+@pytest.mark.parametrize("rule", ["reads-whole-table", "rewrites-whole-table", "unbounded-write"])
+def test_a_reason_for_what_rows_and_version_decide_may_go_unused(small: str, rule: str) -> None:
+    """One file runs on few rows and on many."""
+    up = "UPDATE t SET a = 0 WHERE id = 1"
+    declared = Sql(up=up, down="SELECT 1", phase="finalize", accept={rule: "at night"})
+    assert plan_of(small, small_migration(declared)).finalize

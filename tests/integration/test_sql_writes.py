@@ -38,6 +38,11 @@ def small(server: Server) -> Iterator[str]:
         ("WITH gone AS (DELETE FROM t RETURNING *) SELECT count(*) FROM gone", WHOLE),
         ("UPDATE big SET half = 0 WHERE half = 1", MANY),
         ("DELETE FROM big WHERE id > 100", MANY),
+        ("UPDATE big SET half = (SELECT max(a) FROM t) WHERE half = 1", MANY),
+        (
+            "WITH o AS MATERIALIZED (SELECT 1 a) UPDATE big SET half = o.a FROM o WHERE half = 1",
+            MANY,
+        ),
         ("WITH gone AS (DELETE FROM big WHERE half = 1 RETURNING id) SELECT id FROM gone", MANY),
         ("MERGE INTO big USING big o ON o.id = big.id WHEN MATCHED THEN DELETE", MANY),
     ],

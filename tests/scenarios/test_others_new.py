@@ -49,6 +49,26 @@ OBSTACLES = (
         "trigger late on public.t depends on column n",
         "DROP TRIGGER late ON public.t",
     ),
+    (
+        "CREATE SCHEMA api; CREATE VIEW api.t AS SELECT a FROM public.t",
+        "view api.t depends on column a: CREATE VIEW api.t AS",
+        "DROP SCHEMA api CASCADE",
+    ),
+    (
+        "CREATE RULE late AS ON UPDATE TO public.t WHERE new.a < 0 DO INSTEAD NOTHING",
+        "rule late on public.t depends on column a: CREATE RULE late",
+        "DROP RULE late ON public.t",
+    ),
+    (
+        "ALTER TABLE public.t ADD COLUMN twice int GENERATED ALWAYS AS (a * 2) STORED",
+        "default value for public.t.twice depends on column a: (a * 2)",
+        "ALTER TABLE public.t DROP COLUMN twice",
+    ),
+    (
+        "CREATE PUBLICATION late FOR TABLE public.t (id, a)",
+        "entry public.t in publication late depends on column a: ALTER PUBLICATION late ADD",
+        "DROP PUBLICATION late",
+    ),
 )
 
 
@@ -119,7 +139,7 @@ ALONG = (
 )
 GOING = (
     "constraint late_c on public.t: ALTER TABLE public.t ADD CONSTRAINT late_c CHECK ((n < 999))",
-    "index public.late_i: CREATE INDEX late_i ON public.t USING btree (a, b)",
+    "index public.late_i: CREATE INDEX CONCURRENTLY late_i ON public.t USING btree (a, b)",
     "statistics public.late_s: CREATE STATISTICS public.late_s ON a, n FROM public.t",
 )
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from functools import partial
-from threading import Thread
+from threading import Thread, Timer
 
 import psycopg
 import pytest
@@ -32,7 +32,7 @@ from tests.small_table import SMALL_ID, run
 TOUCHED = (
     (
         "DROP INDEX public.t_a",
-        "index public.t_a is gone; it was: CREATE INDEX t_a ON public.t USING btree (a)",
+        "index public.t_a is gone; it was: CREATE INDEX CONCURRENTLY t_a ON public.t USING btree",
         "CREATE INDEX t_a ON public.t USING btree (a)",
     ),
     (
@@ -230,6 +230,25 @@ def test_a_view_dropped_while_undo_waited_for_its_lock_is_named_at_the_next_try(
     assert record_of(database, SMALL_ID).state is State.CONTRACTED
     run(database, VIEW)
     undo(database, SMALL_ID)
+    assert dump(database) == before
+
+
+def test_who_keeps_psql_from_reading_a_view_is_waited_for(database: str, before: str) -> None:
+    run(
+        database,
+        "CREATE TABLE public.far (id int)",
+        "CREATE VIEW public.joined AS SELECT t.a FROM public.t JOIN public.far USING (id)",
+    )
+    migrate(database, MIGRATION)
+    contract(database, SMALL_ID, release="1.1.0")
+    with psycopg.connect(database) as holder:
+        holder.execute("LOCK TABLE public.far IN ACCESS EXCLUSIVE MODE")
+        going = Timer(1.0, holder.rollback)
+        going.start()
+        answer = undo_from_psql(database, "1.0.0")
+        going.join()
+    assert answer.undone, answer.said
+    run(database, "DROP VIEW public.joined", "DROP TABLE public.far")
     assert dump(database) == before
 
 

@@ -7,13 +7,16 @@ import psycopg
 import pytest
 
 from pgtide import AddColumn, ReplaceColumn, Sql
+from pgtide.clock import SYSTEM_CLOCK
 from pgtide.errors import AwaitingApproval, LockNotAcquired, Refused, Waiting
 from pgtide.ledger.run import Caller
 from pgtide.model.gate import Gate
 from pgtide.model.state import State
+from pgtide.operate.approve import Wish, decide_gate
 from pgtide.phases.begun import begun
 from pgtide.phases.purge import Purging
 from pgtide.phases.purge import purge as carry_out
+from pgtide.postgres.session import connect
 from tests.driving import ACTOR, migrate, record_of, refusal, undo
 from tests.later import HURRY, approve, contract, later_settings, once, purge, to_verified
 from tests.small_table import SMALL_ID, create_small, run, small_migration
@@ -111,7 +114,7 @@ HUNG = (
     ),
     (
         "CREATE INDEX late ON public.users (name, email_verified_v2)",
-        "index public.late on email_verified_v2: CREATE INDEX late ON public.users",
+        "index public.late on email_verified_v2: CREATE INDEX CONCURRENTLY late ON public.users",
         "DROP INDEX public.late",
     ),
     (
@@ -229,3 +232,29 @@ def test_triggers_touched_while_contracted_stop_purge_and_keep_the_way_back(
 def test_a_table_that_was_rewritten_while_contracted_can_be_purged(contracted: str) -> None:
     run(contracted, "VACUUM FULL public.users")
     assert purge(contracted, MIGRATION_ID).state is State.COMPLETED
+
+
+def test_where_no_way_leads_back_a_reason_purges_what_may_differ(database: str) -> None:
+    create_small(database)
+    widened = small_migration(ReplaceColumn("a", type="bigint"))
+    migrate(database, replace(widened, on_unrepresentable="release"))
+    contract(database, SMALL_ID, release="1.1.0")
+    run(
+        database,
+        "UPDATE public.t SET a = 1::bigint << 40 WHERE id = 7",
+        "ALTER TABLE public.t DISABLE TRIGGER USER",
+        "ALTER TABLE public.t ENABLE TRIGGER USER",
+    )
+    assert "cannot be undone" in refusal(lambda: undo(database, SMALL_ID)).what
+    run(database, "UPDATE pgtide.phase SET ended_at = ended_at - interval '9 days'")
+    error = refusal(lambda: purge(database, SMALL_ID, hurry=None))
+    assert "pgtide purge 1.0.0 --now --reason TEXT" in error.remedy
+    assert record_of(database, SMALL_ID).state is State.CONTRACTED
+    wish = Wish(gate=Gate.READS_SWITCHED, approve=True, by="ann", reason="compared by hand")
+    with connect(database, purpose="test") as session:
+        record = record_of(database, SMALL_ID)
+        settings = later_settings(database)
+        assert decide_gate(session, settings, record, wish, clock=SYSTEM_CLOCK).approved
+    assert purge(database, SMALL_ID).state is State.COMPLETED
+    why = "SELECT detail ->> 'reason' FROM pgtide.event WHERE kind = 'purged_unproved'"
+    assert run(database, why) == [(HURRY,)]

@@ -140,6 +140,16 @@ def test_a_second_undo_counts_for_the_second_attempt(verified: str) -> None:
         migrate(verified, email_migration())
 
 
+def test_what_only_looks_is_open_to_whoever_contracts_and_what_acts_is_not(verified: str) -> None:
+    allowed = (
+        "SELECT proname FROM pg_proc WHERE pronamespace = 'pgtide'::regnamespace"
+        " AND proname LIKE 'undo%' AND has_function_privilege('public', oid, 'EXECUTE')"
+    )
+    names = {row[0] for row in run(verified, allowed)}
+    assert names >= {"undo_hanging", "undo_touched", "undo_dependents", "undo_own", "undo_what"}
+    assert not names & {"undo", "undo_execute", "undo_table", "undo_fence", "undo_begin"}
+
+
 def test_nobody_may_call_it_unasked(verified: str) -> None:
     with temporary_role(verified) as (_, url):
         for call in ("safe_rollback_migration('2.1.0')", "undo('2.1.0')", "undo_find('2.1.0')"):
