@@ -1,6 +1,6 @@
 """Where a migration stands: its state, phases, progress, what it waits for, and what comes next."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -17,7 +17,7 @@ from pgtide.operate.advice import Standing, advice
 from pgtide.operate.backups import BackupStatus, newest_backup
 from pgtide.operate.declared import Declaration
 from pgtide.operate.gates import GateStatus, Mended, gates, mended, waiting_at
-from pgtide.operate.progress import Eta, Walked, eta, percent, rows_per_second
+from pgtide.operate.progress import Walked, eta, percent, rows_per_second
 from pgtide.operate.verified import VerificationStatus, verification_of, voided
 from pgtide.operate.waiting import Wait, conditions, not_before, obstacles
 from pgtide.operate.way_back import contract_back, way_back
@@ -122,16 +122,16 @@ def status_now(session: Session, settings: Settings, migration_id: str) -> Migra
 
 def status_of(session: Session, settings: Settings, record: Record) -> MigrationStatus:
     """Return the status of a migration that the ledger knows, as of now."""
-    worker = worker_of(session, record, settings.lease)
-    walked = _walked(session, record)
+    worker, walked = worker_of(session, record, settings.lease), _walked(session, record)
     alive = worker is not None and worker.alive
     verification = verification_of(session, record)
     at_gates = gates(session, record, settings, void=voided(verification))
     gate = waiting_at(record, at_gates)
     waits = (*conditions(session, record, gate), *obstacles(session, record, worker))
     whole = way_back(session, record)
-    void = voided(verification) is not None
-    ends = _ends(session, record, walked) if alive else None
+    standing = _standing(record, gate, waits, alive=alive, void=voided(verification) is not None)
+    filling = record.state is State.BACKFILLING and alive
+    ends = eta(walked, session.value(_SQL["now"])) if filling else None
     return MigrationStatus(
         id=record.id,
         version=record.version,
@@ -157,20 +157,18 @@ def status_of(session: Session, settings: Settings, record: Record) -> Migration
         mended=mended(session, record),
         worker=worker,
         next=advice(
-            _standing(session, record, gate, waits, alive=alive, void=void, way_back=whole)
+            replace(standing, way_back=whole, contract_back=contract_back(session, record))
         ),
     )
 
 
 def _standing(
-    session: Session,
     record: Record,
     gate: GateStatus | None,
     waits: tuple[Wait, ...],
     *,
     alive: bool,
     void: bool,
-    way_back: bool,
 ) -> Standing:
     return Standing(
         name=record.version,
@@ -180,19 +178,11 @@ def _standing(
         held=any(one.kind == "hold" for one in waits),
         alive=alive,
         void=void,
-        way_back=way_back,
-        contract_back=contract_back(session, record),
         gate=Gate(gate.gate) if gate else None,
         replaces=bool(record.plan.replacements),
         release=record.plan.terms.contract_release,
         not_before=not_before(waits),
     )
-
-
-def _ends(session: Session, record: Record, walked: Walked) -> Eta | None:
-    if record.state is not State.BACKFILLING:
-        return None
-    return eta(walked, session.value(_SQL["now"]))
 
 
 def _undoable_until(session: Session, record: Record) -> datetime | None:
