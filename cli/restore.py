@@ -55,12 +55,14 @@ def restore(
 
 
 def _document(found: Restored) -> dict[str, object]:
-    chosen = found.backup
+    chosen, newer = found.backup, found.newer
     return {
         "id": chosen.migration_id,
         "backup": chosen.id,
         "table": str(chosen.table),
         "taken_at": chosen.taken_at,
+        "old_shape": chosen.old_shape,
+        "newer": {"backup": newer.id, "taken_at": newer.taken_at} if newer else None,
         "rows": found.rows,
         "seconds": round(found.seconds, 3),
     }

@@ -11,11 +11,17 @@ from hypothesis import settings
 from pgtide.postgres.embedded import Server
 from tests.server import fresh_database, running_server
 
-# Set before anything imports Prefect, which reads its environment once; a worker of pytest-xdist
-# inherits its parent's. The person who runs the tests keeps their own Prefect profile untouched.
-PREFECT_HOME = None if "PREFECT_HOME" in os.environ else tempfile.mkdtemp(prefix="pgtide-prefect-")
+# Set before anything imports Prefect, which reads its environment once. The person who runs the
+# tests keeps their own Prefect profile untouched; each worker of pytest-xdist, which inherits its
+# parent's environment, has a folder of its own.
+_MADE = "PGTIDE_TESTS_PREFECT_HOME"
+PREFECT_HOME = (
+    tempfile.mkdtemp(prefix="pgtide-prefect-")
+    if os.environ.get("PREFECT_HOME") == os.environ.get(_MADE)
+    else None
+)
 if PREFECT_HOME is not None:
-    os.environ["PREFECT_HOME"] = PREFECT_HOME
+    os.environ["PREFECT_HOME"] = os.environ[_MADE] = PREFECT_HOME
 os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
 os.environ["DO_NOT_TRACK"] = "1"
 
@@ -24,10 +30,8 @@ settings.register_profile("pgtide", deadline=None, print_blob=True)
 settings.load_profile("pgtide")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def remove_prefect_home() -> Iterator[None]:
-    """Leave no folder behind; only the process that made it removes it."""
-    yield
+def pytest_unconfigure() -> None:
+    """Leave no folder behind: each process removes what it made, one that runs no test too."""
     if PREFECT_HOME is not None:
         shutil.rmtree(PREFECT_HOME, ignore_errors=True)
 

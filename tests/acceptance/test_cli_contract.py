@@ -44,6 +44,15 @@ def phases(status: dict[str, list[dict[str, str]]]) -> dict[str, str]:
     return {one["phase"]: one["state"] for one in status["phases"]}
 
 
+def refused_without_a_yes(place: Workplace) -> None:
+    """The command to repeat can be run as it is printed: without an address that is masked."""
+    again = "purge 2.1.0 --now --reason 'the fair opens tomorrow' --json --yes"
+    for address in ((), ("--database-url", place.url), (f"--database-url={place.url}",)):
+        error = place.json(*address, "purge", "2.1.0", *NOW, code=2)["error"]
+        assert "needs a yes" in error["message"]
+        assert error["remedy"] == f"Run `pgtide {again}`."
+
+
 def test_the_whole_way_of_a_later_release(place: Workplace, database: str) -> None:
     assert waits(place) == ["gate", "release", "soak"]
     assert "soak" in waited(place, *CONTRACT)
@@ -61,10 +70,7 @@ def test_the_whole_way_of_a_later_release(place: Workplace, database: str) -> No
     assert "retention" in waited(place, "purge", "2.1.0", "--yes")
     assert "gate reads_switched" in waited(place, "purge", "2.1.0", "--yes", *NOW)
     place.json("approve", "2.1.0", "reads_switched", "--reason", "nobody reads them")
-    error = place.json("purge", "2.1.0", *NOW, code=2)["error"]
-    assert "needs a yes" in error["message"]
-    again = "purge 2.1.0 --now --reason 'the fair opens tomorrow' --json --yes"
-    assert error["remedy"] == f"Run `pgtide {again}`."
+    refused_without_a_yes(place)
     done = place.run("purge", "2.1.0", "--yes", *NOW)
     assert done.returncode == 0, done.stderr
     assert "completed" in done.stdout

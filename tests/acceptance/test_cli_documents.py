@@ -1,4 +1,4 @@
-"""The documented keys of plan and status are those of the real output."""
+"""The documented keys of plan, status and restore are those of the real output."""
 
 import re
 from dataclasses import replace
@@ -11,8 +11,10 @@ from pgtide import Migration, Performance
 from pgtide.errors import AwaitingApproval
 from pgtide.ledger.run import Caller, holding
 from tests.architecture.sources import ROOT
+from tests.backed_up import empty_database
 from tests.command import EMAIL, EMAIL_FILE, Workplace
 from tests.driving import migrate, settings_for
+from tests.small_table import run
 from tests.users import create_users, email_migration
 
 
@@ -81,3 +83,23 @@ def test_the_status_has_the_documented_keys(place: Workplace, database: str) -> 
     }
     assert documented("status-json.md") == {title: set(value) for title, value in real.items()}
     assert set(only_a_file) == set(status)
+
+
+def test_a_restore_has_the_documented_keys_and_names_a_newer_backup(
+    place: Workplace, database: str
+) -> None:
+    migrate(database, email_migration())
+    older, newer = (place.json("backup", "2.1.0") for _ in range(2))
+    # As after a purge between them.
+    lacking = f"UPDATE pgtide.backup SET old_shape = false WHERE id = {newer['backup']}"
+    run(database, lacking)
+    with empty_database(database, "restored_with_keys") as name:
+        found = place.json("restore", "2.1.0", "--into", name)
+    assert (found["backup"], found["old_shape"]) == (older["backup"], True)
+    assert found["newer"] == {"backup": newer["backup"], "taken_at": newer["taken_at"]}
+    real = {"A restore": set(found), "A newer backup": set(found["newer"])}
+    assert documented("restore-json.md") == real
+    with empty_database(database, "restored_by_number") as name:
+        named = ("--backup", str(newer["backup"]))
+        found = place.json("restore", "2.1.0", "--into", name, *named)
+    assert (found["old_shape"], found["newer"]) == (False, None)
