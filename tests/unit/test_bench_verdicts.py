@@ -56,6 +56,14 @@ def test_a_wait_beyond_the_budget_is_a_broken_claim() -> None:
     assert all("a writer waits at most 250 ms" in claim for claim in broken)
 
 
+def test_a_machine_that_stumbles_keeps_no_claim() -> None:
+    holds = {300: [0.02, 0.02, 0.02, 0.02, 5.0], 3000: [4.0] * 5}
+    measured = [undone(way, rows, *holds[rows]) for way in PGTIDE for rows in holds]
+    measured += [undone(NAIVE, 300, *[0.04] * 5), undone(NAIVE, 3000, *[0.4] * 5)]
+    flat = [gate.kept for gate in gates(measured) if "held no longer" in gate.claim]
+    assert flat == [False, False]
+
+
 def test_everybody_has_a_turn_a_round_and_the_rounds_begin_with_others() -> None:
     turns = list(rotated("abc", 4))
     assert "".join(turns) == "abcbcacababc"
