@@ -25,7 +25,8 @@ class Lock(StrEnum):
 
 # An author's statement is undone where it was run: undo from psql has a path of its own.
 PATH: Final = "SET LOCAL search_path = "
-_PATH_LINE: Final = re.compile(rf"\A{PATH}.*;\n")
+# As it is written ahead of a statement, of one of several too: no author ends a path like this.
+_PATH_LINE: Final = re.compile(rf"^{PATH}.*, pg_temp;\n", re.MULTILINE)
 _APART: Final = "DROP INDEX CONCURRENTLY "
 _INSIDE: Final = "DROP INDEX "
 
