@@ -5,7 +5,9 @@ from functools import partial
 
 from pgtide import AddColumn, ReplaceColumn
 from pgtide.errors import Refused
-from tests.driving import refusal
+from tests.contracting import dump
+from tests.driving import migrate, refusal
+from tests.later import contract
 from tests.psql import undo_from_psql
 from tests.small_table import SMALL_ID, run, small_migration
 
@@ -39,6 +41,14 @@ MIGRATION = small_migration(
 STATE = "SELECT state, last_error FROM pgtide.migration"
 PHASES = "SELECT phase, state FROM pgtide.phase WHERE phase IN ('contract', 'rollback') ORDER BY 1"
 LOG = "SELECT status, rollback_available FROM pgtide.migration_log"
+
+
+def contracted(url: str) -> str:
+    """Carry the migration out as far as contract; return the schema as it was right before that."""
+    migrate(url, MIGRATION)
+    then = dump(url)
+    contract(url, SMALL_ID, release="1.1.0")
+    return then
 
 
 def refused(url: str, back: Callable[..., object]) -> str:

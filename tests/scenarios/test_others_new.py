@@ -11,7 +11,7 @@ from tests.contracting import dump
 from tests.driving import migrate, record_of, undo
 from tests.later import contract, purge, to_verified
 from tests.psql import undo_from_psql
-from tests.scenarios.hung_table import BASE, MIGRATION, TABLE, TRIGGER, by_psql, refused
+from tests.scenarios.hung_table import BASE, MIGRATION, TABLE, TRIGGER, by_psql, contracted, refused
 from tests.small_table import SMALL_ID, run, small_migration
 
 
@@ -26,10 +26,7 @@ def before(database: str) -> str:
 def verified(database: str, before: str) -> str:
     """Return the schema as it is where the migration is contracted next."""
     assert before
-    migrate(database, MIGRATION)
-    then = dump(database)
-    contract(database, SMALL_ID, release="1.1.0")
-    return then
+    return contracted(database)
 
 
 # Each keeps a column from being dropped, and would have been found by the server half way.
