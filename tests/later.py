@@ -6,6 +6,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from pgtide.events import Event, Listener, StepBegan, silence
@@ -28,13 +29,18 @@ APPROVER = "ann"
 RELEASE = "2.2.0"
 HURRY = "a test has no day to wait"
 
-_BACKUPS = Path(tempfile.mkdtemp(prefix="pgtide-backups-"))
-atexit.register(shutil.rmtree, _BACKUPS, ignore_errors=True)
+
+@cache
+def _backups() -> Path:
+    # Not at import: a process that is killed leaves its folder behind, and most need none.
+    folder = Path(tempfile.mkdtemp(prefix="pgtide-backups-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def later_settings(url: str) -> Settings:
     """Return settings whose backups do not outlive the tests."""
-    return replace(settings_for(url), backups_dir=_BACKUPS)
+    return replace(settings_for(url), backups_dir=_backups())
 
 
 def approve(url: str, migration_id: str, gate: Gate) -> None:
