@@ -58,14 +58,14 @@ class LocalServer:
 
 
 @contextmanager
-def local_server(directory: Path) -> Iterator[str]:
-    """Run a server with its files in a directory until the block ends; yield the API's address.
+def local_server(directory: Path) -> Iterator[LocalServer]:
+    """Run a server with its files in a directory until the block ends.
 
     It ends with this process too, whatever signal that dies of. Raises Failed.
     """
     process, server = _started(directory, owned=True)
     try:
-        yield server.api_url
+        yield server
     finally:
         _end(process)
 
