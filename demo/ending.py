@@ -21,7 +21,7 @@ SELECT count(*) FROM {TABLE} AS u
 """  # noqa: S608  # our own name
 # The backfill's date, one that a release gave, or one that the trigger gave while the demo ran.
 _WRONG_DATES: Final = f"""
-SELECT count(*)
+SELECT format('user %%s, revision %%s: %%s', u.id, u.revision, coalesce(date::text, 'none')) AS what
   FROM {TABLE} AS u
   JOIN pgtide.archive AS a ON a.key = jsonb_build_object('id', u.id)
  CROSS JOIN LATERAL (SELECT (a."values" ->> 'verified_at')::timestamp AS date) AS archived
@@ -54,7 +54,9 @@ def undone(
             archived=int(session.value("SELECT count(*) FROM pgtide.archive")),
             # Who was written after it began is left out: such a row may have got its flag since.
             not_archived=int(session.value(_NOT_ARCHIVED, {"moment": moment})),
-            wrong_dates=int(session.value(_WRONG_DATES, {"moment": moment})),
+            wrong_dates=tuple(
+                row["what"] for row in session.rows(_WRONG_DATES, {"moment": moment})
+            ),
         )
 
 

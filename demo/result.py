@@ -84,7 +84,7 @@ class Undone:
     # Verified users, unchanged since, whose date is not in the archive.
     not_archived: int
     # Dates in the archive that are not what verified_at was.
-    wrong_dates: int
+    wrong_dates: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
