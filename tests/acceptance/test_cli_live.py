@@ -11,7 +11,7 @@ from tests.command import EMAIL, EMAIL_FILE, PGTIDE, Workplace
 from tests.prefect_server import prefect_api_url
 from tests.users import create_users
 
-ROWS = 30_000
+ROWS = 20_000
 
 
 class Terminal:
@@ -46,7 +46,7 @@ class Terminal:
 
 
 def far_enough(found: MigrationStatus) -> bool:
-    return found.state == "backfilling" and (found.percent or 0) >= 20
+    return found.state == "backfilling" and (found.percent or 0) >= 3
 
 
 def test_a_terminal_shows_the_bar_and_status_the_figures_while_rows_are_filled(
@@ -69,7 +69,7 @@ def test_a_terminal_shows_the_bar_and_status_the_figures_while_rows_are_filled(
     ) as working:
         place.wait_for(far_enough)
         seen = place.status()
-        said, _ = working.communicate(timeout=120)
+        said, _ = working.communicate(timeout=240)
     terminal.close()
     assert working.returncode == 0, terminal.got
     assert "is verified" in said
@@ -79,12 +79,12 @@ def test_a_terminal_shows_the_bar_and_status_the_figures_while_rows_are_filled(
 
 def figures_are_of_a_run_at_work(seen: dict[str, object]) -> None:
     assert seen["state"] == "backfilling"
-    assert 20 <= float(str(seen["percent"])) <= 99
+    assert 3 <= float(str(seen["percent"])) <= 99
     assert 0 < int(str(seen["rows_done"])) < ROWS * 1.2
     assert float(str(seen["rows_per_second"])) > 10
     low, high = (datetime.fromisoformat(str(seen[name])) for name in ("eta_low", "eta_high"))
     assert low <= high
-    assert (high - datetime.now(low.tzinfo)).total_seconds() < 600
+    assert (high - datetime.now(low.tzinfo)).total_seconds() < 3600
 
 
 def picture_was_drawn(got: str) -> None:

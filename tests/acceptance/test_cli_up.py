@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from pgtide.operate.status import MigrationStatus
 from tests.command import EMAIL, EMAIL_FILE, Workplace
@@ -21,6 +22,9 @@ def filling(more_than: int) -> Callable[[MigrationStatus], bool]:
     return lambda found: found.state == "backfilling" and found.rows_done > more_than
 
 
+@pytest.mark.timeout(
+    600
+)  # ten commands one after the other: too many for the usual on a busy machine
 def test_up_goes_on_after_a_hold_a_ctrl_c_and_a_sigterm(tmp_path: Path, database: str) -> None:
     create_users(database, rows=ROWS)
     # Batches of a millisecond, so that the backfill lasts long enough to be stopped four times.
