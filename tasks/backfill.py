@@ -39,6 +39,8 @@ def one_task_each(work: Callable[[Group], int], groups: Sequence[Group], workers
             running.add(fill.submit(work, waiting.popleft()))
         done = next(as_completed(list(running)))
         running.discard(done)
+        # Its own state, and not what the server has heard of it by now.
+        done.wait()
         try:
             outcome(done.state)
         except BaseException:
