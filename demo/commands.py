@@ -120,8 +120,7 @@ class Commands:
 
     def _spawn(self, words: tuple[str, ...], *, stdin: int, stderr: int) -> "subprocess.Popen[str]":
         process = subprocess.Popen(
-            # -P: the folder of the program is no place to import from.
-            [sys.executable, "-P", _OWNED, Path(sys.executable).with_name("pgtide"), *words],
+            owned(Path(sys.executable).with_name("pgtide"), *words),
             env=self.environment,
             cwd=self.place,
             stdin=stdin,
@@ -141,6 +140,12 @@ class Commands:
             state="The demo stops here and takes everything down.",
             remedy="See what it said above.",
         )
+
+
+def owned(program: Path, *words: str) -> list[str]:
+    """Return the command line of a Python program that dies when its standard input ends."""
+    # -P: the folder of the program is no place to import from.
+    return [sys.executable, "-P", str(_OWNED), str(program), *words]
 
 
 @contextmanager

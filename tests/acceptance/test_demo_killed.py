@@ -3,16 +3,61 @@
 It was seen that `pgtide up`, started by a demo that somebody killed, went on for minutes.
 """
 
+import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 from pgtide.postgres.embedded.process import started
 from tests.command import PGTIDE
 
+ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 120.0
 COMMAND = "$ pgtide up 2.1.0 --until backup"
+
+
+# Runs a command as the demo does, says which processes that are, and waits to be killed.
+OWNER = """
+import subprocess, sys, time
+from pathlib import Path
+from demo.commands import owned
+
+subprocess.Popen(owned(Path(sys.argv[1])), stdin=subprocess.PIPE, start_new_session=True)
+time.sleep(600)
+"""
+# A command that nothing but a signal ends, nor what it has started.
+STUBBORN = """
+import os, signal, subprocess, sys, time
+
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+child = subprocess.Popen(["sleep", "600"])
+print(os.getpid(), child.pid, flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_command_that_nothing_else_would_end_dies_with_its_owner(tmp_path: Path) -> None:
+    program = tmp_path / "stubborn.py"
+    program.write_text(STUBBORN, encoding="utf-8")
+    command = [sys.executable, "-c", OWNER, str(program)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout
+        pids = [int(one) for one in owner.stdout.readline().split()]
+        begun = [(pid, started(pid)) for pid in pids]
+        assert len(begun) == 2
+        assert all(since for _, since in begun)
+        owner.send_signal(signal.SIGKILL)
+    deadline = time.monotonic() + 30
+    try:
+        while left := [pid for pid, since in begun if started(pid) == since]:
+            assert time.monotonic() < deadline, left
+            time.sleep(0.05)
+    finally:
+        for pid, since in begun:
+            if started(pid) == since:
+                os.kill(pid, signal.SIGKILL)
 
 
 def test_nothing_goes_on_when_the_demo_is_killed_while_a_command_works(tmp_path: Path) -> None:
