@@ -51,10 +51,10 @@ def loaded_one(folder: Sequence["Loaded"], wanted: str) -> "Loaded":
     return next(one for one in folder if one.id == migration_id)
 
 
-def run(settings: Settings, one: "Loaded", *, until: Phase) -> None:
+def run(settings: Settings, one: "Loaded", *, until: Phase, hurry: str | None = None) -> None:
     """Run a migration's flow here, with progress; raises what ended it."""
     shown = FORWARD[: FORWARD.index(until) + 1]
-    run_any(settings, one.id, one.flow, {"until": until.value}, shown=shown)
+    run_any(settings, one.id, one.flow, {"until": until.value, "hurry": hurry}, shown=shown)
 
 
 def later(settings: Settings, phase: Phase, migration_id: str, parameters: object) -> None:

@@ -10,13 +10,14 @@ from cli.console import say
 from cli.display.words import plural, span
 from cli.document import plain, show
 from cli.flow import loaded, loaded_one, run
-from cli.options import AnyId, By, Json, settings_of
+from cli.options import AnyId, By, Json, Now, Reason, hurry, settings_of
 from pgtide.clock import SYSTEM_CLOCK
 from pgtide.errors import PgtideError
 from pgtide.ledger.record import every
 from pgtide.model.route import FORWARD, LATER, next_phase
 from pgtide.model.state import RUNNING, Phase, State
 from pgtide.operate.status import MigrationStatus, status_now
+from pgtide.phases.window import refuse_outside
 from pgtide.postgres.session import connect
 from pgtide.settings import Settings
 
@@ -48,17 +49,20 @@ def up(
     migration: AnyId = None,
     *,
     until: Until = Phase.VERIFY,
+    now: Now = False,
+    reason: Reason = None,
     by: By = None,
     as_json: Json = False,
 ) -> None:
     """Go on with what is pending, in the order of ids; stop at the first that fails or waits."""
     if until not in FORWARD:
         raise typer.BadParameter(f"one of {', '.join(FORWARD)}", param_hint="--until")
+    why = hurry(now=now, reason=reason)
     settings = settings_of(ctx, by=by)
     folder = loaded(settings)
     work = [loaded_one(folder, migration)] if migration else folder
     todo = pending(settings, work, until, start_over=migration is not None)
-    go_on(ctx, settings, todo, until=until, as_json=as_json)
+    go_on(ctx, settings, todo, until=until, why=why, as_json=as_json)
     if not as_json:
         say(*([] if todo else _idle(settings, work, until)), *_left(settings, work))
 
@@ -92,14 +96,19 @@ def go_on(
     work: Sequence["Loaded"],
     *,
     until: Phase,
+    why: str | None = None,
     as_json: bool,
 ) -> None:
-    """Carry out migrations one after the other, and say how each ended."""
+    """Carry out migrations one after the other, and say how each ended.
+
+    `why` is a reason not to wait for their windows.
+    """
     done: list[Done] = []
     for one in work:
         begun = SYSTEM_CLOCK.monotonic()
         try:
-            run(settings, one, until=until)
+            _refuse_outside(settings, one, why)
+            run(settings, one, until=until, hurry=why)
         except PgtideError:
             ctx.meta["pgtide.document"] = {"migrations": plain([each.status for each in done])}
             raise
@@ -109,6 +118,12 @@ def go_on(
             say(*_summary(ended))
     if as_json:
         show({"migrations": [each.status for each in done]})
+
+
+def _refuse_outside(settings: Settings, one: "Loaded", why: str | None) -> None:
+    # The flow looks again; here nobody waits for a Prefect server to learn it.
+    with connect(settings.url, purpose="up") as session:
+        refuse_outside(session, one.migration, clock=SYSTEM_CLOCK, hurry=why)
 
 
 def _idle(settings: Settings, work: Sequence["Loaded"], until: Phase) -> list[str]:

@@ -9,5 +9,6 @@ from pgtide.changes.replace_column import ReplaceColumn
 from pgtide.changes.sql import Sql
 from pgtide.model.migration import Migration
 from pgtide.model.performance import Performance
+from pgtide.model.window import Window
 
-__all__ = ["AddColumn", "Index", "Migration", "Performance", "ReplaceColumn", "Sql"]
+__all__ = ["AddColumn", "Index", "Migration", "Performance", "ReplaceColumn", "Sql", "Window"]

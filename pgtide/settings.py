@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from pgtide.errors import InvalidSettings
+from pgtide.model.rate import LEAST_DUTY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +37,9 @@ class Settings:
     heartbeat: timedelta = timedelta(seconds=1)
     lock_wait: timedelta = timedelta(milliseconds=150)
     lock_tries: int = 30
-    # Long enough to be worth a commit, short enough that nobody waiting for a row notices.
-    batch_target: timedelta = timedelta(milliseconds=50)
+    # None: as the migration says.
+    batch_target: timedelta | None = None
+    duty: float | None = None
     # A minute with their pauses: longer than a careful application keeps a row locked.
     batch_retries: int = 30
     # Whether `up` begins with a backup; contract needs one in any case.
@@ -83,6 +85,13 @@ def _span(text: str) -> timedelta:
     return value
 
 
+def _share(text: str) -> float:
+    value = float(text)
+    if not LEAST_DUTY <= value <= 1:
+        raise ValueError(f"must be a share of the time, {LEAST_DUTY} to 1")
+    return value
+
+
 def _count(text: str) -> int:
     value = int(text)
     if value < 1:
@@ -119,6 +128,7 @@ VARIABLES: Final[tuple[tuple[str, str, Callable[[str], object]], ...]] = (
     ("PGTIDE_LOCK_WAIT_MS", "lock_wait", _span),
     ("PGTIDE_LOCK_TRIES", "lock_tries", _count),
     ("PGTIDE_BATCH_MS", "batch_target", _span),
+    ("PGTIDE_DUTY", "duty", _share),
     ("PGTIDE_BATCH_RETRIES", "batch_retries", _count),
     ("PGTIDE_BACKUP_FIRST", "backup_first", _switch),
     ("PGTIDE_BACKUPS_FRESH_MS", "backups_fresh", _span),

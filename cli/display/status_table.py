@@ -16,6 +16,7 @@ from pgtide.model.performance import QueryStanding, head
 from pgtide.model.state import RUNNING, UNTOUCHED, State
 from pgtide.operate.gates import GateStatus, Mended
 from pgtide.operate.status import MigrationStatus, PhaseStatus
+from pgtide.operate.throttle import RateStatus
 from pgtide.operate.verified import VerificationStatus
 from pgtide.operate.worker import Worker
 
@@ -78,6 +79,8 @@ def _facts(one: MigrationStatus) -> list[tuple[str, RenderableType]]:
         found.append(("last error", Text(one.last_error, style="red")))
     if one.worker:
         found.append(("at work", _worker(one.worker)))
+    if one.rate:
+        found.append(("rate", _rate(one.rate)))
     if one.verification:
         found.append(("verified", _verification(one.verification)))
     if one.backup:
@@ -142,6 +145,11 @@ def _worker(worker: Worker) -> Text:
     if worker.alive:
         return Text(who)
     return Text(f"nobody: {who}, has no heartbeat any more", style="yellow")
+
+
+def _rate(seen: RateStatus) -> Text:
+    share = f"{seen.duty:.0%} of the time, batches of {seen.batch_ms:g} ms"
+    return Text(f"{share}, set by {seen.by} {moment(seen.at)} UTC", style="yellow")
 
 
 def _verification(seen: VerificationStatus) -> Text:

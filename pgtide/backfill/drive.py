@@ -1,7 +1,7 @@
 """Drive a slice to its end, batch by batch, at the pace that the target time allows."""
 
 from pgtide.backfill.batch import Work, run_batch
-from pgtide.backfill.pace import Pace
+from pgtide.backfill.pacing import Pacing
 from pgtide.backfill.walk import next_batch
 from pgtide.errors import StatementFailed
 from pgtide.ledger.run import Run
@@ -9,13 +9,9 @@ from pgtide.ledger.slices import Slice
 from pgtide.postgres.catalog import read_size
 from pgtide.postgres.faults import STATEMENT_TIMEOUT
 
-# A first batch of 256 kB: small on any hardware; the pace grows from there.
-_FIRST_BLOCKS = 32
 
-
-def drive(run: Run, work: Work, piece: Slice) -> Slice:
+def drive(run: Run, work: Work, piece: Slice, pacing: Pacing) -> Slice:
     """Walk a slice from its checkpoint to its end; raises what `run_batch` raises."""
-    pace = Pace(blocks=_FIRST_BLOCKS, target=run.settings.batch_target.total_seconds())
     limit = (
         read_size(run.session, run.plan.table_oid).blocks
         if piece.end_block is None
@@ -24,15 +20,16 @@ def drive(run: Run, work: Work, piece: Slice) -> Slice:
     # Never more than a quarter of a pass over the slice: a pause or a stop is never far.
     most = max(1, (limit - piece.first_block) // 4)
     while not piece.done:
-        batch = next_batch(piece, blocks=pace.bounded(pace.blocks, most=most).whole, limit=limit)
+        pacing.before(run, piece)
+        batch = next_batch(piece, blocks=pacing.blocks(run, piece, most=most), limit=limit)
         try:
             outcome = run_batch(run, work, piece, batch)
         except StatementFailed as error:
-            if error.sqlstate != STATEMENT_TIMEOUT or pace.whole == 1:
+            if error.sqlstate != STATEMENT_TIMEOUT or not pacing.halve(run, piece):
                 raise
             run.check()
-            pace = pace.halved()
         else:
+            blocks = max(1, (limit if batch.end is None else batch.end) - batch.cursor)
+            pacing.after(run, piece, outcome.seconds, blocks=blocks, most=most)
             piece = outcome.after
-            pace = pace.after(outcome.seconds, most=most)
     return piece

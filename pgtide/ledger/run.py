@@ -16,7 +16,15 @@ from datetime import timedelta
 from typing import Final
 
 from pgtide.clock import SYSTEM_CLOCK, Clock
-from pgtide.errors import AwaitingApproval, Busy, Fenced, Interrupted, PgtideError, Waiting
+from pgtide.errors import (
+    AwaitingApproval,
+    Busy,
+    Fenced,
+    Interrupted,
+    PgtideError,
+    Waiting,
+    WindowClosed,
+)
 from pgtide.events import Listener, RunBegan, RunEnded, silence
 from pgtide.ledger import audit, backends
 from pgtide.ledger.heart import Heart
@@ -39,7 +47,7 @@ _POLL: Final = 0.1
 class Caller:
     """Who runs, on which flow run, who listens, what tells it to stop.
 
-    And whether a hold of the operator's does.
+    And whether a hold of the operator's does; `hurry` is a reason not to wait for the window.
     """
 
     actor: str
@@ -48,6 +56,7 @@ class Caller:
     stop: threading.Event = field(default_factory=threading.Event)
     clock: Clock = SYSTEM_CLOCK
     heeds_hold: bool = True
+    hurry: str | None = None
 
 
 class Run:
@@ -258,6 +267,8 @@ def _outcome(error: BaseException) -> str:
     match error:
         case AwaitingApproval():
             return "waiting"
+        case WindowClosed():
+            return "window_closed"
         case Waiting():
             return "paused"
         case Interrupted() | KeyboardInterrupt():

@@ -9,14 +9,16 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
+from pgtide.backfill.rate import rate_of
 from pgtide.backfill.statements import filling
 from pgtide.backfill.walk import Walk, choose, cuts
+from pgtide.ledger.rate import LiveRate
 from pgtide.model.performance import Performance
 from pgtide.model.plan import BackfillSql, Plan
 from pgtide.model.state import UNTOUCHED, Phase, State
 from pgtide.model.statement import Finding, Lock, Statement, Step, shown
 from pgtide.operate.backups import BackupStatus
-from pgtide.operate.limit import Limit, milliseconds, one_batch, reading, short, unlimited
+from pgtide.operate.limit import Limit, one_batch, reading, short, unlimited
 from pgtide.settings import Settings
 
 
@@ -143,7 +145,7 @@ def walk(settings: Settings, *, blocks: int, horizon_seconds: float) -> Backfill
         slices=len(cuts(blocks, chosen)),
         slice_blocks=chosen.slice_blocks,
         passes=chosen.passes,
-        batch_ms=milliseconds(settings.batch_target),
+        batch_ms=round(rate_of(settings, LiveRate()).target * 1000),
         why=chosen.why,
     )
 

@@ -17,9 +17,10 @@ from pgtide.operate.advice import Standing, advice
 from pgtide.operate.backups import BackupStatus, newest_backup
 from pgtide.operate.declared import Declaration
 from pgtide.operate.gates import GateStatus, Mended, gates, mended, waiting_at
-from pgtide.operate.progress import Walked, eta, percent, rows_per_second
+from pgtide.operate.progress import Eta, Walked, eta, percent, rows_per_second
+from pgtide.operate.throttle import RateStatus, rate_status
 from pgtide.operate.verified import VerificationStatus, verification_of, voided
-from pgtide.operate.waiting import Wait, conditions, not_before, obstacles
+from pgtide.operate.waiting import Wait, conditions, not_before, obstacles, outside
 from pgtide.operate.way_back import contract_back, way_back
 from pgtide.operate.worker import Worker, worker_of
 from pgtide.postgres.session import Session
@@ -69,6 +70,8 @@ class MigrationStatus:
     conflicts: int | None
     mended: Mended | None
     worker: Worker | None
+    rate: RateStatus | None
+    paused_by: str | None
     next: str
 
 
@@ -107,6 +110,8 @@ def not_begun(file: Declaration) -> MigrationStatus:
         conflicts=None,
         mended=None,
         worker=None,
+        rate=None,
+        paused_by=None,
         next=advice(Standing(name=file.version or file.id, state=State.PLANNED)),
     )
 
@@ -127,11 +132,10 @@ def status_of(session: Session, settings: Settings, record: Record) -> Migration
     verification = verification_of(session, record)
     at_gates = gates(session, record, settings, void=voided(verification))
     gate = waiting_at(record, at_gates)
-    waits = (*conditions(session, record, gate), *obstacles(session, record, worker))
+    waits = _waits(session, record, gate, worker)
     whole = way_back(session, record)
     standing = _standing(record, gate, waits, alive=alive, void=voided(verification) is not None)
-    filling = record.state is State.BACKFILLING and alive
-    ends = eta(walked, session.value(_SQL["now"])) if filling else None
+    ends = _ends(session, record, walked) if alive else None
     return MigrationStatus(
         id=record.id,
         version=record.version,
@@ -156,10 +160,27 @@ def status_of(session: Session, settings: Settings, record: Record) -> Migration
         conflicts=conflicts(session, record.plan),
         mended=mended(session, record),
         worker=worker,
-        next=advice(
-            replace(standing, way_back=whole, contract_back=contract_back(session, record))
-        ),
+        rate=rate_status(session, record, settings),
+        paused_by=record.paused_by,
+        next=_next(session, record, replace(standing, way_back=whole)),
     )
+
+
+def _waits(
+    session: Session, record: Record, gate: GateStatus | None, worker: Worker | None
+) -> tuple[Wait, ...]:
+    first = tuple(conditions(session, record, gate))
+    shut = outside(session, record, worker, after=not_before(first))
+    return (*first, *shut, *obstacles(session, record, worker))
+
+
+def _ends(session: Session, record: Record, walked: Walked) -> Eta | None:
+    filling = record.state is State.BACKFILLING
+    return eta(walked, session.value(_SQL["now"])) if filling else None
+
+
+def _next(session: Session, record: Record, standing: Standing) -> str:
+    return advice(replace(standing, contract_back=contract_back(session, record)))
 
 
 def _standing(

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
+from pgtide.ledger import phases
 from pgtide.ledger.control import held
 from pgtide.ledger.delays import delay, running
+from pgtide.ledger.hours import shown
 from pgtide.ledger.record import Record
 from pgtide.model.state import RUNNING, UNDOING, State
 from pgtide.operate.gates import GateStatus, in_words
@@ -21,7 +23,7 @@ _SQL: Final = queries("status")
 class Wait:
     """One of the things that a migration waits for; `until` is when it ends, where that is known.
 
-    `kind` is `hold`, `run`, `lock`, `gate`, `release`, `soak` or `retention`.
+    `kind` is `hold`, `run`, `lock`, `gate`, `release`, `soak`, `retention` or `window`.
     """
 
     kind: str
@@ -43,6 +45,22 @@ def conditions(session: Session, record: Record, gate: GateStatus | None) -> Ite
     one = delay(session, record)
     if one is not None and running(session, one):
         yield Wait(kind=one.name, text=str(one), until=one.ends)
+
+
+def outside(
+    session: Session, record: Record, worker: Worker | None, *, after: datetime | None
+) -> Iterator[Wait]:
+    """Yield the next opening of a window that is closed now, or will be after another wait."""
+    window = record.plan.terms.window
+    over = record.state in UNDOING | {State.COMPLETED, State.ROLLED_BACK}
+    # Whoever is at work outside of it had a reason, or comes to its next checkpoint in a moment.
+    if window is None or over or (worker is not None and worker.alive):
+        return
+    now = max(phases.now(session), after or datetime.min.replace(tzinfo=UTC))
+    if not window.is_open(now):
+        opens = window.next_opening(now)
+        text = f"its window, {window}, to open at {shown(opens, window)}"
+        yield Wait(kind="window", text=text, until=opens)
 
 
 def obstacles(session: Session, record: Record, worker: Worker | None) -> Iterator[Wait]:
@@ -80,4 +98,4 @@ def _blocker(row: dict[str, Any]) -> str:
 
 def not_before(waits: tuple[Wait, ...]) -> datetime | None:
     """Return the moment before which the next phase does not begin, if there is one."""
-    return next((one.until for one in waits if one.until), None)
+    return max((one.until for one in waits if one.until), default=None)

@@ -8,6 +8,7 @@ from typing import Final
 from pgtide.backfill import statements
 from pgtide.backfill.batch import Rewritten
 from pgtide.backfill.drive import drive
+from pgtide.backfill.pacing import Pacing
 from pgtide.changes.archive_trigger import capture
 from pgtide.errors import Failed
 from pgtide.ledger import slices
@@ -39,7 +40,7 @@ def fill_archive(run: Run, archive: ArchiveSql) -> int:
     perform(run, step, ordinal=_ORDINAL)
     for _ in range(_REWRITES):
         try:
-            return drive(run, work, _whole(run)).rows
+            return drive(run, work, _whole(run), Pacing()).rows
         except Rewritten:
             slices.void(run.session, run.lease, Kind.ARCHIVE)
     raise Failed(

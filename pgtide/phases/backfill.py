@@ -11,6 +11,7 @@ from typing import Final
 from pgtide.backfill import statements, walk
 from pgtide.backfill.batch import Rewritten, Work
 from pgtide.backfill.drive import drive
+from pgtide.backfill.pacing import Pacing
 from pgtide.errors import Failed
 from pgtide.events import SlicesCut, SweepEnded
 from pgtide.ledger import audit, slices
@@ -66,8 +67,9 @@ def backfill(run: Run, spread: Spread = one_after_another) -> None:
             _renew(run)
         _follow_file(run)
         if run.plan.backfill is not None:
-            _walk(run, run.plan.backfill, spread)
-            _sweep(run, run.plan.backfill)
+            pacing = Pacing()
+            _walk(run, run.plan.backfill, spread, pacing)
+            _sweep(run, run.plan.backfill, pacing)
         outcome.rows = sum(
             piece.rows for kind in (Kind.WALK, Kind.SWEEP) for piece in _all(run, kind)
         )
@@ -89,14 +91,14 @@ def _renew(run: Run) -> None:
         perform(run, step, ordinal=run.plan.steps.index(step), also=seal, anew=True)
 
 
-def _walk(run: Run, sql: BackfillSql, spread: Spread) -> None:
+def _walk(run: Run, sql: BackfillSql, spread: Spread, pacing: Pacing) -> None:
     work = statements.filling(run.plan, sql)
     for _ in range(_REWRITES):
         _cut(run)
         try:
             # A crash of the server may open slices again that this worker saw done.
             while groups := _groups(run):
-                spread(partial(_fill, run, work), groups)
+                spread(partial(_fill, run, work, pacing), groups)
         except Rewritten:
             _rewritten(run)
         else:
@@ -163,15 +165,15 @@ def _groups(run: Run) -> list[Group]:
     ]
 
 
-def _fill(run: Run, work: Work, group: Group) -> int:
+def _fill(run: Run, work: Work, pacing: Pacing, group: Group) -> int:
     rows = 0
     for slice_id in group.slices:
         piece = slices.read_one(run.session, slice_id)
-        rows += drive(run, work, piece).rows - piece.rows
+        rows += drive(run, work, piece, pacing).rows - piece.rows
     return rows
 
 
-def _sweep(run: Run, sql: BackfillSql) -> None:
+def _sweep(run: Run, sql: BackfillSql, pacing: Pacing) -> None:
     """Go over the whole table until a round changes nothing, or five rounds were not enough."""
     work = statements.filling(run.plan, sql)
     for _ in range(_SWEEPS * _REWRITES):
@@ -181,7 +183,7 @@ def _sweep(run: Run, sql: BackfillSql) -> None:
             return
         piece = rounds[-1] if len(rounds) > len(ended) else _cut_round(run)
         try:
-            swept = drive(run, work, piece)
+            swept = drive(run, work, piece, pacing)
         except Rewritten:
             _rewritten(run)
         else:

@@ -19,6 +19,7 @@ from pgtide.phases.finalize import finalize
 from pgtide.phases.first_backup import first_backup
 from pgtide.phases.preflight import preflight, refuse_edited
 from pgtide.phases.verify import verify
+from pgtide.phases.window import await_opening
 from pgtide.postgres.session import connect
 from pgtide.settings import Settings
 
@@ -59,15 +60,21 @@ def opened(settings: Settings, caller: Caller, migration: Migration) -> Iterator
 
 
 def following(run: Run, until: Phase = Phase.VERIFY) -> Phase | None:
-    """Return the phase that comes next, as the ledger has it now."""
+    """Return the phase that comes next, as the ledger has it now.
+
+    Raises WindowClosed where it may not begin now.
+    """
     record = run.record
-    return next_phase(
+    phase = next_phase(
         record.state,
         resume_to=record.resume_to,
         sweep_due=record.sweep_due,
         until=until,
         backup_first=run.settings.backup_first,
     )
+    if phase is not None:
+        await_opening(run, phase)
+    return phase
 
 
 def forward(run: Run, until: Phase = Phase.VERIFY) -> None:

@@ -1,0 +1,33 @@
+"""How hard a backfill may work: the time of a batch, and the share of the time at work."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from pgtide.ledger.rate import LiveRate
+from pgtide.settings import Settings
+
+# Long enough to be worth a commit, short enough that nobody waiting for a row notices.
+_BATCH_SECONDS: Final = 0.05
+_WHOLE: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """Seconds that a batch should take, and the share of the time that goes into batches."""
+
+    target: float
+    duty: float
+
+
+def rate_of(settings: Settings, live: LiveRate) -> Rate:
+    """Return the rate that holds: an operator's, else the environment's, else the default."""
+    given = settings.batch_target.total_seconds() if settings.batch_target else None
+    return Rate(
+        target=(live.batch_ms / 1000 if live.batch_ms else None) or given or _BATCH_SECONDS,
+        duty=live.duty or settings.duty or _WHOLE,
+    )
+
+
+def rest(worked: float, duty: float) -> float:
+    """Return the seconds to rest after so many at work, so that work is that share of the time."""
+    return worked * (_WHOLE - duty) / duty
