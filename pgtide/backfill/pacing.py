@@ -38,11 +38,9 @@ class Pacing:
         """Learn from a batch of so many blocks, and rest as long as the duty asks."""
         pace = self._pace(run, piece)
         self._paces.learn(piece.step, pace.after(seconds, blocks=blocks, most=most))
-        rested = 0.0
-        while (left := rest(seconds, _rate(run).duty) - rested) > 0:
-            nap = min(left, _NAP)
-            run.clock.sleep(nap)
-            rested += nap
+        begun = run.clock.monotonic()
+        while (left := begun + rest(seconds, _rate(run).duty) - run.clock.monotonic()) > 0:
+            run.clock.sleep(min(left, _NAP))
             run.check()
 
     def halve(self, run: Run, piece: Slice) -> bool:
