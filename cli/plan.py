@@ -19,6 +19,7 @@ from pgtide.model.state import UNTOUCHED, State
 from pgtide.operate.backups import newest_backup
 from pgtide.operate.first_backup import first_backup
 from pgtide.operate.gates import expected
+from pgtide.operate.notes import notes
 from pgtide.operate.plan import PlanDocument, Progressed, statements, walk
 from pgtide.phases.later_steps import later_steps
 from pgtide.phases.preflight import preflight, warnings
@@ -84,6 +85,7 @@ def _document(session: Session, settings: Settings, migration: Migration) -> Pla
     table = target_table(session, settled.table)
     blocks = read_size(session, settled.table_oid).blocks
     age = horizon_seconds(session)
+    walked = walk(settings, blocks=blocks, horizon_seconds=age) if settled.backfill else None
     return PlanDocument(
         id=migration.id,
         version=migration.version,
@@ -100,11 +102,11 @@ def _document(session: Session, settings: Settings, migration: Migration) -> Pla
             verify_sql=_verify_sql(settled),
             later=later_steps(session, settled, table, record),
         ),
-        backfill=walk(settings, blocks=blocks, horizon_seconds=age) if settled.backfill else None,
+        backfill=walked,
         queries=settled.performance,
         waits=tuple(expected(settled)),
         releases=settled.releases,
-        notes=settled.notes,
+        notes=(*settled.notes, *notes(session, settings, settled, walked)),
         warnings=warnings(session, settled, table),
     )
 

@@ -1,8 +1,8 @@
 """Nights that a test goes through at once: the database's clock, as windows take it, moved."""
 
-import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import psycopg
 
@@ -34,7 +34,7 @@ class Nights:
 
     @property
     def clock(self) -> Clock:
-        return Clock(sleep=threading.Event().wait, database=lambda at: at + self.shift)
+        return Clock(database=lambda at: at + self.shift)
 
     @property
     def now(self) -> datetime:
@@ -72,7 +72,7 @@ class Nights:
         return record_of(url, migration.id)
 
 
-def kinds(url: str, kind: str) -> list[dict[str, str]]:
+def kinds(url: str, kind: str) -> list[dict[str, Any]]:
     """Return the details of the audit's lines of a kind, oldest first."""
     with psycopg.connect(url) as connection:
         rows = connection.execute(

@@ -176,9 +176,15 @@ def _leave(run: Run, phase: Phase, to: State, error: Exception) -> None:
             paused_by=_paused_by(to, error),
         )
         phases.end(session, run.lease, phase, "failed" if failed else "paused")
-        kind = "phase_failed" if failed else "phase_paused"
         who = {} if failed else {"by": _paused_by(to, error)}
-        audit.note(session, run.lease, kind, phase=phase, why=what, **who)
+        audit.note(
+            session,
+            run.lease,
+            "phase_failed" if failed else "phase_paused",
+            phase=phase,
+            why=what,
+            **who,
+        )
         if failed:
             _log_failure(run, record, phase, what)
 

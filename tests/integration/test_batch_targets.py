@@ -16,7 +16,7 @@ from pgtide.backfill.pacing import Pacing
 from pgtide.events import BatchCommitted, Event
 from pgtide.ledger import slices
 from pgtide.ledger.run import Caller, Run
-from pgtide.ledger.slices import Cut, Kind, Slice
+from pgtide.ledger.slices import Cut, Kind
 from pgtide.model.state import Phase
 from pgtide.phases.forward import forward, opened
 from pgtide.postgres.catalog import read_size
