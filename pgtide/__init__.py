@@ -7,8 +7,18 @@ from pgtide.changes.add_column import AddColumn
 from pgtide.changes.index import Index
 from pgtide.changes.replace_column import ReplaceColumn
 from pgtide.changes.sql import Sql
+from pgtide.model.backfill import Backfill
 from pgtide.model.migration import Migration
 from pgtide.model.performance import Performance
 from pgtide.model.window import Window
 
-__all__ = ["AddColumn", "Index", "Migration", "Performance", "ReplaceColumn", "Sql", "Window"]
+__all__ = [
+    "AddColumn",
+    "Backfill",
+    "Index",
+    "Migration",
+    "Performance",
+    "ReplaceColumn",
+    "Sql",
+    "Window",
+]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from pgtide.errors import InvalidSettings
+from pgtide.model.backfill import MOST_WORKERS
 from pgtide.model.rate import LEAST_DUTY
 
 
@@ -40,6 +41,8 @@ class Settings:
     # None: as the migration says.
     batch_target: timedelta | None = None
     duty: float | None = None
+    # How many workers fill at once; None: as the migration says.
+    workers: int | None = None
     # A minute with their pauses: longer than a careful application keeps a row locked.
     batch_retries: int = 30
     # Whether `up` begins with a backup; contract needs one in any case.
@@ -99,6 +102,13 @@ def _count(text: str) -> int:
     return value
 
 
+def _workers(text: str) -> int:
+    value = _count(text)
+    if value > MOST_WORKERS:
+        raise ValueError(f"must be at most {MOST_WORKERS}")
+    return value
+
+
 def _switch(text: str) -> bool:
     known = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
     if text.lower() not in known:
@@ -129,6 +139,7 @@ VARIABLES: Final[tuple[tuple[str, str, Callable[[str], object]], ...]] = (
     ("PGTIDE_LOCK_TRIES", "lock_tries", _count),
     ("PGTIDE_BATCH_MS", "batch_target", _span),
     ("PGTIDE_DUTY", "duty", _share),
+    ("PGTIDE_WORKERS", "workers", _workers),
     ("PGTIDE_BATCH_RETRIES", "batch_retries", _count),
     ("PGTIDE_BACKUP_FIRST", "backup_first", _switch),
     ("PGTIDE_BACKUPS_FRESH_MS", "backups_fresh", _span),

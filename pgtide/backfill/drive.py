@@ -1,35 +1,35 @@
 """Drive a slice to its end, batch by batch, at the pace that the target time allows."""
 
 from pgtide.backfill.batch import Work, run_batch
+from pgtide.backfill.next_batch import next_batch
 from pgtide.backfill.pacing import Pacing
-from pgtide.backfill.walk import next_batch
 from pgtide.errors import StatementFailed
-from pgtide.ledger.run import Run
 from pgtide.ledger.slices import Slice
+from pgtide.ledger.worker import Worker
 from pgtide.postgres.catalog import read_size
 from pgtide.postgres.faults import STATEMENT_TIMEOUT
 
 
-def drive(run: Run, work: Work, piece: Slice, pacing: Pacing) -> Slice:
+def drive(worker: Worker, work: Work, piece: Slice, pacing: Pacing) -> Slice:
     """Walk a slice from its checkpoint to its end; raises what `run_batch` raises."""
     limit = (
-        read_size(run.session, run.plan.table_oid).blocks
+        read_size(worker.session, worker.plan.table_oid).blocks
         if piece.end_block is None
         else piece.end_block
     )
     # Never more than a quarter of a pass over the slice: a pause or a stop is never far.
     most = max(1, (limit - piece.first_block) // 4)
     while not piece.done:
-        pacing.before(run, piece)
-        batch = next_batch(piece, blocks=pacing.blocks(run, piece, most=most), limit=limit)
+        pacing.before(worker, piece)
+        batch = next_batch(piece, blocks=pacing.blocks(worker, piece, most=most), limit=limit)
         try:
-            outcome = run_batch(run, work, piece, batch)
+            outcome = run_batch(worker, work, piece, batch)
         except StatementFailed as error:
-            if error.sqlstate != STATEMENT_TIMEOUT or not pacing.halve(run, piece):
+            if error.sqlstate != STATEMENT_TIMEOUT or not pacing.halve(worker, piece):
                 raise
-            run.check()
+            worker.check()
         else:
             blocks = max(1, (limit if batch.end is None else batch.end) - batch.cursor)
-            pacing.after(run, piece, outcome.seconds, blocks=blocks, most=most)
+            pacing.after(worker, piece, outcome.seconds, blocks=blocks, most=most)
             piece = outcome.after
     return piece

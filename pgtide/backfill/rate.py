@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from pgtide.ledger.rate import LiveRate
+from pgtide.model.backfill import Backfill
 from pgtide.settings import Settings
 
 # Long enough to be worth a commit, short enough that nobody waiting for a row notices.
-_BATCH_SECONDS: Final = 0.05
+_BATCH_MS: Final = 50.0
 _WHOLE: Final = 1.0
 
 
@@ -19,12 +20,15 @@ class Rate:
     duty: float
 
 
-def rate_of(settings: Settings, live: LiveRate) -> Rate:
-    """Return the rate that holds: an operator's, else the environment's, else the default."""
-    given = settings.batch_target.total_seconds() if settings.batch_target else None
+def rate_of(settings: Settings, filling: Backfill, live: LiveRate) -> Rate:
+    """Return the rate that holds: an operator's, the environment's, the migration's, the default.
+
+    The first of them that says anything.
+    """
+    given = settings.batch_target.total_seconds() * 1000 if settings.batch_target else None
     return Rate(
-        target=(live.batch_ms / 1000 if live.batch_ms else None) or given or _BATCH_SECONDS,
-        duty=live.duty or settings.duty or _WHOLE,
+        target=(live.batch_ms or given or filling.batch_ms or _BATCH_MS) / 1000,
+        duty=live.duty or settings.duty or filling.duty or _WHOLE,
     )
 
 

@@ -42,5 +42,5 @@ def _short_pass(
     if not rows or not backfill.blocks:
         return None
     blocks = min(backfill.slice_blocks, backfill.blocks)
-    target = rate_of(settings, LiveRate()).target
+    target = rate_of(settings, plan.filling, LiveRate()).target
     return short_pass(rows * blocks / backfill.blocks, passes=backfill.passes, target=target)

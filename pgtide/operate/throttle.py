@@ -54,7 +54,7 @@ def rate_status(session: Session, record: Record, settings: Settings) -> RateSta
     known = rate.read(session, record.id)
     if known is None:
         return None
-    holds = rate_of(settings, known.rate)
+    holds = rate_of(settings, record.plan.filling, known.rate)
     return RateStatus(
         duty=holds.duty, batch_ms=round(holds.target * 1000, 3), by=known.by, at=known.at
     )

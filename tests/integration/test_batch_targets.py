@@ -11,8 +11,8 @@ import pytest
 
 from pgtide import AddColumn, Migration
 from pgtide.backfill import statements
-from pgtide.backfill.drive import drive
-from pgtide.backfill.pacing import Pacing
+from pgtide.backfill.crew import Crew
+from pgtide.backfill.walk import uniform
 from pgtide.events import BatchCommitted, Event
 from pgtide.ledger import slices
 from pgtide.ledger.run import Caller, Run
@@ -67,7 +67,7 @@ class Table:
 
     run: Run
     batches: Batches
-    pacing: Pacing = field(default_factory=Pacing)
+    crew: Crew
     filled: int = 0
 
     def fill(self, blocks: int, *, passes: int, target: float) -> float:
@@ -75,13 +75,13 @@ class Table:
         run, ordinal, end = self.run, self.filled, self.filled + blocks
         size = read_size(run.session, run.plan.table_oid)
         assert end <= size.blocks, "the table is too small for this machine"
-        one = Cut(ordinal=ordinal, first_block=self.filled, end_block=end, passes=passes)
+        one = Cut(ordinal=ordinal, first_block=self.filled, end_block=end, schedule=uniform(passes))
         slices.cut(run.session, run.lease, Kind.WALK, [one], round_=0, filenode=size.filenode)
         run.settings = replace(run.settings, batch_target=timedelta(seconds=target))
         self.batches.end, self.batches.seconds, self.batches.blocks = end, [], []
         assert run.plan.backfill is not None
         work = statements.filling(run.plan, run.plan.backfill)
-        drive(run, work, slices.read(run.session, run.lease, Kind.WALK)[-1], self.pacing)
+        self.crew.fill(work, [slices.read(run.session, run.lease, Kind.WALK)[-1].id])
         self.filled = end
         return self.batches.cost * blocks
 
@@ -93,7 +93,8 @@ def expanded(url: str) -> Iterator[Table]:
     caller = Caller(actor=ACTOR, emit=batches)
     with opened(settings_for(url), caller, MIGRATION) as run:
         forward(run, Phase.EXPAND)
-        yield Table(run=run, batches=batches)
+        with Crew(run, 1) as crew:
+            yield Table(run=run, batches=batches, crew=crew)
 
 
 @pytest.mark.parametrize(
