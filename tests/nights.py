@@ -47,10 +47,13 @@ class Nights:
         return opens
 
     def last_seconds(self, seconds: float) -> None:
-        """Go to so many seconds before the present opening closes; below 0, after."""
+        """Go to so many seconds before the present opening closes; below 0, after.
+
+        Stay where it is closed already: several workers may ask for it.
+        """
         closes = self.window.closes(self.now)
-        assert closes is not None, "it is closed"
-        self._go(closes - timedelta(seconds=seconds))
+        if closes is not None:
+            self._go(closes - timedelta(seconds=seconds))
 
     def _go(self, moment: datetime) -> None:
         self.shift = moment - datetime.now(UTC)

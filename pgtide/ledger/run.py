@@ -14,15 +14,7 @@ from datetime import timedelta
 from typing import Final
 
 from pgtide.clock import SYSTEM_CLOCK, Clock
-from pgtide.errors import (
-    AwaitingApproval,
-    Busy,
-    Fenced,
-    Interrupted,
-    PgtideError,
-    Waiting,
-    WindowClosed,
-)
+from pgtide.errors import AwaitingApproval, Busy, Fenced, Interrupted, PgtideError, Waiting
 from pgtide.events import Event, Listener, RunBegan, RunEnded, silence
 from pgtide.ledger import audit, backends
 from pgtide.ledger.heart import Heart
@@ -43,10 +35,7 @@ _POLL: Final = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who runs, on which flow run, who listens, what tells it to stop.
-
-    And whether a hold of the operator's does; `hurry` is a reason not to wait for the window.
-    """
+    """Who runs and listens, what stops it, and why it would not wait for a window: `hurry`."""
 
     actor: str
     flow_run_id: str | None = None
@@ -279,8 +268,6 @@ def _outcome(error: BaseException) -> str:
     match error:
         case AwaitingApproval():
             return "waiting"
-        case WindowClosed():
-            return "window_closed"
         case Waiting():
             return "paused"
         case Interrupted() | KeyboardInterrupt():

@@ -57,7 +57,7 @@ def filling(url: str, **rate: object) -> Iterator[tuple[Batches, Future[Record]]
     """Fill a table beside the block, so slowly that it does not end by itself."""
     create_users(url, rows=30_000)
     migrate(url, email_migration(), until=Phase.EXPAND)
-    settings = replace(settings_for(url), **rate)  # type: ignore[arg-type]
+    settings = replace(settings_for(url), workers=1, **rate)  # type: ignore[arg-type]
     batches = Batches()
     with ThreadPoolExecutor(1) as threads:
         run = threads.submit(

@@ -64,10 +64,10 @@ def test_a_run_is_cut_by_closing_and_continued_three_times(database: str, nights
         if isinstance(event, BatchCommitted) and event.kind == "walk":
             batches.append((event.slice_id, event.step, event.cursor))
             tonight[0] += 1
-            if tonight[0] == 15 and len(nightly) < 3:
+            if tonight[0] >= 15 and len(nightly) < 3:
                 nights.last_seconds(-1)
 
-    slow = replace(settings_for(database), batch_target=timedelta(milliseconds=1))
+    slow = replace(settings_for(database), batch_target=timedelta(milliseconds=1), workers=2)
     nightly: list[int] = []
     for _ in range(3):
         opens, tonight[0] = nights.next_opening(), 0
@@ -83,7 +83,8 @@ def test_a_run_is_cut_by_closing_and_continued_three_times(database: str, nights
         assert error.exit_code == 3
         # Outside it ends at once.
         assert coming in closed(nights, database, emit=emit).what
-    assert nightly == [15, 15, 15]
+    # Each of two workers may have had a batch in hand.
+    assert all(15 <= count <= 17 for count in nightly)
     nights.next_opening()
     record = nights.up(database, windowed(nights), emit=emit)
     assert record.state is State.VERIFIED
