@@ -39,6 +39,8 @@ def one_task_each(work: Callable[[Group], int], groups: Sequence[Group], workers
             running.add(fill.submit(work, waiting.popleft()))
         done = next(as_completed(list(running)))
         running.discard(done)
+        # Until it was waited for, a future asks the server, which hears of the end a moment later.
+        done.wait()
         try:
             outcome(done.state)
         except BaseException:
