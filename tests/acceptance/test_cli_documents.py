@@ -68,6 +68,7 @@ def test_the_status_has_the_documented_keys(place: Workplace, database: str) -> 
     place.json("approve", "2.1.0", "dual_write_deployed", "--reason", "release 2.1 is out")
     record = migrate(database, dual)
     place.json("backup", record.id)
+    place.json("throttle", record.id, "--duty", "0.5")
     with holding(settings_for(database), Caller(actor="ann"), record):
         status = place.status()
     real: dict[str, Any] = {
@@ -75,6 +76,7 @@ def test_the_status_has_the_documented_keys(place: Workplace, database: str) -> 
         "A wait": status["waiting_for"][0],
         "A gate": status["gates"][0],
         "Mended writes": status["mended"],
+        "A rate": status["rate"],
         "A phase": status["phases"][0],
         "A verification": status["verification"],
         "A backup": status["backup"],
