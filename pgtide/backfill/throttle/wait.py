@@ -1,0 +1,36 @@
+"""Wait between two batches until nothing holds, ready to stop at any moment."""
+
+from typing import Final, Protocol
+
+from pgtide.backfill.throttle.valve import Valve
+from pgtide.clock import Clock
+from pgtide.events import Listener
+
+# A pause or an interrupt is noticed within this and a heartbeat: well inside two seconds.
+_STEP: Final = 0.2
+
+
+class Worker(Protocol):
+    """Who runs batches."""
+
+    emit: Listener
+    clock: Clock
+
+    def check(self) -> None:
+        """Raise where the work must end."""
+        ...
+
+
+def wait_until_clear(worker: Worker, valve: Valve) -> None:
+    """Return as soon as nothing holds; raises what `worker.check` raises meanwhile."""
+    _tell(worker, valve)
+    while valve.held() is not None:
+        worker.check()
+        worker.clock.sleep(_STEP)
+        _tell(worker, valve)
+
+
+def _tell(worker: Worker, valve: Valve) -> None:
+    # Told by the worker: its thread is the one that whoever listens knows.
+    for event in valve.news():
+        worker.emit(event)
