@@ -11,7 +11,7 @@ from typing import Final, Self
 
 from pgtide.backfill.throttle.decision import Standing, after
 from pgtide.backfill.throttle.reader import Reader
-from pgtide.backfill.throttle.reading import Held, Reading, Unreadable
+from pgtide.backfill.throttle.reading import Clear, Held, Reading, Unreadable
 from pgtide.clock import Clock
 from pgtide.errors import PgtideError
 from pgtide.events import ThrottleEnded, ThrottleHeld
@@ -89,9 +89,11 @@ class Valve:
         patience = self._settings.throttle_patience.total_seconds()
         with self._lock:
             self._looked = now
-            for name, reading in readings.items():
-                known = self._standings[name]
-                self._standings[name] = after(known, reading, now=now, patience=patience)
+            self._standings = {
+                # What this role turned out not to see is not watched any more.
+                name: after(known, readings.get(name, Clear()), now=now, patience=patience)
+                for name, known in self._standings.items()
+            }
             ended = self._follow(now)
         # Best effort: a ledger that cannot be written changes nothing about the hold.
         with suppress(PgtideError):
