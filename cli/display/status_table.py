@@ -11,6 +11,7 @@ from rich.text import Text
 from cli.display.backup_text import backup_text
 from cli.display.screen import mark
 from cli.display.words import between, moment, percent, plural, span
+from pgtide.ledger.throttled import Throttled
 from pgtide.model.gate import Verdict
 from pgtide.model.performance import QueryStanding, head
 from pgtide.model.state import RUNNING, UNTOUCHED, State
@@ -74,6 +75,8 @@ def _facts(one: MigrationStatus) -> list[tuple[str, RenderableType]]:
         found.append(("backfill", _progress(one)))
     for number, wait in enumerate(one.waiting_for):
         found.append(("" if number else "waits for", Text(wait.text, style="yellow")))
+    if one.throttled:
+        found.append(("held back", _throttled(one.throttled)))
     if one.last_error:
         found.append(("last error", Text(one.last_error, style="red")))
     if one.worker:
@@ -135,6 +138,13 @@ def _progress(one: MigrationStatus) -> RenderableType:
         low, high = ((at - now).total_seconds() for at in (one.eta_low, one.eta_high))
         parts.append(f"done in {between(low, high)}")
     return Group(grid, Text(", ".join(parts), style="dim"))
+
+
+def _throttled(seen: tuple[Throttled, ...]) -> str:
+    parts = [
+        f"{span(held.seconds)} by {held.signal} ({plural(held.holds, 'time')})" for held in seen
+    ]
+    return f"for {', '.join(parts)}"
 
 
 def _worker(worker: Worker) -> Text:

@@ -132,6 +132,10 @@ WORDS: Final[Mapping[str, Callable[[_Detail], str]]] = MappingProxyType(
         "phase_paused": lambda detail: f"{detail['phase']} paused: {detail['why']}",
         "lock_waited": _waited,
         "slices_cut": _cut,
+        "throttled": lambda detail: f"held back by {detail['signal']}: {detail['reason']}",
+        "throttle_ended": lambda detail: (
+            f"{detail['signal']} holds it back no more, after {detail['seconds']} s"
+        ),
         "table_rewritten": lambda _: "the table was rewritten by somebody: cut anew",
         "verified": _verified,
         "measured": _measured,

@@ -4,11 +4,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from pgtide.ledger import phases
+from pgtide.ledger import phases, throttled
 from pgtide.ledger.conflicts import conflicts
 from pgtide.ledger.delays import delay
 from pgtide.ledger.performance import measured
 from pgtide.ledger.record import Record, every
+from pgtide.ledger.throttled import Throttled
 from pgtide.model.gate import Gate
 from pgtide.model.performance import QueryStanding, standings
 from pgtide.model.route import WHOLE
@@ -59,6 +60,7 @@ class MigrationStatus:
     eta_low: datetime | None
     eta_high: datetime | None
     waiting_for: tuple[Wait, ...]
+    throttled: tuple[Throttled, ...]
     gates: tuple[GateStatus, ...]
     last_error: str | None
     rollback_available: bool
@@ -97,6 +99,7 @@ def not_begun(file: Declaration) -> MigrationStatus:
         eta_low=None,
         eta_high=None,
         waiting_for=(),
+        throttled=(),
         gates=(),
         last_error=None,
         rollback_available=False,
@@ -127,7 +130,8 @@ def status_of(session: Session, settings: Settings, record: Record) -> Migration
     verification = verification_of(session, record)
     at_gates = gates(session, record, settings, void=voided(verification))
     gate = waiting_at(record, at_gates)
-    waits = (*conditions(session, record, gate), *obstacles(session, record, worker))
+    held = throttled.read(session, record.id, fresh=settings.lease.total_seconds())
+    waits = (*conditions(session, record, gate), *obstacles(session, record, worker, held))
     whole = way_back(session, record)
     standing = _standing(record, gate, waits, alive=alive, void=voided(verification) is not None)
     filling = record.state is State.BACKFILLING and alive
@@ -146,6 +150,7 @@ def status_of(session: Session, settings: Settings, record: Record) -> Migration
         eta_low=ends.low if ends else None,
         eta_high=ends.high if ends else None,
         waiting_for=waits,
+        throttled=tuple(held),
         gates=at_gates,
         last_error=record.last_error,
         rollback_available=whole,

@@ -93,9 +93,9 @@ SELECT count(*) FILTER (WHERE state <> 'idle')::int AS active,
    AND application_name NOT LIKE 'pgtide %%'
 
 -- data_directory --
--- Where the server keeps its data, if this role may know, and when it was started, to tell it from another.
-SELECT setting AS directory, extract(epoch FROM pg_postmaster_start_time())::float8 AS started
-  FROM pg_settings WHERE name = 'data_directory'
+-- Where the server keeps its data, and when it was started, to tell it from another; needs pg_read_all_settings.
+SELECT current_setting('data_directory') AS directory,
+       extract(epoch FROM pg_postmaster_start_time())::float8 AS started
 
 -- growth --
 -- How much the database has grown since the attempt's first batch.

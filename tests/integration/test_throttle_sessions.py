@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from pgtide.model.throttle import HoldWhile
+from pgtide.postgres.embedded import Server
 from tests.small_table import run as act
 from tests.throttling import NOTHING, quick, session, small, wait_for, watched
 
@@ -188,6 +189,24 @@ def test_a_server_that_does_not_answer_holds(url: str) -> None:
         with session(url, "BEGIN", "LOCK TABLE pgtide.throttle"):
             wait_for(lambda: seen.valve.held() is not None, "the hold")
             assert "for 0." in str(seen.valve.held())
+        seen.goes_on()
+
+
+def test_a_server_that_lets_the_throttle_in_no_more_holds_until_it_does(
+    url: str, server: Server
+) -> None:
+    settings = replace(quick(url), throttle_patience=timedelta(milliseconds=400))
+    database = url.rpartition("/")[2]
+    with watched(url, replace(NOTHING, connections=1.0), settings) as seen:
+        act(
+            server.url,
+            f"ALTER DATABASE {database} ALLOW_CONNECTIONS false",
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            f" WHERE datname = '{database}' AND application_name LIKE 'pgtide throttle %'",
+        )
+        said = wait_for(seen.valve.held, "the hold")
+        assert said.startswith("it cannot be read for 0.")
+        act(server.url, f"ALTER DATABASE {database} ALLOW_CONNECTIONS true")
         seen.goes_on()
 
 

@@ -12,7 +12,7 @@ import pytest
 from pgtide.postgres.embedded import Server
 from tests.server import FAST, fresh_database, running_server
 from tests.small_table import run as act
-from tests.throttling import NOTHING, session, small, wait_for, watched
+from tests.throttling import NOTHING, Watched, session, small, wait_for, watched
 
 # A page of a vacuum takes a tenth of a second.
 SLOW_VACUUM = "autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1"
@@ -103,12 +103,13 @@ def test_a_slot_that_may_lose_its_wal_holds_before_it_does_and_while_it_does(url
     act(url, "CHECKPOINT", "SELECT pg_create_physical_replication_slot('cdc', true)")
     try:
         with watched(url, replace(NOTHING, slot_bytes="1GB")) as seen:
-            finish_files(url, 3)
+            wait_for(lambda: written_until_held(url, seen), "the slot to be near its end")
             held = seen.holds("slot_bytes", " more and it loses them")
             assert " MB of WAL, limit " in held.reason
             assert held.limit is not None
             assert held.limit < 80 * 1024**2
-            finish_files(url, 3)
+            for _ in range(2):
+                written_until_held(url, seen)
             assert seen.holds("slot_bytes", "unread slot cdc is unreserved").limit == 1024**3
             act(url, "SELECT pg_drop_replication_slot('cdc')")
             seen.goes_on()
@@ -116,10 +117,12 @@ def test_a_slot_that_may_lose_its_wal_holds_before_it_does_and_while_it_does(url
         act(url, "ALTER SYSTEM RESET max_slot_wal_keep_size", "SELECT pg_reload_conf()")
 
 
-def finish_files(url: str, count: int) -> None:
-    """Write so many WAL files of 16 MB, as far as their numbers go."""
-    for _ in range(count):
-        act(url, LOG_A_MEGABYTE, "SELECT pg_switch_wal()")
+def written_until_held(url: str, seen: Watched) -> bool:
+    """Write a WAL file of 16 MB, as far as its number goes, and tell whether that is enough."""
+    act(url, LOG_A_MEGABYTE, "SELECT pg_switch_wal()")
+    # Three looks.
+    time.sleep(0.15)
+    return seen.valve.held() is not None
 
 
 def grow(url: str) -> None:

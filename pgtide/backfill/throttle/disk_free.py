@@ -34,11 +34,11 @@ def free_space(directory: str, started: float) -> float | None:
 
 
 class DiskFree:
-    """Judge the space that is left, where it can be known."""
+    """Judge the space that is left, where it can be known; not every role may know where."""
 
     name = "disk_free"
     query = "data_directory"
-    needed = True
+    needed = False
 
     def __init__(
         self, limit: float, free: Callable[[str, float], float | None] = free_space
@@ -49,7 +49,7 @@ class DiskFree:
     def judge(self, rows: Rows, now: float) -> Reading:
         """Return how much space is left."""
         del now
-        left = self._free(rows[0]["directory"], rows[0]["started"]) if rows else None
+        left = self._free(rows[0]["directory"], rows[0]["started"])
         if left is None:
             return Clear()
         reason = f"{say_size(left)} of disk are left, at least {say_size(self._limit)} wanted"

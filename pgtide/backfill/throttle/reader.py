@@ -52,6 +52,8 @@ class Reader:
         return tuple(dict.fromkeys(one.query for one in self._signals))
 
     def _at_once(self, session: Session) -> Mapping[str, Rows]:
+        if not self._signals:
+            return {}
         parts = ", ".join(
             f"(SELECT coalesce(jsonb_agg(q), '[]') FROM (\n{_SQL[name]}\n) AS q) AS {name}"  # noqa: S608  # our own
             for name in self._queries()
