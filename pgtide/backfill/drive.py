@@ -1,5 +1,7 @@
 """Drive a slice to its end, batch by batch, at the pace that the target time allows."""
 
+from collections.abc import Callable
+
 from pgtide.backfill.batch import Work, run_batch
 from pgtide.backfill.pace import Pace
 from pgtide.backfill.walk import next_batch
@@ -13,8 +15,15 @@ from pgtide.postgres.faults import STATEMENT_TIMEOUT
 _FIRST_BLOCKS = 32
 
 
-def drive(run: Run, work: Work, piece: Slice) -> Slice:
-    """Walk a slice from its checkpoint to its end; raises what `run_batch` raises."""
+def unhindered() -> None:
+    """Begin the next batch at once."""
+
+
+def drive(run: Run, work: Work, piece: Slice, before: Callable[[], None] = unhindered) -> Slice:
+    """Walk a slice from its checkpoint to its end; raises what `run_batch` raises.
+
+    `before` is called before each batch, and may keep it waiting.
+    """
     pace = Pace(blocks=_FIRST_BLOCKS, target=run.settings.batch_target.total_seconds())
     limit = (
         read_size(run.session, run.plan.table_oid).blocks
@@ -24,6 +33,7 @@ def drive(run: Run, work: Work, piece: Slice) -> Slice:
     # Never more than a quarter of a pass over the slice: a pause or a stop is never far.
     most = max(1, (limit - piece.first_block) // 4)
     while not piece.done:
+        before()
         batch = next_batch(piece, blocks=pace.bounded(pace.blocks, most=most).whole, limit=limit)
         try:
             outcome = run_batch(run, work, piece, batch)

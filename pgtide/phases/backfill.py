@@ -11,6 +11,8 @@ from typing import Final
 from pgtide.backfill import statements, walk
 from pgtide.backfill.batch import Rewritten, Work
 from pgtide.backfill.drive import drive
+from pgtide.backfill.throttle.opened import valve_of
+from pgtide.backfill.throttle.wait import wait_until_clear
 from pgtide.errors import Failed
 from pgtide.events import SlicesCut, SweepEnded
 from pgtide.ledger import audit, slices
@@ -66,8 +68,10 @@ def backfill(run: Run, spread: Spread = one_after_another) -> None:
             _renew(run)
         _follow_file(run)
         if run.plan.backfill is not None:
-            _walk(run, run.plan.backfill, spread)
-            _sweep(run, run.plan.backfill)
+            with valve_of(run, run.plan.filling.throttle) as valve:
+                clear = partial(wait_until_clear, run, valve)
+                _walk(run, run.plan.backfill, spread, clear)
+                _sweep(run, run.plan.backfill, clear)
         outcome.rows = sum(
             piece.rows for kind in (Kind.WALK, Kind.SWEEP) for piece in _all(run, kind)
         )
@@ -89,14 +93,14 @@ def _renew(run: Run) -> None:
         perform(run, step, ordinal=run.plan.steps.index(step), also=seal, anew=True)
 
 
-def _walk(run: Run, sql: BackfillSql, spread: Spread) -> None:
+def _walk(run: Run, sql: BackfillSql, spread: Spread, clear: Callable[[], None]) -> None:
     work = statements.filling(run.plan, sql)
     for _ in range(_REWRITES):
         _cut(run)
         try:
             # A crash of the server may open slices again that this worker saw done.
             while groups := _groups(run):
-                spread(partial(_fill, run, work), groups)
+                spread(partial(_fill, run, work, clear), groups)
         except Rewritten:
             _rewritten(run)
         else:
@@ -163,15 +167,15 @@ def _groups(run: Run) -> list[Group]:
     ]
 
 
-def _fill(run: Run, work: Work, group: Group) -> int:
+def _fill(run: Run, work: Work, clear: Callable[[], None], group: Group) -> int:
     rows = 0
     for slice_id in group.slices:
         piece = slices.read_one(run.session, slice_id)
-        rows += drive(run, work, piece).rows - piece.rows
+        rows += drive(run, work, piece, clear).rows - piece.rows
     return rows
 
 
-def _sweep(run: Run, sql: BackfillSql) -> None:
+def _sweep(run: Run, sql: BackfillSql, clear: Callable[[], None]) -> None:
     """Go over the whole table until a round changes nothing, or five rounds were not enough."""
     work = statements.filling(run.plan, sql)
     for _ in range(_SWEEPS * _REWRITES):
@@ -181,7 +185,7 @@ def _sweep(run: Run, sql: BackfillSql) -> None:
             return
         piece = rounds[-1] if len(rounds) > len(ended) else _cut_round(run)
         try:
-            swept = drive(run, work, piece)
+            swept = drive(run, work, piece, clear)
         except Rewritten:
             _rewritten(run)
         else:

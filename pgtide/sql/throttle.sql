@@ -113,7 +113,7 @@ ON CONFLICT (migration_id, attempt, signal) DO UPDATE SET base = coalesce(thrott
 -- Note that a signal holds. Whoever notes it adds the time since it was last noted, by anybody: two processes that hold
 -- for one reason count it once, and the time after a kill does not count.
 INSERT INTO pgtide.throttle AS t (migration_id, attempt, signal, held_since, seen_at, reason, value, "limit", holds)
-SELECT m.id, m.attempt, %(signal)s, clock_timestamp(), clock_timestamp(), %(reason)s, %(value)s, %(limit)s, 1
+SELECT m.id, m.attempt, %(signal)s, statement_timestamp(), statement_timestamp(), %(reason)s, %(value)s, %(limit)s, 1
   FROM pgtide.migration m WHERE m.id = %(id)s AND m.attempt = %(attempt)s AND m.token = %(token)s
 ON CONFLICT (migration_id, attempt, signal) DO UPDATE
    SET held_since = coalesce(t.held_since, excluded.held_since), seen_at = excluded.seen_at,

@@ -205,7 +205,7 @@ def test_a_server_that_lets_the_throttle_in_no_more_holds_until_it_does(
             f" WHERE datname = '{database}' AND application_name LIKE 'pgtide throttle %'",
         )
         said = wait_for(seen.valve.held, "the hold")
-        assert said.startswith("it cannot be read for 0.")
+        assert str(said).startswith("it cannot be read for 0.")
         act(server.url, f"ALTER DATABASE {database} ALLOW_CONNECTIONS true")
         seen.goes_on()
 
