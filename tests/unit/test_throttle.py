@@ -1,6 +1,7 @@
 """The throttle as a migration declares it."""
 
-from dataclasses import replace
+import re
+from dataclasses import asdict, replace
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from pydantic import TypeAdapter
 from pgtide.backfill.throttle.chosen import chosen, declared
 from pgtide.model.amount import say_seconds, say_size, seconds, size
 from pgtide.model.throttle import HoldWhile, Throttle
+from tests.architecture.sources import ROOT
 
 OFF = (
     *("replica_lag", "replica_bytes", "wal_rate", "archive_ready", "slot_bytes", "vacuum"),
@@ -34,6 +36,12 @@ def test_every_signal_is_switched_off_by_none_but_a_vacuum_against_wraparound() 
         assert (name in fewer) == (name == "vacuum")
     nothing = Throttle(**dict.fromkeys(OFF))  # type: ignore[arg-type]  # None fits each
     assert names(nothing) == {"vacuum"}
+
+
+def test_the_page_gives_every_limit_with_its_default() -> None:
+    page = (ROOT / "docs" / "throttle.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| `([^`]*)` \|", page, re.MULTILINE)
+    assert dict(rows) == {name: str(value) for name, value in asdict(Throttle()).items()}
 
 
 def test_a_plan_keeps_the_throttle_as_it_was_declared() -> None:
