@@ -45,8 +45,12 @@ class Throttled:
 
 
 def begin(session: Session, lease: Lease) -> None:
-    """Forget a killed process's holds, and remember the size that growth is counted from."""
+    """Forget the holds of a process that was killed."""
     session.execute(_SQL["forget_holds"], _where(lease))
+
+
+def keep_base(session: Session, lease: Lease) -> None:
+    """Remember the size that growth is counted from, unless the attempt has one."""
     session.execute(_SQL["keep_base"], _where(lease))
 
 

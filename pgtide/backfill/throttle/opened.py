@@ -7,22 +7,15 @@ from functools import partial
 from pgtide.backfill.throttle.chosen import chosen, declared
 from pgtide.backfill.throttle.reader import Reader
 from pgtide.backfill.throttle.valve import Valve
-from pgtide.backfill.throttle.wait import Before, unhindered, wait_until_clear
+from pgtide.backfill.throttle.wait import Before, wait_until_clear
 from pgtide.ledger.run import Run
-from pgtide.ledger.slices import Kind
 from pgtide.model.throttle import Throttle
 from pgtide.postgres.ddl import search_path
 
 
 @contextmanager
-def throttled(run: Run, kind: Kind) -> Iterator[Before]:
-    """Yield what a worker does before each batch of a kind, as long as the block runs.
-
-    An undo waits for nothing: whoever wants the old shape back wants it now.
-    """
-    if kind is Kind.ARCHIVE:
-        yield unhindered
-        return
+def throttled(run: Run) -> Iterator[Before]:
+    """Yield what a worker does before each batch, for as long as the block runs: it waits."""
     with valve_of(run, run.plan.filling.throttle) as valve:
         yield partial(wait_until_clear, valve)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from pgtide.backfill.throttle.decision import Standing, after
+from pgtide.backfill.throttle.disk_limit import DiskLimit
 from pgtide.backfill.throttle.reader import Reader
 from pgtide.backfill.throttle.reading import Clear, Held, Reading, Unreadable
 from pgtide.clock import Clock
@@ -116,6 +117,8 @@ class Valve:
             session.configure(limits, local=False)
             backends.note(session, self._lease.run_id, "throttle")
             throttled.begin(session, self._lease)
+            if DiskLimit.name in self._standings:
+                throttled.keep_base(session, self._lease)
             self._session = session
         return self._session
 

@@ -33,7 +33,7 @@ Before = Callable[[Worker], None]
 
 
 def unhindered(worker: Worker) -> None:
-    """Begin the next batch at once."""
+    """Begin the next batch at once: whoever undoes wants the old shape back now."""
     del worker
 
 
