@@ -66,7 +66,7 @@ def hold(session: Session, lease: Lease, signal: str, why: Reason) -> None:
 
 def end(session: Session, lease: Lease, signal: str, *, seconds: float | None = None) -> None:
     """Note that a signal holds no more; None: the process ends while it does."""
-    there = session.row(_SQL["end_hold"], {**_where(lease), "signal": signal})
+    there = session.row(_SQL["end_hold"], {**_where(lease), "token": lease.token, "signal": signal})
     if there is not None and seconds is not None:
         audit.note(session, lease, "throttle_ended", signal=signal, seconds=round(seconds, 1))
 

@@ -18,7 +18,7 @@ from pgtide.operate.advice import Standing, advice
 from pgtide.operate.backups import BackupStatus, newest_backup
 from pgtide.operate.declared import Declaration
 from pgtide.operate.gates import GateStatus, Mended, gates, mended, waiting_at
-from pgtide.operate.progress import Walked, eta, percent, rows_per_second
+from pgtide.operate.progress import Eta, Walked, eta, percent, rows_per_second
 from pgtide.operate.verified import VerificationStatus, verification_of, voided
 from pgtide.operate.waiting import Wait, conditions, not_before, obstacles
 from pgtide.operate.way_back import contract_back, way_back
@@ -134,8 +134,8 @@ def status_of(session: Session, settings: Settings, record: Record) -> Migration
     waits = (*conditions(session, record, gate), *obstacles(session, record, worker, held))
     whole = way_back(session, record)
     standing = _standing(record, gate, waits, alive=alive, void=voided(verification) is not None)
-    filling = record.state is State.BACKFILLING and alive
-    ends = eta(walked, session.value(_SQL["now"])) if filling else None
+    standing = replace(standing, way_back=whole, contract_back=contract_back(session, record))
+    ends = _ends(session, record, walked) if alive else None
     return MigrationStatus(
         id=record.id,
         version=record.version,
@@ -161,10 +161,13 @@ def status_of(session: Session, settings: Settings, record: Record) -> Migration
         conflicts=conflicts(session, record.plan),
         mended=mended(session, record),
         worker=worker,
-        next=advice(
-            replace(standing, way_back=whole, contract_back=contract_back(session, record))
-        ),
+        next=advice(standing),
     )
+
+
+def _ends(session: Session, record: Record, walked: Walked) -> Eta | None:
+    filling = record.state is State.BACKFILLING
+    return eta(walked, session.value(_SQL["now"])) if filling else None
 
 
 def _standing(

@@ -124,12 +124,14 @@ ON CONFLICT (migration_id, attempt, signal) DO UPDATE
 RETURNING held_since = seen_at AS begun
 
 -- end_hold --
--- Note that a signal holds no more; a row comes back where it did.
+-- Note that a signal holds no more; a row comes back where it did, and the caller is of the newest run.
 UPDATE pgtide.throttle t
    SET held_since = NULL, seen_at = clock_timestamp(),
        seconds = t.seconds + extract(epoch FROM least(clock_timestamp() - t.seen_at, interval '5 s'))
- WHERE migration_id = %(id)s AND attempt = %(attempt)s AND signal = %(signal)s AND held_since IS NOT NULL
-RETURNING signal
+  FROM pgtide.migration m
+ WHERE m.id = %(id)s AND m.token = %(token)s AND t.migration_id = m.id AND t.attempt = %(attempt)s
+   AND t.signal = %(signal)s AND t.held_since IS NOT NULL
+RETURNING t.signal
 
 -- forget_holds --
 -- A process that was killed while it was held said nothing of its end.

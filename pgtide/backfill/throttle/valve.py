@@ -16,10 +16,11 @@ from pgtide.backfill.throttle.reading import Clear, Held, Reading, Unreadable
 from pgtide.clock import Clock
 from pgtide.errors import PgtideError
 from pgtide.events import ThrottleEnded, ThrottleHeld
-from pgtide.ledger import backends, throttled
+from pgtide.ledger import throttled
 from pgtide.ledger.lease import Lease
+from pgtide.ledger.run import open_session
 from pgtide.model.amount import say_seconds
-from pgtide.postgres.session import Session, connect, milliseconds
+from pgtide.postgres.session import Session, milliseconds
 from pgtide.settings import Settings
 
 News = ThrottleHeld | ThrottleEnded
@@ -108,14 +109,11 @@ class Valve:
 
     def _opened(self) -> Session:
         if self._session is None or self._session.lost:
-            session = connect(self._settings.url, purpose=f"throttle {self._lease.run_id}")
-            # A look that takes longer is none; and what it notes is no more than a note.
-            limits = {
-                "statement_timeout": milliseconds(self._settings.throttle_patience / 2),
-                "synchronous_commit": "off",
-            }
-            session.configure(limits, local=False)
-            backends.note(session, self._lease.run_id, "throttle")
+            # Where a newer run has taken over, this one has nothing left to say.
+            session = open_session(self._settings, self._lease, f"throttle {self._lease.run_id}")
+            # A look that takes longer is none.
+            limit = milliseconds(self._settings.throttle_patience / 2)
+            session.configure({"statement_timeout": limit}, local=False)
             throttled.begin(session, self._lease)
             if DiskLimit.name in self._standings:
                 throttled.keep_base(session, self._lease)
