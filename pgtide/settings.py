@@ -45,6 +45,12 @@ class Settings:
     workers: int | None = None
     # A minute with their pauses: longer than a careful application keeps a row locked.
     batch_retries: int = 30
+    # How often the throttle looks at its signals, and for how long it bears not to see one: as long
+    # as a restart of the server may take, and far less than a table takes to be ruined.
+    throttle_every: timedelta = timedelta(seconds=1)
+    throttle_patience: timedelta = timedelta(seconds=15)
+    # Signals that this process does not watch: the way out of a hold that cannot be mended now.
+    throttle_off: frozenset[str] = frozenset()
     # Whether `up` begins with a backup; contract needs one in any case.
     backup_first: bool = True
     # How old a backup may be that contract, or a second try, still relies on.
@@ -116,6 +122,10 @@ def _switch(text: str) -> bool:
     return known[text.lower()]
 
 
+def _names(text: str) -> frozenset[str]:
+    return frozenset(name for part in text.split(",") if (name := part.strip()))
+
+
 def _level(text: str) -> int:
     value = int(text)
     if value not in range(10):
@@ -141,6 +151,9 @@ VARIABLES: Final[tuple[tuple[str, str, Callable[[str], object]], ...]] = (
     ("PGTIDE_DUTY", "duty", _share),
     ("PGTIDE_WORKERS", "workers", _workers),
     ("PGTIDE_BATCH_RETRIES", "batch_retries", _count),
+    ("PGTIDE_THROTTLE_EVERY_MS", "throttle_every", _span),
+    ("PGTIDE_THROTTLE_PATIENCE_MS", "throttle_patience", _span),
+    ("PGTIDE_THROTTLE_OFF", "throttle_off", _names),
     ("PGTIDE_BACKUP_FIRST", "backup_first", _switch),
     ("PGTIDE_BACKUPS_FRESH_MS", "backups_fresh", _span),
     ("PGTIDE_BACKUPS", "backups_dir", Path),

@@ -3,6 +3,7 @@
 from pgtide.backfill.batch import Work, run_batch
 from pgtide.backfill.next_batch import next_batch
 from pgtide.backfill.pacing import Pacing
+from pgtide.backfill.throttle.wait import Before
 from pgtide.errors import StatementFailed
 from pgtide.ledger.slices import Slice
 from pgtide.ledger.worker import Worker
@@ -10,8 +11,11 @@ from pgtide.postgres.catalog import read_size
 from pgtide.postgres.faults import STATEMENT_TIMEOUT
 
 
-def drive(worker: Worker, work: Work, piece: Slice, pacing: Pacing) -> Slice:
-    """Walk a slice from its checkpoint to its end; raises what `run_batch` raises."""
+def drive(worker: Worker, work: Work, piece: Slice, pacing: Pacing, *, before: Before) -> Slice:
+    """Walk a slice from its checkpoint to its end; raises what `run_batch` raises.
+
+    `before` is called before each batch, and may keep it waiting.
+    """
     limit = (
         read_size(worker.session, worker.plan.table_oid).blocks
         if piece.end_block is None
@@ -20,6 +24,7 @@ def drive(worker: Worker, work: Work, piece: Slice, pacing: Pacing) -> Slice:
     # Never more than a quarter of a pass over the slice: a pause or a stop is never far.
     most = max(1, (limit - piece.first_block) // 4)
     while not piece.done:
+        before(worker)
         pacing.before(worker, piece)
         batch = next_batch(piece, blocks=pacing.blocks(worker, piece, most=most), limit=limit)
         try:

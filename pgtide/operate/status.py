@@ -1,14 +1,16 @@
 """Where a migration stands: its state, phases, progress, what it waits for, and what comes next."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from pgtide.ledger import phases
+from pgtide.ledger import phases, throttled
 from pgtide.ledger.conflicts import conflicts
 from pgtide.ledger.delays import delay
 from pgtide.ledger.performance import measured
 from pgtide.ledger.record import Record, every
+from pgtide.ledger.throttled import Throttled
 from pgtide.model.gate import Gate
 from pgtide.model.performance import QueryStanding, standings
 from pgtide.model.route import WHOLE
@@ -60,6 +62,7 @@ class MigrationStatus:
     eta_low: datetime | None
     eta_high: datetime | None
     waiting_for: tuple[Wait, ...]
+    throttled: tuple[Throttled, ...]
     gates: tuple[GateStatus, ...]
     last_error: str | None
     rollback_available: bool
@@ -100,6 +103,7 @@ def not_begun(file: Declaration) -> MigrationStatus:
         eta_low=None,
         eta_high=None,
         waiting_for=(),
+        throttled=(),
         gates=(),
         last_error=None,
         rollback_available=False,
@@ -132,9 +136,11 @@ def status_of(session: Session, settings: Settings, record: Record) -> Migration
     verification = verification_of(session, record)
     at_gates = gates(session, record, settings, void=voided(verification))
     gate = waiting_at(record, at_gates)
-    waits = _waits(session, record, gate, worker)
+    held = throttled.read(session, record.id, fresh=settings.lease.total_seconds())
+    waits = _waits(session, record, gate, worker, held)
     whole = way_back(session, record)
     standing = _standing(record, gate, waits, alive=alive, void=voided(verification) is not None)
+    standing = replace(standing, way_back=whole, contract_back=contract_back(session, record))
     ends = _ends(session, record, walked) if alive else None
     return MigrationStatus(
         id=record.id,
@@ -150,6 +156,7 @@ def status_of(session: Session, settings: Settings, record: Record) -> Migration
         eta_low=ends.low if ends else None,
         eta_high=ends.high if ends else None,
         waiting_for=waits,
+        throttled=tuple(held),
         gates=at_gates,
         last_error=record.last_error,
         rollback_available=whole,
@@ -162,25 +169,25 @@ def status_of(session: Session, settings: Settings, record: Record) -> Migration
         worker=worker,
         rate=rate_status(session, record, settings),
         paused_by=record.paused_by,
-        next=_next(session, record, replace(standing, way_back=whole)),
+        next=advice(standing),
     )
 
 
 def _waits(
-    session: Session, record: Record, gate: GateStatus | None, worker: Worker | None
+    session: Session,
+    record: Record,
+    gate: GateStatus | None,
+    worker: Worker | None,
+    held: Sequence[Throttled],
 ) -> tuple[Wait, ...]:
     first = tuple(conditions(session, record, gate))
     shut = outside(session, record, worker, after=not_before(first))
-    return (*first, *shut, *obstacles(session, record, worker))
+    return (*first, *shut, *obstacles(session, record, worker, held))
 
 
 def _ends(session: Session, record: Record, walked: Walked) -> Eta | None:
     filling = record.state is State.BACKFILLING
     return eta(walked, session.value(_SQL["now"])) if filling else None
-
-
-def _next(session: Session, record: Record, standing: Standing) -> str:
-    return advice(replace(standing, contract_back=contract_back(session, record)))
 
 
 def _standing(

@@ -63,7 +63,7 @@ def rate_status(session: Session, record: Record, settings: Settings) -> RateSta
 def _keep(session: Session, record: Record, now: LiveRate, *, by: str) -> None:
     with session.transaction(settings={"synchronous_commit": "on"}):
         rate.keep(session, record.id, now, by=by)
-        note_by(session, record.id, by, "throttled", duty=now.duty, batch_ms=now.batch_ms)
+        note_by(session, record.id, by, "rate_set", duty=now.duty, batch_ms=now.batch_ms)
 
 
 def _refuse_over(record: Record) -> None:

@@ -1,6 +1,6 @@
 """All that a migration waits for, by whatever: people, the clock, a release, a run, a lock."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -10,6 +10,7 @@ from pgtide.ledger.control import held
 from pgtide.ledger.delays import delay, running
 from pgtide.ledger.hours import shown
 from pgtide.ledger.record import Record
+from pgtide.ledger.throttled import Throttled
 from pgtide.model.state import RUNNING, UNDOING, State
 from pgtide.operate.gates import GateStatus, in_words
 from pgtide.operate.worker import Worker
@@ -23,7 +24,7 @@ _SQL: Final = queries("status")
 class Wait:
     """One of the things that a migration waits for; `until` is when it ends, where that is known.
 
-    `kind` is `hold`, `run`, `lock`, `gate`, `release`, `soak`, `retention` or `window`.
+    `kind` is `hold`, `run`, `throttle`, `lock`, `gate`, `release`, `soak`, `retention` or `window`.
     """
 
     kind: str
@@ -63,11 +64,16 @@ def outside(
         yield Wait(kind="window", text=text, until=opens)
 
 
-def obstacles(session: Session, record: Record, worker: Worker | None) -> Iterator[Wait]:
-    """Yield who is in the way at this moment: a run at work, or who holds what a run wants."""
+def obstacles(
+    session: Session, record: Record, worker: Worker | None, throttled: Sequence[Throttled]
+) -> Iterator[Wait]:
+    """Yield what is in the way at this moment: a run at work, a signal, who holds what it wants."""
     if worker is None or not worker.alive:
         return
     if _at_work(record):
+        for one in throttled:
+            if one.held_since is not None:
+                yield Wait(kind="throttle", text=f"the database to be well: {one.reason}")
         who = _blocked_by(session, record)
         if who:
             yield Wait(kind="lock", text=who)

@@ -10,6 +10,8 @@ from pgtide.backfill.batch import Rewritten
 from pgtide.backfill.hands import Hands, hands
 from pgtide.backfill.spread import Spread, side_by_side, spread
 from pgtide.backfill.terrain_of import terrain_of
+from pgtide.backfill.throttle.opened import throttled
+from pgtide.backfill.throttle.wait import Before
 from pgtide.errors import Failed
 from pgtide.events import SlicesCut, SweepEnded
 from pgtide.ledger import audit, slices
@@ -44,8 +46,9 @@ def backfill(run: Run, over: Spread = side_by_side) -> None:
         _follow_file(run)
         if run.plan.backfill is not None:
             many = hands(run.plan.filling, run.settings.workers, capacity(run.session))
-            _walk(run, run.plan.backfill, many, over)
-            _sweep(run, run.plan.backfill, many)
+            with throttled(run) as before:
+                _walk(run, run.plan.backfill, many, over, before=before)
+                _sweep(run, run.plan.backfill, many, before=before)
         outcome.rows = sum(
             piece.rows for kind in (Kind.WALK, Kind.SWEEP) for piece in _all(run, kind)
         )
@@ -67,12 +70,12 @@ def _renew(run: Run) -> None:
         perform(run, step, ordinal=run.plan.steps.index(step), also=seal, anew=True)
 
 
-def _walk(run: Run, sql: BackfillSql, many: Hands, over: Spread) -> None:
+def _walk(run: Run, sql: BackfillSql, many: Hands, over: Spread, *, before: Before) -> None:
     work = statements.filling(run.plan, sql)
     for _ in range(_REWRITES):
         _cut(run, many)
         try:
-            spread(run, work, Kind.WALK, number=0, over=over, workers=many.number)
+            spread(run, work, Kind.WALK, number=0, over=over, workers=many.number, before=before)
         except Rewritten:
             _rewritten(run)
         else:
@@ -142,7 +145,7 @@ def _cut(run: Run, many: Hands) -> None:
     )
 
 
-def _sweep(run: Run, sql: BackfillSql, many: Hands) -> None:
+def _sweep(run: Run, sql: BackfillSql, many: Hands, *, before: Before) -> None:
     """Go over the whole table until a round changes nothing, or five rounds were not enough."""
     work = statements.filling(run.plan, sql)
     for _ in range(_SWEEPS * _REWRITES):
@@ -151,7 +154,15 @@ def _sweep(run: Run, sql: BackfillSql, many: Hands) -> None:
             return
         number = unended if unended is not None else _cut_round(run, many)
         try:
-            spread(run, work, Kind.SWEEP, number=number, over=side_by_side, workers=many.number)
+            spread(
+                run,
+                work,
+                Kind.SWEEP,
+                number=number,
+                over=side_by_side,
+                workers=many.number,
+                before=before,
+            )
         except Rewritten:
             _rewritten(run)
         else:

@@ -60,6 +60,10 @@ def test_the_plan_has_the_documented_keys(place: Workplace) -> None:
     assert documented("plan-json.md") == {title: set(value) for title, value in real.items()}
 
 
+HELD = """INSERT INTO pgtide.throttle (migration_id, attempt, signal, reason, holds)
+    SELECT id, attempt, 'connections', '90 of 97 connections are taken', 1 FROM pgtide.migration"""
+
+
 def test_the_status_has_the_documented_keys(place: Workplace, database: str) -> None:
     only_a_file = place.status()
     dual = replace(measured(email_migration()), dual_write="application")
@@ -69,11 +73,13 @@ def test_the_status_has_the_documented_keys(place: Workplace, database: str) -> 
     record = migrate(database, dual)
     place.json("backup", record.id)
     place.json("throttle", record.id, "--duty", "0.5")
+    run(database, HELD)
     with holding(settings_for(database), Caller(actor="ann"), record):
         status = place.status()
     real: dict[str, Any] = {
         "A migration": status,
         "A wait": status["waiting_for"][0],
+        "A hold of the throttle": status["throttled"][0],
         "A gate": status["gates"][0],
         "Mended writes": status["mended"],
         "A rate": status["rate"],

@@ -75,7 +75,7 @@ def test_throttle_needs_the_ledger_alone(tmp_path: Path, database: str) -> None:
     )
     assert place.run("throttle", "2.1.0", "--reset", "--duty", "1").returncode == 2
     assert place.json("throttle", "2.1.0", "--reset")["rate"] is None
-    lines = [one["text"] for one in place.json("history", "2.1.0") if one["kind"] == "throttled"]
+    lines = [one["text"] for one in place.json("history", "2.1.0") if one["kind"] == "rate_set"]
     assert lines == [
         "rate set: 25% of the time at work, batches of 20 ms",
         "rate set: back to what the settings say",

@@ -12,6 +12,7 @@ import pytest
 from pgtide import AddColumn, Migration
 from pgtide.backfill import statements
 from pgtide.backfill.crew import Crew
+from pgtide.backfill.throttle.wait import unhindered
 from pgtide.backfill.walk import uniform
 from pgtide.events import BatchCommitted, Event
 from pgtide.ledger import slices
@@ -93,7 +94,7 @@ def expanded(url: str) -> Iterator[Table]:
     caller = Caller(actor=ACTOR, emit=batches)
     with opened(settings_for(url), caller, MIGRATION) as run:
         forward(run, Phase.EXPAND)
-        with Crew(run, 1) as crew:
+        with Crew(run, 1, unhindered) as crew:
             yield Table(run=run, batches=batches, crew=crew)
 
 

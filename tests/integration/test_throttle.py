@@ -96,7 +96,7 @@ def test_the_duty_follows_within_two_seconds(database: str) -> None:
     assert after == pytest.approx(0.05, rel=0.5)
     assert shown is not None
     assert (shown.duty, shown.by) == (0.05, settings.actor)
-    assert kinds(database, "throttled") == [{"duty": 0.05, "batch_ms": None}]
+    assert kinds(database, "rate_set") == [{"duty": 0.05, "batch_ms": None}]
 
 
 def test_the_target_of_a_batch_follows_and_a_reset_takes_it_back(database: str) -> None:
@@ -116,7 +116,7 @@ def test_the_target_of_a_batch_follows_and_a_reset_takes_it_back(database: str) 
         throttle.reset(session, record, settings=settings)
         assert status_of(session, settings, record).rate is None
     assert longest > 0.006, "batches of 2 ms, ten times as long in a moment"
-    assert [one["batch_ms"] for one in kinds(database, "throttled")] == [20, 20, None]
+    assert [one["batch_ms"] for one in kinds(database, "rate_set")] == [20, 20, None]
 
 
 def test_pause_and_resume_act_within_two_seconds(database: str) -> None:
