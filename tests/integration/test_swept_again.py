@@ -5,6 +5,7 @@ from functools import partial
 import pytest
 
 from pgtide import AddColumn, Index, Sql
+from pgtide.events import Event, Listener, PhaseBegan
 from pgtide.ledger.run import Caller
 from pgtide.model.state import State
 from pgtide.phases.verify_again import verify_again
@@ -17,6 +18,18 @@ _ONCE = Sql(
     phase="expand",
 )
 _ADDED = AddColumn("b", type="int", backfill="a", on_write="a")
+
+
+def straight_on() -> Listener:
+    """Return a listener that ends a run which begins a phase for the second time."""
+    begun: list[str] = []
+
+    def hear(event: Event) -> None:
+        if isinstance(event, PhaseBegan):
+            assert event.phase not in begun
+            begun.append(event.phase)
+
+    return hear
 
 
 @pytest.mark.parametrize(
@@ -39,5 +52,5 @@ def test_up_after_a_withdrawn_verification_does_nothing_declared_again(
     again = partial(verify_again, settings_for(database), Caller(actor=ACTOR))
     error = refusal(lambda: again(record_of(database, SMALL_ID)))
     assert error.what.endswith("found: index t_a is missing.")
-    record = migrate(database, declared)
+    record = migrate(database, declared, emit=straight_on())
     assert (record.state, record.sweep_due) == (State.VERIFIED, False)

@@ -16,6 +16,7 @@ from pgtide.postgres.embedded import Server
 from tests.driving import ACTOR, migrate, record_of, refusal, settings_for
 from tests.integration.proof_cases import CASES, Case, create_touched, found, migration
 from tests.server import fresh_database
+from tests.small_table import run
 from tests.table_state import table_state
 from tests.users import MIGRATION_ID
 
