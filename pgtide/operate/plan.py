@@ -236,7 +236,7 @@ def _verifying(sql: str, progressed: Progressed) -> PlanStatement:
     )
 
 
-_PLACES: Final = MappingProxyType({"low": "$1", "high": "$2", "mask": "$3", "share": "$4"})
+_PLACES: Final = MappingProxyType({"low": "$1", "high": "$2", "share": "$3", "below": "$4"})
 
 
 def _numbered(sql: str) -> str:

@@ -25,7 +25,7 @@ from tests.roles import temporary_role
 from tests.small_table import create_small, run, small_migration
 
 # What a batch and a range are given for $1 to $4: all blocks, and a share of all rows.
-_VALUES = ("'(0,0)'", "'(999,0)'", "0", "0")
+_VALUES = ("'(0,0)'", "'(999,0)'", "0", "256")
 _GIVEN = frozenset({"backfill.rows", "verify.rows"})
 _BUSY = "UPDATE public.t SET name = name WHERE id = 3"
 # Everything that a column can have, and that can name it.
