@@ -16,12 +16,13 @@ from pgtide.errors import Failed
 from pgtide.events import SlicesCut, SweepEnded
 from pgtide.ledger import audit, slices
 from pgtide.ledger.fingerprint import same_but_for_file
-from pgtide.ledger.record import pay_sweep, set_fingerprint, set_rows_total
+from pgtide.ledger.record import fence, pay_sweep, set_fingerprint, set_rows_total
 from pgtide.ledger.run import Run
 from pgtide.ledger.slices import Kind
 from pgtide.model.gate import Gate, gate_at
 from pgtide.model.plan import BackfillSql
 from pgtide.model.state import Phase
+from pgtide.phases.altered import refuse_altered
 from pgtide.phases.conduct import conducted
 from pgtide.phases.fingerprint import take
 from pgtide.phases.gate import await_gate
@@ -65,9 +66,16 @@ def _renew(run: Run) -> None:
         slices.void(session, run.lease, Kind.SWEEP)
         pay_sweep(session, run.lease)
 
-    for step in run.plan.expand:
+    refuse_altered(run)
+    # What was declared was done once, and may not bear to be done twice.
+    own = [step for step in run.plan.expand if not step.declared]
+    for step in own:
         # All of it anew, whatever looks right: a trigger of the same name may do something else.
         perform(run, step, ordinal=run.plan.steps.index(step), also=seal, anew=True)
+    if not own:
+        with run.session.transaction(settings={"synchronous_commit": "on"}) as session:
+            fence(session, run.lease)
+            seal(session)
 
 
 def _walk(run: Run, sql: BackfillSql, many: Hands, over: Spread, *, before: Before) -> None:
