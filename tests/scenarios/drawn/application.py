@@ -5,16 +5,21 @@ what the rules make of it. Nothing else may be written to, not even with the sam
 """
 
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 
 import psycopg
 from psycopg.types.string import TextLoader
 
+from pgtide.model.plan import Plan
 from tests.driving import record_of
 from tests.scenarios.acts import columns
+from tests.scenarios.drawn.archive import Archived, lost
 from tests.scenarios.drawn.case import MIGRATION_ID, Case, Fate
 from tests.scenarios.drawn.kinds import Unrepresentable
+from tests.scenarios.drawn.reached import Reached
 from tests.scenarios.drawn.rules import Stage, healed, in_step, model_of, moved, named
 from tests.scenarios.drawn.statements import Statement, Writer
 from tests.scenarios.drawn.writes import Transaction
@@ -36,7 +41,8 @@ class Application:
     def __init__(self, url: str, case: Case) -> None:
         self.case = case
         self.stage = Stage.OLD
-        self.told: list[str] = []
+        self.reached: Counter[Reached] = Counter()
+        self.lost: Archived = {}
         self._url = url
         self._writer = Writer(case=case)
         self._versions: dict[object, str] = {}
@@ -59,7 +65,7 @@ class Application:
         """Carry a transaction out; one that is held stays open."""
         self.observe()
         rows, versions = dict(self.model.rows), dict(self._versions)
-        done = all(self._written(write_no, transaction) for write_no in range(len(transaction.writes)))
+        done = all(self._written(number, transaction) for number in range(len(transaction.writes)))
         if done and transaction.held:
             self._hold(commits=transaction.commits)
         elif done and transaction.commits:
@@ -67,6 +73,7 @@ class Application:
         else:
             self._connection.rollback()
         if not (done and transaction.commits):
+            self.reached[Reached.TAKEN_BACK if done else Reached.REFUSED] += 1
             self.model.rows, self._versions = rows, versions
             self._recount()
 
@@ -96,8 +103,8 @@ class Application:
 
     def counted(self) -> int:
         """Return how many contradictions the triggers have counted."""
-        plan = record_of(self._url, MIGRATION_ID).plan
-        name = plan.sync and plan.sync.conflicts
+        sync = self._plan.sync
+        name = sync and sync.conflicts
         query = "SELECT coalesce(max(last_value), 0) FROM pg_sequences WHERE sequencename = %s"
         [(count,)] = self._connection.execute(query, (name,)).fetchall()
         self._connection.commit()
@@ -109,7 +116,9 @@ class Application:
         if row == known:
             if rewritten:
                 raise Violated(f"written to without need: {row}")
-        elif row != right:
+        elif row == right:
+            self.reached[Reached.HEALED] += 1
+        else:
             raise Violated(f"a row is {row}\nwritten as {known}\nand healed it is {right}")
 
     @contextmanager
@@ -135,13 +144,16 @@ class Application:
             raise Violated(f"{len(found) - len(rows)} rows are there twice")
         return rows, {one[key]: one[0] for one in found}
 
+    @cached_property
+    def _plan(self) -> Plan:
+        return record_of(self._url, MIGRATION_ID).plan
+
     def _stage(self, names: list[str]) -> Stage:
         known = set(names)
         if self.stage is Stage.OLD and known == set(model_of(self.case, (), Stage.OLD).defaults):
             return Stage.OLD
         if not self._writer.names:
-            plan = record_of(self._url, MIGRATION_ID).plan
-            self._writer.names = named(self.case, plan.replacements)
+            self._writer.names = named(self.case, self._plan.replacements)
         first = self._writer.names[0]
         others = known & {first.new, first.retired}
         if not others:
@@ -153,6 +165,8 @@ class Application:
 
     def _move(self, stage: Stage) -> None:
         before, names = self.model, self._writer.names
+        if stage is Stage.OLD:
+            self.lost = lost(self.case, names, [*before.rows.values()], at=self.stage)
         self.model = model_of(self.case, names, stage)
         self.model.conflicts = before.conflicts
         self.model.rows = {
@@ -164,7 +178,7 @@ class Application:
     def _written(self, number: int, transaction: Transaction) -> bool:
         """Carry out one write; tell whether it passed."""
         statement = self._writer.statement(transaction.writes[number], self.model)
-        self.told.append(statement.text)
+        conflicts = self.model.conflicts
         refused = _refusal(statement, self.model)
         try:
             statement.run(self._connection)
@@ -178,6 +192,9 @@ class Application:
         if found != self.model.rows:
             raise Violated(f"{statement.text} left {_difference(found, self.model.rows)}")
         self._versions = versions
+        self.reached[Reached.CONTRADICTED] += self.model.conflicts > conflicts
+        self.reached[Reached.REKEYED] += getattr(transaction.writes[number], "rekeyed", False)
+        self.reached[Reached.WRITTEN_CONTRACTED] += self.stage is Stage.CONTRACTED
         return True
 
     def _half_empty(self) -> bool:
@@ -205,6 +222,7 @@ class Application:
                     break
                 [(waiting,)] = watcher.execute(_WAITERS, (pid,)).fetchall()
                 if waiting:
+                    self.reached[Reached.AWAITED] += 1
                     break
         if commits:
             self._connection.commit()

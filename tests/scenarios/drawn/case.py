@@ -77,7 +77,10 @@ class Case:
             version="1.0.0",
             description="drawn",
             table=self.table.declared,
-            changes=[*map(self._replacing, self.table.replaced), *map(self._adding, self.additions)],
+            changes=[
+                *map(self._replacing, self.table.replaced),
+                *map(self._adding, self.additions),
+            ],
             contract_release="2.0.0",
         )
 

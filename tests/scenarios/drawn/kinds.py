@@ -29,8 +29,8 @@ class PairKind:
     """A column and what replaces it.
 
     `there` are the values of rows before the migration and of writes by the old name, `odd` those
-    that the triggers must refuse, `news` those of writes by the new name. In the expressions `{c}` is
-    the column and `{f}` the row's factor. `default` is one of `there`, written as SQL.
+    that the triggers must refuse, `news` those of writes by the new name. In the expressions `{c}`
+    is the column and `{f}` the row's factor. `default` is one of `there`, and the same as SQL.
     """
 
     old: str

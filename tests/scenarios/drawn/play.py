@@ -1,19 +1,22 @@
 """Go through a drawn case from its first row to what its fate leaves, and look at every turn."""
 
-from collections.abc import Callable
+import difflib
+from collections import Counter
 from contextlib import closing
 
 import psycopg
 
 from pgtide.errors import Refused
-from pgtide.events import BatchBegan, Event, PhaseEnded, StepBegan, SweepEnded
+from pgtide.events import BatchBegan, Event, PhaseEnded, SlicesCut, StepBegan, SweepEnded
 from pgtide.model.state import Phase, State
 from pgtide.phases.verify import MismatchedRows
 from tests import later
 from tests.contracting import dump
 from tests.driving import migrate, record_of, undo
 from tests.scenarios.drawn.application import Application, Violated
+from tests.scenarios.drawn.archive import archived
 from tests.scenarios.drawn.case import MIGRATION_ID, Case, Fate
+from tests.scenarios.drawn.reached import Reached
 from tests.scenarios.drawn.rules import Stage
 
 _TRIES = 4
@@ -23,8 +26,8 @@ SELECT 'relation ' || relname FROM pg_class WHERE relnamespace = 'pgtide'::regna
 UNION ALL SELECT 'function ' || proname FROM pg_proc
  WHERE pronamespace = 'pgtide'::regnamespace AND proname LIKE 'm\\_%'
 UNION ALL SELECT 'trigger ' || tgname FROM pg_trigger WHERE tgname LIKE '~zz%'
-UNION ALL SELECT 'column ' || attname FROM pg_attribute
- WHERE attname LIKE '\\_pgtide\\_%' AND NOT attisdropped
+UNION ALL SELECT 'column ' || attname FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+ WHERE attname LIKE '\\_pgtide\\_%' AND relkind = 'r' AND NOT attisdropped
 """
 
 
@@ -50,6 +53,8 @@ class Play:
                 self._moment(f"step {part}" if part == "finalize" else f"step {step}")
                 if step == "undo.shape":
                     self._moment("undoing")
+            case SlicesCut(passes=passes) if passes > 1:
+                self.app.reached[Reached.SEVERAL_PASSES] += 1
             case SweepEnded():
                 self._moment("sweep")
             case PhaseEnded(phase=phase):
@@ -125,8 +130,8 @@ class Play:
             self._moment(name)
 
 
-def play(url: str, case: Case) -> None:
-    """Go through a case; raises Violated."""
+def play(url: str, case: Case) -> Counter[Reached | Fate]:
+    """Go through a case and return what it came to; raises Violated."""
     with psycopg.connect(url, autocommit=True) as connection:
         case.table.create(connection)
     shape = dump(url)
@@ -135,18 +140,25 @@ def play(url: str, case: Case) -> None:
         run.begin()
         run.end(case.fate)
         _compare(run, shape)
+    reached: Counter[Reached | Fate] = Counter({case.fate: 1})
+    reached.update(+run.app.reached)
+    return reached
 
 
 def _compare(run: Play, shape: str) -> None:
     state = record_of(run.url, MIGRATION_ID).state
     purged = run.case.fate is Fate.PURGED
-    assert state is (State.COMPLETED if purged else State.ROLLED_BACK)
-    assert run.app.stage is (Stage.PURGED if purged else Stage.OLD)
+    ends = (State.COMPLETED, Stage.PURGED) if purged else (State.ROLLED_BACK, Stage.OLD)
+    if (state, run.app.stage) != ends:
+        raise Violated(f"it ends as {state}, {run.app.stage.name}")
     with psycopg.connect(run.url) as connection:
         left = connection.execute(_LEFT.encode()).fetchall()
-    assert left == []
-    if not purged:
-        assert dump(run.url) == shape
-
-
-Check = Callable[[str, Case], None]
+        kept = archived(connection, run.case)
+    # Without a key a row is kept under the whole of itself.
+    if not purged and run.case.table.key_columns and kept != run.app.lost:
+        raise Violated(f"the archive has {kept}, and must have {run.app.lost}")
+    if left:
+        raise Violated(f"left over: {left}")
+    after = dump(run.url)
+    if not purged and after != shape:
+        raise Violated("\n".join(difflib.unified_diff(shape.splitlines(), after.splitlines())))

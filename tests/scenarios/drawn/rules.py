@@ -143,7 +143,9 @@ def _defaults(case: Case, names: Sequence[Names], stage: Stage) -> dict[str, obj
     table = case.table
     given: dict[str, object] = {
         **dict.fromkeys((table.identity, table.note)),
-        **{table.part: 0, table.factor: 1, table.touched: 0},
+        table.part: 0,
+        table.factor: 1,
+        table.touched: 0,
     }
     for one in table.replaced:
         value = one.default[0] if one.default else None

@@ -55,8 +55,8 @@ class Replaced:
 
     def definition(self) -> str:
         """Return the column's definition."""
-        [name] = [columns([self.name])]
-        default = f" DEFAULT {self.kind.default[1]}" if self.default else ""
+        name, given = columns([self.name]), self.default
+        default = f" DEFAULT {given[1]}" if given else ""
         required = " NOT NULL" if self.required else ""
         check = f" CHECK ({name} IS NULL OR {name} = {name})" if self.checked else ""
         return f"{name} {self.kind.old}{default}{required}{check}"
@@ -114,8 +114,9 @@ class Table:
             f"{columns([self.touched])} integer NOT NULL DEFAULT 0",
             f"{columns([self.filler])} text",
         ]
+        _, storage = STORAGES[self.storage]
         made = [
-            f"CREATE TABLE {self.quoted} ({', '.join(definitions)}{key}){STORAGES[self.storage][1]}",
+            f"CREATE TABLE {self.quoted} ({', '.join(definitions)}{key}){storage}",
             # Out of line, a long value would leave the rows short.
             f"ALTER TABLE {self.quoted} ALTER {columns([self.filler])} SET STORAGE PLAIN",
             *(
@@ -180,8 +181,8 @@ def touch(touched: str, before: Row | None, row: Row) -> Row:
 def _touching(table: Table) -> Sequence[str]:
     name = columns([table.touched])
     body = listed([f"BEGIN new.{name} := old.{name} + 1; RETURN new; END"])
+    before = f"BEFORE UPDATE ON {table.quoted} FOR EACH ROW"
     return (
         f"CREATE FUNCTION {TOUCH}() RETURNS trigger LANGUAGE plpgsql AS {body}",
-        f"CREATE TRIGGER touch BEFORE UPDATE ON {table.quoted}"
-        f" FOR EACH ROW EXECUTE FUNCTION {TOUCH}()",
+        f"CREATE TRIGGER touch {before} EXECUTE FUNCTION {TOUCH}()",
     )
