@@ -56,7 +56,7 @@ scenarios: setup ## whole migrations under load, killed and resumed
 acceptance: setup ## the command as a person types it
 	$(PYTEST) $(PYTEST_ARGS) tests/acceptance
 
-# New ones each time, about a second each; a case that fails is made small and printed with what repeats it.
+# New ones each time, two seconds each; a case that fails is made small, and printed with what repeats it.
 properties: setup ## drawn tables, changes and writers by the hundred (EXAMPLES=500)
 	$(PYTEST) --examples $(or $(EXAMPLES),500) --timeout 0 $(PYTEST_ARGS) tests/scenarios/test_properties.py
 

@@ -28,8 +28,8 @@ os.environ["DO_NOT_TRACK"] = "1"
 # A machine that is busy elsewhere makes an example slow, not wrong.
 settings.register_profile("pgtide", deadline=None, print_blob=True)
 settings.load_profile("pgtide")
-# A drawn migration takes about a second.
-_DRAWN = 25
+# A drawn migration takes about two seconds.
+_DRAWN = 18
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

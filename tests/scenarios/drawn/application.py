@@ -18,7 +18,7 @@ from tests.driving import record_of
 from tests.scenarios.acts import columns
 from tests.scenarios.drawn.archive import Archived, lost
 from tests.scenarios.drawn.case import MIGRATION_ID, Case, Fate
-from tests.scenarios.drawn.kinds import Unrepresentable
+from tests.scenarios.drawn.conversions import Unrepresentable
 from tests.scenarios.drawn.reached import Reached
 from tests.scenarios.drawn.rules import Stage, healed, in_step, model_of, moved, named
 from tests.scenarios.drawn.statements import Statement, Writer
@@ -26,7 +26,7 @@ from tests.scenarios.drawn.writes import Transaction
 from tests.scenarios.sync_model import Model, NotNullViolated, Row
 
 # Where nobody waits for a held transaction it ends by itself.
-_HELD = 0.3
+_HELD = 1.0
 _LOOK = 0.003
 _WAITERS = "SELECT count(*) FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid))"
 

@@ -1,6 +1,6 @@
 """A drawn case: a table, its migration, what is written when, and how it ends."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -35,12 +35,6 @@ _NAMES = (
     "pgtide", "r", "key", "values", "w", "low", "~",
 )  # fmt: skip
 _ROW = some.integers(0, 40)
-# When a transaction is begun: at these names, and before the n-th batch.
-MOMENTS = (
-    "before", "step expand.shape", "phase expand", "sweep", "phase backfill", "step finalize",
-    "phase finalize", "verified", "step contract.shape", "contracted", "undoing", "end",
-)  # fmt: skip
-_BATCHES = 12
 
 
 class Fate(StrEnum):
@@ -50,6 +44,21 @@ class Fate(StrEnum):
     UNDONE_UNFILLED = "undone before the backfill"
     CONTRACTED_UNDONE = "contracted and undone"
     PURGED = "purged"
+
+
+# When a transaction is begun, besides before the n-th batch; the last moment is every fate's.
+_EXPANDED = ("before", "step expand.shape", *["phase expand"] * 3, "verified")
+_VERIFIED = (*_EXPANDED, "sweep", "sweep", "phase backfill", "step finalize", "phase finalize")
+_CONTRACTED = (*_VERIFIED, "step contract.shape", "contracted")
+_BATCHES = 8
+MOMENTS = {
+    Fate.UNDONE_UNFILLED: (*_EXPANDED, "undoing", "end"),
+    Fate.UNDONE: (*_VERIFIED, "undoing", "end"),
+    Fate.CONTRACTED_UNDONE: (*_CONTRACTED, "undoing", "end"),
+    Fate.PURGED: (*_CONTRACTED, "end"),
+}
+# Contract takes a backup, which is most of the time that a case takes.
+_FATES = (Fate.UNDONE, Fate.UNDONE, Fate.UNDONE, *Fate)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,11 +169,11 @@ def replaced(draw: some.DrawFn, kind: PairKind, name: Callable[[], str]) -> Repl
     )
 
 
+# Most statements leave most columns alone.
+_side = some.sampled_from((*Side, *[Side.NONE] * 4, Side.OLD, Side.NEW, Side.NEW))
 _given = some.builds(
     Given,
-    pairs=some.tuples(
-        *[some.tuples(some.sampled_from(Side), some.integers(0, 9), some.integers(0, 9))] * MOST
-    ),
+    pairs=some.tuples(*[some.tuples(_side, some.integers(0, 9), some.integers(0, 9))] * MOST),
     added=some.none() | some.integers(0, 9),
     note=some.none() | some.integers(0, 9),
     factor=some.none() | some.integers(0, 9),
@@ -184,20 +193,21 @@ transactions = some.builds(
     commits=some.sampled_from((True, True, True, False)),
     held=some.booleans(),
 )
-_moments = some.one_of(
-    some.sampled_from(MOMENTS), some.integers(1, _BATCHES).map(lambda number: f"batch {number}")
-)
 
 
 @some.composite
-def cases(draw: some.DrawFn, fates: Sequence[Fate] = tuple(Fate)) -> Case:
+def cases(draw: some.DrawFn) -> Case:
     """Draw a case."""
     table, name = draw(tables())
     kinds = draw(some.lists(some.sampled_from(ADDED), max_size=2))
-    script = some.lists(some.tuples(_moments, transactions), max_size=10)
+    fate = draw(some.sampled_from(_FATES))
+    batches = tuple(f"batch {number}" for number in range(1, _BATCHES + 1))
+    walked = fate is not Fate.UNDONE_UNFILLED
+    moments = some.sampled_from((*MOMENTS[fate], *(batches if walked else ())))
+    script = some.lists(some.tuples(moments, transactions), min_size=8, max_size=24)
     return Case(
         table=table,
         additions=tuple(Addition(kind=kind, name=name()) for kind in kinds),
         script=tuple(draw(script)),
-        fate=draw(some.sampled_from(fates)),
+        fate=fate,
     )

@@ -7,21 +7,17 @@ import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 
-from tests.scenarios.sync_model import Row
-
-# A value and the row's factor; NULL never comes here, it stays what it is.
-Convert = Callable[[object, int], object]
-
-
-class Unrepresentable(Exception):
-    """The other column has no value that says this one: the write must fail."""
-
-
-def alike(value: object, factor: int) -> object:
-    del factor
-    return value
+from tests.scenarios.drawn.conversions import (
+    Convert,
+    alike,
+    integer,
+    narrow,
+    numeric,
+    short,
+    single,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -80,55 +76,6 @@ def _at(year: int) -> datetime:
     return datetime(year, 1, 2, 3, 4, 5)  # noqa: DTZ001 -- the type has no zone
 
 
-def _narrow(low: int, high: int) -> Convert:
-    def convert(value: object, factor: int) -> object:
-        del factor
-        if not (isinstance(value, int) and low <= value <= high):
-            raise Unrepresentable
-        return value
-
-    return convert
-
-
-def _short(length: int) -> Convert:
-    def convert(value: object, factor: int) -> object:
-        del factor
-        text = str(value)
-        # Too many spaces at the end are cut, by the SQL standard; anything else is refused.
-        if text[length:].strip(" "):
-            raise Unrepresentable
-        return text[:length]
-
-    return convert
-
-
-def _numeric(precision: int, scale: int) -> Convert:
-    def convert(value: object, factor: int) -> object:
-        del factor
-        rounded = Decimal(str(value)).quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP)
-        if abs(rounded) >= Decimal(10) ** (precision - scale):
-            raise Unrepresentable
-        return rounded
-
-    return convert
-
-
-def _integer(value: object, factor: int) -> object:
-    del factor
-    try:
-        number = int(str(value))
-    except ValueError as error:
-        raise Unrepresentable from error
-    return number
-
-
-def _single(value: object, factor: int) -> object:
-    del factor
-    packed = struct.pack("f", value)
-    texts = (float(f"{value:.{digits}g}") for digits in range(1, 10))
-    return next(text for text in texts if struct.pack("f", text) == packed)
-
-
 WORDS = ("", "a", "ä", "it's", 'say "no"', "100 %s", "back\\slash", "tab\there")
 _MAX = 2**31 - 1
 _MONEY = (Decimal("0.00"), Decimal("1.50"), Decimal("-7.25"), Decimal("99.99"))
@@ -174,7 +121,7 @@ PAIRS = (
         new="bigint",
         there=(0, 1, -5, _MAX),
         news=(1, 7, _MAX, _MAX + 1),
-        down=_narrow(-(2**31), _MAX),
+        down=narrow(-(2**31), _MAX),
         default=(7, "7"),
     ),
     PairKind(
@@ -183,7 +130,7 @@ PAIRS = (
         there=(0, 7, -5, _MAX),
         news=("7", "007", "+7", "x"),
         up=lambda value, _: str(value),
-        down=_integer,
+        down=integer,
         down_sql="{c}::integer",
         default=(7, "7"),
     ),
@@ -193,7 +140,7 @@ PAIRS = (
         there=("", "a", "12345678", "ä" * 8, "spaced          "),
         odd=("too long for it",),
         news=("", "b", "12345678"),
-        up=_short(8),
+        up=short(8),
         default=("a", "'a'"),
     ),
     PairKind(
@@ -201,7 +148,7 @@ PAIRS = (
         new="text",
         there=("", "a", "12345678"),
         news=("", "b", "too long for it", "spaced          "),
-        down=_short(8),
+        down=short(8),
     ),
     PairKind(
         old="character(4)",
@@ -209,15 +156,15 @@ PAIRS = (
         there=("ab  ", "abcd", "    "),
         news=("ab", "ab ", "abcd", "too long"),
         up=lambda value, _: str(value).rstrip(" "),
-        down=lambda value, _: str(_short(4)(value, 1)).ljust(4),
+        down=lambda value, _: str(short(4)(value, 1)).ljust(4),
     ),
     PairKind(
         old="numeric(8,2)",
         new="numeric(8,1)",
         there=(*_MONEY, Decimal("0.05"), Decimal("-0.05")),
         news=(Decimal("0.1"), Decimal("1.5"), Decimal("-7.3")),
-        up=_numeric(8, 1),
-        down=_numeric(8, 2),
+        up=numeric(8, 1),
+        down=numeric(8, 2),
         default=(Decimal("1.25"), "1.25"),
     ),
     PairKind(
@@ -225,8 +172,8 @@ PAIRS = (
         new="numeric(12,4)",
         there=_MONEY,
         news=(Decimal("1.5000"), Decimal("1.2345"), Decimal("12345.0000")),
-        up=_numeric(12, 4),
-        down=_numeric(6, 2),
+        up=numeric(12, 4),
+        down=numeric(6, 2),
     ),
     PairKind(
         old="timestamp without time zone",
@@ -256,7 +203,7 @@ PAIRS = (
         there=("007", "7", "042"),
         odd=("x",),
         news=(7, 12, 99),
-        up=_integer,
+        up=integer,
         down=lambda value, _: str(value).rjust(3, "0"),
         up_sql="{c}::integer",
         down_sql="lpad({c}::text, 3, '0')",
@@ -278,7 +225,7 @@ PAIRS = (
         there=(0.5, 0.1, -3.25),
         news=(0.5, 0.1, 1e-3),
         up=lambda value, _: struct.unpack("f", struct.pack("f", value))[0],
-        down=_single,
+        down=single,
         default=(0.5, "0.5"),
     ),
 )
@@ -327,8 +274,3 @@ ADDED = (
     ),
     AddedKind(type="numeric(4,1)", source="", values=(Decimal("1.5"), Decimal("0.1"))),
 )
-
-
-def with_null(convert: Convert, value: object, row: Row, factor: str) -> object:
-    """Convert a value of a row; NULL stays NULL."""
-    return None if value is None else convert(value, int(str(row[factor])))

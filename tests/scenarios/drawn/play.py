@@ -43,7 +43,6 @@ class Play:
 
     def hear(self, event: Event) -> None:
         """Let the application write when the engine comes to a moment of the script."""
-        self.app.settle()
         match event:
             case BatchBegan(kind="walk" | "sweep"):
                 self._batches += 1

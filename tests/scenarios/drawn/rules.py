@@ -7,7 +7,7 @@ from functools import partial
 
 from pgtide.model.plan import Replacement
 from tests.scenarios.drawn.case import Addition, Case
-from tests.scenarios.drawn.kinds import Convert, with_null
+from tests.scenarios.drawn.conversions import Convert, with_null
 from tests.scenarios.drawn.table import Replaced, touch
 from tests.scenarios.sync_model import AddedRule, Model, PairRule, Row, TurnedRule, Value
 

@@ -7,7 +7,7 @@ import psycopg
 
 from tests.scenarios.acts import Default, columns, listed, resolved, settings
 from tests.scenarios.drawn.case import Case
-from tests.scenarios.drawn.kinds import Unrepresentable
+from tests.scenarios.drawn.conversions import Unrepresentable
 from tests.scenarios.drawn.rules import Names, Stage
 from tests.scenarios.drawn.table import FACTORS, NOTES, key_value
 from tests.scenarios.drawn.writes import Delete, Given, Insert, Side, Update, Upsert, Write
