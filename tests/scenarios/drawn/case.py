@@ -49,7 +49,7 @@ class Fate(StrEnum):
 # When a transaction is begun, besides before the n-th batch; the last moment is every fate's.
 _EXPANDED = ("before", "step expand.shape", *["phase expand"] * 3, "verified")
 _VERIFIED = (*_EXPANDED, "sweep", "sweep", "phase backfill", "step finalize", "phase finalize")
-_CONTRACTED = (*_VERIFIED, "step contract.shape", "contracted")
+_CONTRACTED = (*_VERIFIED, "step contract.shape", *["contracted"] * 3)
 _BATCHES = 8
 MOMENTS = {
     Fate.UNDONE_UNFILLED: (*_EXPANDED, "undoing", "end"),
@@ -57,8 +57,6 @@ MOMENTS = {
     Fate.CONTRACTED_UNDONE: (*_CONTRACTED, "undoing", "end"),
     Fate.PURGED: (*_CONTRACTED, "end"),
 }
-# Contract takes a backup, which is most of the time that a case takes.
-_FATES = (Fate.UNDONE, Fate.UNDONE, Fate.UNDONE, *Fate)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,11 +194,10 @@ transactions = some.builds(
 
 
 @some.composite
-def cases(draw: some.DrawFn) -> Case:
-    """Draw a case."""
+def cases(draw: some.DrawFn, fate: Fate) -> Case:
+    """Draw a case that ends in this way."""
     table, name = draw(tables())
     kinds = draw(some.lists(some.sampled_from(ADDED), max_size=2))
-    fate = draw(some.sampled_from(_FATES))
     batches = tuple(f"batch {number}" for number in range(1, _BATCHES + 1))
     walked = fate is not Fate.UNDONE_UNFILLED
     moments = some.sampled_from((*MOMENTS[fate], *(batches if walked else ())))
