@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from hypothesis import strategies as some
 
-from pgtide import AddColumn, Migration, ReplaceColumn
+from pgtide import AddColumn, Backfill, Migration, ReplaceColumn
 from pgtide.changes.change import Change
 from tests.scenarios.acts import columns
 from tests.scenarios.drawn.kinds import ADDED, PAIRS, AddedKind, PairKind
@@ -75,6 +76,7 @@ class Case:
     additions: tuple[Addition, ...]
     script: tuple[tuple[str, Transaction], ...]
     fate: Fate
+    favour: Literal["time", "size"]
 
     @property
     def migration(self) -> Migration:
@@ -89,6 +91,8 @@ class Case:
                 *map(self._adding, self.additions),
             ],
             contract_release="2.0.0",
+            # One at a time: the application looks at the table while no batch is under way.
+            backfill=Backfill(workers=1, favour=self.favour),
         )
 
     def _replacing(self, one: Replaced) -> Change:
@@ -207,4 +211,5 @@ def cases(draw: some.DrawFn, fate: Fate) -> Case:
         additions=tuple(Addition(kind=kind, name=name()) for kind in kinds),
         script=tuple(draw(script)),
         fate=fate,
+        favour=draw(some.sampled_from(("size", "time"))),
     )
