@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from tests.bench.bench import Order, bench
+from tests.bench.bench import bench
 from tests.bench.contenders import CONTENDERS
+from tests.bench.stage import Order
 from tests.bench.undoing import WAYS
 
 ROWS = 10_000

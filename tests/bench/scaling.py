@@ -1,0 +1,66 @@
+"""Time per row, and a worker's memory, on a table and on one of thirty times the rows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from tests.bench.backfill import Race, Tries
+from tests.bench.contenders import ONE_UPDATE, TWO_WORKERS
+from tests.bench.dataset import Dataset
+from tests.bench.memory import Memory
+from tests.bench.rotation import rotated
+from tests.bench.tables import STRATEGY
+
+# Of the rows asked for: 0.3, 1, 3 and 10 million of one.
+SHARES: Final = (0.3, 1.0, 3.0, 10.0)
+RUNS: Final = 3
+CONTENDERS: Final = (ONE_UPDATE, TWO_WORKERS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scaled:
+    """A contender at one size: its median, its tries; its memory in the try that grew most."""
+
+    contender: str
+    rows: int
+    seconds: float
+    tries: tuple[float, ...]
+    memory: Memory | None
+
+    @property
+    def per_row(self) -> float:
+        """Return the microseconds that a row took."""
+        return 1e6 * self.seconds / self.rows
+
+
+def measure(
+    data: Dataset, *, rows: int, runs: int, say: Callable[[str], None]
+) -> tuple[Scaled, ...]:
+    """Let the two fill tables of each size, in turn."""
+    sizes = [max(1, round(rows * share)) for share in SHARES]
+    races = {
+        size: Tries(data, Race(table=STRATEGY, rows=size, contenders=CONTENDERS)) for size in sizes
+    }
+    turns = [(size, contender) for size in sizes for contender in CONTENDERS]
+    for size, contender in rotated(turns, runs):
+        seconds = races[size].try_alone(contender)
+        say(f"scaling, {size:,} rows, {contender.name}: {seconds:.1f} s")
+    return tuple(scaled for race in races.values() for scaled in _scaled(race))
+
+
+def _scaled(race: Tries) -> list[Scaled]:
+    compared = race.compared()
+    return [
+        Scaled(
+            contender=one.contender,
+            rows=one.rows,
+            seconds=one.seconds,
+            tries=tuple(each.seconds for each in compared.tries[one.contender]),
+            memory=max(
+                (each.memory for each in compared.tries[one.contender] if each.memory),
+                key=lambda memory: memory.growth,
+                default=None,
+            ),
+        )
+        for one in compared.figures
+    ]
