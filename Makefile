@@ -56,8 +56,8 @@ scenarios: setup ## whole migrations under load, killed and resumed
 acceptance: setup ## the command as a person types it
 	$(PYTEST) $(PYTEST_ARGS) tests/acceptance
 
-# Each is left out unless given: ROWS (1,000,000), ROUNDS (5), ONLY (undo or backfill).
-bench: setup ## the measured comparisons, as tables and as JSON in build/bench (ROWS=100000 for a smaller run)
+# Each is left out unless given: ROWS (1,000,000), ROUNDS (5), ONLY (one comparison: docs/bench.md names them).
+bench: setup ## the measured comparisons, as tables, and as JSON and plots in build/bench (ROWS=100000 for a smaller run)
 	@$(BIN)/python -m tests.bench $(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only $(ONLY))
 
 fmt: setup ## format, and fix what can be fixed

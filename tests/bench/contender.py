@@ -8,7 +8,7 @@ from pgtide.model.state import Phase
 from tests.bench.bench_table import BenchTable
 from tests.driving import migrate
 
-# The filling itself, which alone is timed; it may return the `Memory` of who did it.
+# The filling itself, which alone is timed; it may return what `Walked`.
 Filling = Callable[[], object]
 # What is there before it begins, in the database of this address; it yields the filling.
 Ready = Callable[[str, BenchTable], AbstractContextManager[Filling]]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tests.bench.horizon import HOLDER
-from tests.bench.memory import Memory
+from tests.bench.walked import Walked
 from tests.small_table import run
 
 _SIZES: Final = (
@@ -42,8 +42,8 @@ class Footprint:
     index_after: int
     wal: int
     hot_share: float
-    # Of the process that did it, where it was one of its own.
-    memory: Memory | None
+    # The process that did it, where it was one of its own.
+    walked: Walked | None
 
 
 def measured(url: str, table: str, act: Callable[[], object]) -> Footprint:
@@ -66,7 +66,7 @@ def measured(url: str, table: str, act: Callable[[], object]) -> Footprint:
         index_after=index_after,
         wal=wal_after - wal,
         hot_share=(hot_after - hot) / max(1, updates_after - updates),
-        memory=said if isinstance(said, Memory) else None,
+        walked=said if isinstance(said, Walked) else None,
     )
 
 

@@ -18,7 +18,7 @@ def gates(measured: Sequence[Scaled]) -> tuple[Gate, ...]:
         (one for one in measured if one.contender == TWO_WORKERS.name), key=lambda one: one.rows
     )
     small, big = ours[0], ours[-1]
-    growth = max((one.memory.growth for one in ours if one.memory), default=None)
+    growth = max((one.process.growth for one in ours if one.process), default=None)
     return (
         at_most(
             f"{TWO_WORKERS.name}: time per row at {big.rows:,}, of that at {small.rows:,}",

@@ -73,18 +73,18 @@ def show_backfill(console: Console, title: str, compared: Compared) -> None:
 def show_scaling(console: Console, measured: Sequence[Scaled]) -> None:
     """Print what a row costs on tables of each size, and how a worker's process grew."""
     table = _table(
-        "scaling, medians; memory of the process in the run in which it grew most",
+        "scaling, medians, from the first batch on; the process in the run in which it grew most",
         *("contender", "rows", "seconds (all runs)", "a row", "memory at first", "at most"),
     )
     for one in measured:
-        memory = one.memory
+        process = one.process
         table.add_row(
             one.contender,
             f"{one.rows:,}",
             f"{one.seconds:,.2f} ({min(one.tries):,.2f} - {max(one.tries):,.2f})",
             f"{one.per_row:.2f} µs",
-            f"{memory.first / _MB:,.0f} MB" if memory else "",
-            f"{memory.most / _MB:,.0f} MB" if memory else "",
+            f"{process.first_bytes / _MB:,.0f} MB" if process else "",
+            f"{process.most_bytes / _MB:,.0f} MB" if process else "",
         )
     console.print(table)
 

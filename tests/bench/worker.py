@@ -1,7 +1,7 @@
 """pgtide's backfill as a process of its own: nothing else is in its memory.
 
 `python -m tests.bench.worker URL TABLE WORKERS FAVOUR` says `ready`, waits for `go`, carries out
-the phase, and prints what memory it took.
+the phase, and prints what was seen of it.
 """
 
 import json
@@ -14,8 +14,8 @@ from pgtide.ledger.run import Caller
 from pgtide.phases.backfill import backfill
 from pgtide.phases.forward import opened
 from tests.bench.bench_table import BenchTable
-from tests.bench.memory import Memory, watching
 from tests.bench.tables import TABLES
+from tests.bench.walked import Walked, watching
 from tests.driving import ACTOR, settings_for
 
 READY: Final = "ready\n"
@@ -47,13 +47,13 @@ def declared(table: BenchTable, hands: Hands) -> Migration:
     return table.migration()
 
 
-def work(url: str, migration: Migration) -> Memory:
+def work(url: str, migration: Migration) -> Walked:
     """Carry out the phase, with all that a run of pgtide's does to begin."""
     with watching() as watch:
         caller = Caller(actor=ACTOR, emit=watch.heard)
         with opened(settings_for(url), caller, migration) as run:
             backfill(run)
-    return watch.memory
+            return watch.walked()
 
 
 def main() -> None:

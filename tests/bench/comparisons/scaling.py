@@ -14,7 +14,7 @@ def compare(stage: Stage) -> bool:
     measured = scaling.measure(stage.data, rows=order.rows, runs=runs, say=stage.say)
     gates = scaling_gates.gates(measured)
     show_scaling(stage.console, measured)
-    rows = [{**asdict(one), "microseconds_per_row": one.per_row} for one in measured]
+    rows = [{**asdict(one), "seconds": one.seconds, "us_per_row": one.per_row} for one in measured]
     stage.write_run("scaling", gates, scaling=rows)
     plots.scaling(order.place / "scaling.png", measured)
     return stage.judge("claims", gates)

@@ -11,7 +11,7 @@ from typing import Final
 from pgtide.model.state import Phase
 from tests.bench.bench_table import BenchTable
 from tests.bench.contender import Contender, Filling
-from tests.bench.memory import Memory
+from tests.bench.walked import Walked
 from tests.bench.worker import GO, READY, Hands, declared
 from tests.driving import migrate
 
@@ -32,14 +32,14 @@ def _ready(hands: Hands, url: str, table: BenchTable) -> Iterator[Filling]:
         yield partial(_fill, process)
 
 
-def _fill(process: subprocess.Popen[str]) -> Memory:
+def _fill(process: subprocess.Popen[str]) -> Walked:
     assert process.stdin
     assert process.stdout
     process.stdin.write(GO)
     process.stdin.flush()
     said = process.stdout.readline()
     assert said, "the process has failed; it said why above"
-    return Memory(**json.loads(said))
+    return Walked(**json.loads(said))
 
 
 def _contender(hands: Hands) -> Contender:

@@ -1,6 +1,7 @@
-"""How much memory a process has, from its first batch on."""
+"""A worker's process from its first batch on: how long it walks, and how much memory it has."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,36 +16,43 @@ _PAUSE: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
-    """Resident bytes: at the first batch, and the most that were seen from then on."""
+class Walked:
+    """Seconds from the first batch; resident bytes then, and the most that were seen since."""
 
-    first: int
-    most: int
+    seconds: float
+    first_bytes: int
+    most_bytes: int
 
     @property
     def growth(self) -> int:
-        """Return by how much it grew."""
-        return self.most - self.first
+        """Return by how many bytes it grew."""
+        return self.most_bytes - self.first_bytes
 
 
 class Watch:
-    """Look at the memory of this process."""
+    """Look at this process."""
 
     def __init__(self) -> None:
         self._process = psutil.Process()
+        self._begun = 0.0
         self._seen: list[int] = []
         self._over = threading.Event()
 
     def heard(self, event: Event) -> None:
         """Begin with the first batch."""
         if not self._seen and isinstance(event, BatchBegan):
+            self._begun = time.monotonic()
             self._look()
 
-    @property
-    def memory(self) -> Memory:
-        """Return what was seen."""
+    def walked(self) -> Walked:
+        """Look for the last time, and return what was seen."""
         assert self._seen, "no batch has begun"
-        return Memory(first=self._seen[0], most=max(self._seen))
+        self._look()
+        return Walked(
+            seconds=time.monotonic() - self._begun,
+            first_bytes=self._seen[0],
+            most_bytes=max(self._seen),
+        )
 
     def keep_looking(self) -> None:
         """Look again and again, until it is over."""
@@ -53,9 +61,8 @@ class Watch:
                 self._look()
 
     def end(self) -> None:
-        """Look for the last time."""
+        """Look no more."""
         self._over.set()
-        self._look()
 
     def _look(self) -> None:
         self._seen.append(int(self._process.memory_info().rss))
