@@ -58,6 +58,7 @@ def test_every_contender_fills_the_table_and_is_written_down(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tests.bench.backfill.IDLE_SECONDS", 1.0)
+    monkeypatch.setattr("tests.bench.load._WARM_SECONDS", 0.2)
     said = one_round(tmp_path, "backfill")
     figures = read(tmp_path / "backfill.json")
     assert [one["contender"] for one in figures] == [one.name for one in CONTENDERS]
