@@ -10,6 +10,7 @@ from cli.display.plan_text import plan_text
 from cli.document import plain, show
 from cli.flow import loaded, loaded_one
 from cli.options import AnyId, Json, settings_of
+from pgtide.backfill.terrain_of import terrain_of
 from pgtide.errors import Refused
 from pgtide.ledger import steps
 from pgtide.ledger.record import Record, find
@@ -19,13 +20,12 @@ from pgtide.model.state import UNTOUCHED, State
 from pgtide.operate.backups import newest_backup
 from pgtide.operate.first_backup import first_backup
 from pgtide.operate.gates import expected
-from pgtide.operate.plan import PlanDocument, Progressed, statements, walk
+from pgtide.operate.plan import BackfillPlan, PlanDocument, Progressed, statements, walk
 from pgtide.phases.later_steps import later_steps
 from pgtide.phases.preflight import preflight, warnings
 from pgtide.phases.target import target_table
 from pgtide.phases.verify import counting
-from pgtide.postgres.activity import horizon_seconds
-from pgtide.postgres.catalog import read_size
+from pgtide.postgres.activity import capacity
 from pgtide.postgres.session import Session, connect
 from pgtide.settings import Settings
 
@@ -82,8 +82,6 @@ def _document(session: Session, settings: Settings, migration: Migration) -> Pla
     record = find(session, migration.id)
     begun = record is not None and record.state not in UNTOUCHED
     table = target_table(session, settled.table)
-    blocks = read_size(session, settled.table_oid).blocks
-    age = horizon_seconds(session)
     return PlanDocument(
         id=migration.id,
         version=migration.version,
@@ -100,13 +98,17 @@ def _document(session: Session, settings: Settings, migration: Migration) -> Pla
             verify_sql=_verify_sql(settled),
             later=later_steps(session, settled, table, record),
         ),
-        backfill=walk(settings, blocks=blocks, horizon_seconds=age) if settled.backfill else None,
+        backfill=_walked(session, settings, settled) if settled.backfill else None,
         queries=settled.performance,
         waits=tuple(expected(settled)),
         releases=settled.releases,
         notes=settled.notes,
         warnings=warnings(session, settled, table),
     )
+
+
+def _walked(session: Session, settings: Settings, settled: Plan) -> BackfillPlan:
+    return walk(settings, settled, terrain_of(session, settled), capacity(session))
 
 
 def _verify_sql(settled: Plan) -> str | None:

@@ -61,6 +61,7 @@ class Order:
     heartbeat_ms: float = 1000.0
     lease_ms: float = 10_000.0
     lock_tries: int = 30
+    workers: int = 1
     backups: str = ".pgtide/backups"
     # Small, so that a table of ten thousand rows has several slices and passes.
     slice_blocks: int = 60
@@ -110,7 +111,8 @@ class Listener:
 
 def main() -> int:
     order = Order(**json.loads(sys.stdin.read()))
-    walk._SLICE_BLOCKS, walk._PASSES = order.slice_blocks, order.passes  # type: ignore[misc]
+    walk._SLICE_BLOCKS = walk._SMALL_BLOCKS = order.slice_blocks  # type: ignore[misc]
+    walk._PASSES, walk._HORIZONS = order.passes, 0.0  # type: ignore[misc]
     listener, stop = Listener(order), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, partial(_stop, stop))
@@ -138,6 +140,7 @@ def _act(order: Order, caller: Caller) -> None:
         heartbeat=timedelta(milliseconds=order.heartbeat_ms),
         lease=timedelta(milliseconds=order.lease_ms),
         lock_tries=order.lock_tries,
+        workers=order.workers,
         backups_dir=Path(order.backups),
     )
     actions: dict[str, Callable[[Settings, Caller], None]] = {
