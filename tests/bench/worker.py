@@ -6,10 +6,10 @@ the phase, and prints what was seen of it.
 
 import json
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Final, Literal, cast
 
-from pgtide import Migration
+from pgtide import Backfill, Migration
 from pgtide.ledger.run import Caller
 from pgtide.phases.backfill import backfill
 from pgtide.phases.forward import opened
@@ -43,8 +43,7 @@ class Hands:
 
 def declared(table: BenchTable, hands: Hands) -> Migration:
     """Return the table's migration, to be carried out by so many."""
-    del hands
-    return table.migration()
+    return replace(table.migration(), backfill=Backfill(workers=hands.workers, favour=hands.favour))
 
 
 def work(url: str, migration: Migration) -> Walked:

@@ -29,7 +29,7 @@ def test_a_backfill_killed_at_random_moments_loses_and_repeats_nothing(
             assert carried_out(Order(url=peaceful, backups=str(tmp_path))).code == 0
             healthy = table_state(peaceful)
         with fresh_database(server, name_of(template)) as url:
-            order = Order(url=url, witness=witness, backups=str(tmp_path), pause_ms=5.0)
+            order = Order(url=url, witness=witness, backups=str(tmp_path), workers=2, pause_ms=5.0)
             survived = killed_often(order, KILLS, random.Random(seed))
             assert survived.problems == ()
             assert survived.kills == KILLS
