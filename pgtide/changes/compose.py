@@ -291,6 +291,10 @@ def _warnings(added: tuple[NewColumn, ...]) -> tuple[str, ...]:
     if not added:
         return ()
     return (
-        "expand: a prepared SELECT * or RETURNING * fails once per session, with `cached plan`.",
+        (
+            "expand, contract, purge and each undo: where columns come, go or change their names, "
+            "a prepared SELECT * or RETURNING * fails (0A000, `cached plan`) each time, until its "
+            "session prepares it anew: recycle the application's connections then."
+        ),
         "expand: COPY ... FROM without a column list fails from then on: name the columns.",
     )

@@ -170,6 +170,9 @@ class ReplaceColumn:
             return ()
         return (
             f"{self.name}: the application keeps using this name throughout.",
-            "contract: a prepared SELECT * fails once per session, with `cached plan`.",
+            (
+                f"contract and its undo: so does a prepared statement that returns {self.name}, "
+                "whose type changes."
+            ),
             "contract: until purge, INSERT without a column list reaches the old column: name all.",
         )

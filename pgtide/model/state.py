@@ -108,6 +108,7 @@ TRANSITIONS: Final = MappingProxyType(
         },
         _S.CONTRACTING: {
             _S.CONTRACTED: "the new columns have the final names",
+            _S.VERIFIED: "its approval was taken back: no name was changed",
             _S.BACKFILLED: "what was verified holds no more: the next run sweeps first",
             _S.PAUSED: "an operator holds it",
             _S.FAILED: "a step failed and said why",
@@ -119,7 +120,7 @@ TRANSITIONS: Final = MappingProxyType(
         },
         _S.PURGING: {
             _S.COMPLETED: "only the new shape is left",
-            _S.CONTRACTED: "others touched triggers or old columns since: nothing was dropped",
+            _S.CONTRACTED: "touched by others since, or not approved any more: nothing was dropped",
             _S.PAUSED: "an operator holds it",
             _S.FAILED: "a step failed and said why",
         },

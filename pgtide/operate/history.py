@@ -147,6 +147,8 @@ WORDS: Final[Mapping[str, Callable[[_Detail], str]]] = MappingProxyType(
         "purged_unproved": lambda detail: (
             f"purged all the same: {detail['reason']} ({_cause(detail['why'])})"
         ),
+        "run_joined": lambda _: "another process joined the backfill",
+        "contract_refused": lambda detail: f"no name was changed: {_cause(detail['why'])}",
         "purge_refused": lambda detail: f"purge refused, nothing dropped: {_cause(detail['why'])}",
         "goes_along": lambda detail: (
             f"goes with its column, and is not pgtide's: {'; '.join(detail['what'])}"

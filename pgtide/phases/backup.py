@@ -3,6 +3,7 @@
 It changes nothing of the migration: it is for disaster, undo does not need it.
 """
 
+import os
 import secrets
 import socket
 from collections.abc import Iterator
@@ -43,6 +44,16 @@ _GRACE: Final = 8.0
 _POLL: Final = 0.2
 _MAJOR: Final = 10000
 _LEDGER: Final = queries("ledger")
+# Whose strong locks a dump would keep waiting, and the other way round.
+_DDL: Final = frozenset(
+    {
+        State.EXPANDING,
+        State.FINALIZING,
+        State.CONTRACTING,
+        State.PURGING,
+        State.ROLLING_BACK,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,10 +244,12 @@ def _refuse_place(session: Session, place: Session, settings: Settings) -> None:
 
 def _refuse_ddl(session: Session, settings: Settings, record: Record) -> None:
     # pg_dump's locks, held to its end, and DDL's would be in each other's way (trap 90).
-    if record.state not in {State.EXPANDING, State.FINALIZING, State.ROLLING_BACK}:
+    if record.state not in _DDL:
         return
     for run in session.rows(_LEDGER["live_runs"], {"oid": record.table_oid}):
-        if run["silent_seconds"] <= settings.lease.total_seconds():
+        # Contract takes one itself, before it asks for its lock.
+        ours = (run["host"], run["pid"]) == (socket.gethostname(), os.getpid())
+        if not ours and run["silent_seconds"] <= settings.lease.total_seconds():
             raise Busy(
                 f"{record.id} is {record.state}: its DDL and a dump would wait for each other.",
                 state="Nothing was changed.",

@@ -4,17 +4,17 @@ What must be true is looked at before, and the proof once more under the lock: f
 commit nobody can go past the triggers. They stay, with both columns, so that undo loses nothing.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
 from semver import Version
 
 from pgtide.changes.contract import SHAPE, contract_step
-from pgtide.errors import Failed, Refused
+from pgtide.errors import AwaitingApproval, Failed, Refused
 from pgtide.events import WayBackClosed
-from pgtide.ledger import audit, hanging, log, steps
-from pgtide.ledger.record import Record, set_fingerprint
+from pgtide.ledger import audit, hanging, log, phases, steps
+from pgtide.ledger.record import Record, advance, set_fingerprint
 from pgtide.ledger.run import Run
 from pgtide.model.followers import Followers
 from pgtide.model.gate import Gate
@@ -30,6 +30,7 @@ from pgtide.phases.fingerprint import take
 from pgtide.phases.free_step import note_closed
 from pgtide.phases.fresh_backup import fresh_backup
 from pgtide.phases.gate import await_gate
+from pgtide.phases.heeding import heeding
 from pgtide.phases.performance import measure, refuse_slower
 from pgtide.phases.proof import Unproved, refuse_unproved, withdraw
 from pgtide.phases.step import lock_whole, perform
@@ -63,7 +64,9 @@ def contract(run: Run, asked: Contracting) -> None:
         _withdraw_unproved(run)
         _refuse_unfollowable(read_followers(run.session, run.plan))
         refuse_slower(run)
-        fresh_backup(run.settings, run.caller, record)
+        fresh_backup(run.settings, heeding(run), record)
+        # A backup may take hours, and who approved may think better of it meanwhile.
+        await_gate(run.session, record, Gate.CONTRACT, run.settings)
     note_hurry(run, record, hurry=asked.hurry)
     with conducted(run, Phase.CONTRACT):
         # Once it is done, what followed the old columns follows the new ones: read no more.
@@ -134,6 +137,9 @@ def _perform(run: Run, asked: Contracting) -> None:
         except Unproved as error:
             withdraw(run, error.what)
             raise
+        except AwaitingApproval as error:
+            _stay(run, error.what)
+            raise
         except _Outdated:
             continue
         return
@@ -170,11 +176,22 @@ def _guard(run: Run, followers: Followers, session: Session) -> None:
     # Whoever disabled a trigger has committed that by now, or does not get to it before we commit.
     lock_whole(session, run.plan)
     refuse_unproved(run, session)
+    await_gate(session, replace(run.record, state=State.VERIFIED), Gate.CONTRACT, run.settings)
     # A view that came while the lock was awaited would be left behind on the old column.
     session.configure({"search_path": "pg_catalog"}, local=True)
     if read_followers(session, run.plan) != followers:
         raise _Outdated
     session.configure({"search_path": search_path(run.plan.table)}, local=True)
+
+
+def _stay(run: Run, why: str) -> None:
+    """Move a migration back to where it waits for an approval."""
+    session, record = run.session, run.record
+    with session.transaction(settings={"synchronous_commit": "on"}):
+        advance(session, run.lease, record.state, State.VERIFIED)
+        phases.end(session, run.lease, Phase.CONTRACT, "paused")
+        audit.note(session, run.lease, "contract_refused", why=why)
+        log.settle(session, record, log_schema=run.settings.log_schema)
 
 
 def _seal(run: Run, asked: Contracting, step: Step, session: Session) -> None:

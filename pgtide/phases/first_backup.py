@@ -1,19 +1,18 @@
 """The phase before expand: a way back from disaster, tried before anything is changed."""
 
 from contextlib import ExitStack
-from dataclasses import replace
 
-from pgtide.events import Event
-from pgtide.ledger.run import Caller, Run
+from pgtide.ledger.run import Run
 from pgtide.model.state import Phase
 from pgtide.phases.backup import prepared, take
 from pgtide.phases.conduct import conducted
 from pgtide.phases.fresh_backup import relied_on
+from pgtide.phases.heeding import heeding
 
 
 def first_backup(run: Run) -> None:
     """Take a backup and try it, unless this attempt has one; raises Refused before it begins."""
-    caller, record = _heeding(run), run.record
+    caller, record = heeding(run), run.record
     with ExitStack() as stack:
         found = relied_on(run.session, run.settings, caller, record)
         # What forbids a backup is said while nothing has changed, not even the state.
@@ -22,13 +21,3 @@ def first_backup(run: Run) -> None:
             if work is not None:
                 found = take(work)
             outcome.rows = found.content.rows if found and found.content else None
-
-
-def _heeding(run: Run) -> Caller:
-    """Return the run's caller, whom an operator's hold stops at the next chunk or part."""
-
-    def emit(event: Event) -> None:
-        run.check()
-        run.emit(event)
-
-    return replace(run.caller, emit=emit)

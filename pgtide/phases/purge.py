@@ -3,12 +3,12 @@
 There is no way back from here on, so it waits until retention is over and nobody reads them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
 from pgtide.changes.purge import purge_steps
-from pgtide.errors import Refused
+from pgtide.errors import AwaitingApproval, Refused
 from pgtide.ledger import audit, hanging, log, phases, steps
 from pgtide.ledger.one_way import one_way
 from pgtide.ledger.proof import touched
@@ -46,8 +46,9 @@ def purge(run: Run, asked: Purging) -> None:
         table = read_table(run.session, plan.table, plan.table_oid)
         for number, step in enumerate(purge_steps(plan, table)):
             try:
-                perform(run, step, ordinal=_ORDINAL + number, guard=partial(_guard, run, asked))
-            except Touched as error:
+                guard = partial(_guard, run, asked, first=number == 0)
+                perform(run, step, ordinal=_ORDINAL + number, guard=guard)
+            except (Touched, AwaitingApproval) as error:
                 _stay(run, error.what)
                 raise
 
@@ -56,8 +57,12 @@ class Touched(Refused):
     """Refuse because an old column has values that no new one has, or objects that others made."""
 
 
-def _guard(run: Run, asked: Purging, session: Session) -> None:
+def _guard(run: Run, asked: Purging, session: Session, *, first: bool) -> None:
     lock_whole(session, run.plan)
+    if first:
+        # Who approved may have thought better of it while the lock was awaited.
+        record = replace(run.record, state=State.CONTRACTED)
+        await_gate(session, record, Gate.READS_SWITCHED, run.settings)
     found = touched(session, run.record)
     if found:
         _refuse_unproved(run, asked, found, session)

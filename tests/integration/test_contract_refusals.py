@@ -6,10 +6,12 @@ import pytest
 
 from pgtide import ReplaceColumn
 from pgtide.errors import Refused
+from pgtide.model.state import State
 from tests.catalog_snapshot import changes, snapshot
-from tests.driving import migrate, refusal
+from tests.driving import migrate, record_of, refusal
+from tests.later import contract
 from tests.roles import temporary_role
-from tests.small_table import create_small, run, small_migration
+from tests.small_table import SMALL_ID, create_small, run, small_migration
 
 _SAME = ReplaceColumn("a", interim="a_v2", type="integer")
 _WIDER = ReplaceColumn("a", type="bigint")
@@ -167,6 +169,34 @@ def test_a_default_that_cannot_be_converted_is_refused(database: str, up: str) -
         "ALTER TABLE public.t ALTER a SET DEFAULT nextval('public.s')",
     )
     assert "the DEFAULT of a, which is no constant" in refused(database, setup, change).what
+
+
+def test_int_to_bigint_on_a_primary_key_with_a_child_is_refused_and_both_are_named(
+    database: str,
+) -> None:
+    """Not half done: a later pgtide may carry it, this one says why it does not."""
+    setup = (
+        "ALTER TABLE public.t DROP CONSTRAINT t_pkey",
+        "ALTER TABLE public.t ADD CONSTRAINT t_pkey PRIMARY KEY (a)",
+        "CREATE TABLE public.child (n int CONSTRAINT to_a REFERENCES public.t (a))",
+    )
+    what = refused(database, setup, _WIDER).what
+    assert "the primary key on a (constraint t_pkey on table public.t)" in what
+    assert "the foreign key that refers to a (constraint to_a on table public.child)" in what
+
+
+def test_a_materialized_view_that_came_after_verification_keeps_contract_out(
+    database: str,
+) -> None:
+    create_small(database)
+    migrate(database, small_migration(_SAME))
+    run(database, "CREATE MATERIALIZED VIEW public.m AS SELECT a FROM public.t")
+    error = refusal(lambda: contract(database, SMALL_ID))
+    assert isinstance(error, Refused)
+    assert "the materialized view public.m" in error.what
+    assert record_of(database, SMALL_ID).state is State.VERIFIED
+    run(database, "DROP MATERIALIZED VIEW public.m")
+    assert contract(database, SMALL_ID).state is State.CONTRACTED
 
 
 def test_a_view_of_somebody_else_is_refused(database: str) -> None:

@@ -30,6 +30,7 @@ BY_HAND = {
     *((out, work) for work in WORK for out in ("paused", "failed")),
     ("paused", "rolling_back"),
     ("failed", "rolling_back"),
+    ("contracting", "verified"),
     *((state, "backfilled") for state in ("verifying", "verified", "contracting")),
     # A contract that was left is withdrawn where it stands.
     *((aside, "backfilled") for aside in ("paused", "failed")),
