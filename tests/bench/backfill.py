@@ -54,6 +54,10 @@ class Compared:
     waits: dict[str, Waits]
     idle: Waits | None
 
+    def raced(self, contender: Contender) -> bool:
+        """Tell whether one of them took part."""
+        return any(one.contender == contender.name for one in self.figures)
+
     def of(self, contender: Contender) -> Figures:
         """Return the figures of one of them."""
         [found] = [one for one in self.figures if one.contender == contender.name]

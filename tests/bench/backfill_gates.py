@@ -35,9 +35,12 @@ LIMITS: Final[Mapping[str, Limits]] = {
 
 
 def gates(compared: Compared, *, full_pages: bool) -> tuple[Gate, ...]:
-    """Return every claim with its verdict."""
+    """Return every claim about who took part, with its verdict."""
     return tuple(
-        gate for contender in PGTIDE for gate in _gates(compared, contender, full_pages=full_pages)
+        gate
+        for contender in PGTIDE
+        if compared.raced(contender)
+        for gate in _gates(compared, contender, full_pages=full_pages)
     )
 
 
@@ -46,7 +49,7 @@ def wal_gates(compared: Compared, *, full_pages: bool) -> tuple[Gate, ...]:
     return tuple(
         _wal(compared.of(one), compared.of(ONE_UPDATE), full_pages=full_pages)
         for one in PGTIDE
-        if LIMITS[one.name].wal
+        if compared.raced(one) and LIMITS[one.name].wal
     )
 
 

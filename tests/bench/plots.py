@@ -82,8 +82,7 @@ def tables(path: Path, all_compared: Sequence[Compared]) -> None:
     """Draw pgtide's time and table on every other table, of one UPDATE's."""
     figure = Figure(figsize=(9.5, 7.5), dpi=_DPI, layout="constrained")
     panels: Sequence[Axes] = figure.subplots(2, 1)
-    raced = {one.contender for one in all_compared[0].figures}
-    ours = [one for one in PGTIDE if one.name in raced]
+    ours = [one for one in PGTIDE if all_compared[0].raced(one)]
     for axes, what in zip(panels, ("seconds", "table_bytes_after"), strict=True):
         for number, contender in enumerate(ours):
             ratios = [
