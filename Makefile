@@ -60,8 +60,8 @@ acceptance: setup ## the command as a person types it
 properties: setup ## drawn tables, changes and writers by the hundred (EXAMPLES=500)
 	$(PYTEST) --examples $(or $(EXAMPLES),500) --timeout 0 $(PYTEST_ARGS) tests/scenarios/test_properties.py
 
-# Each is left out unless given: ROWS (1,000,000), ROUNDS (5), ONLY (undo or backfill).
-bench: setup ## the measured comparisons, as tables and as JSON in build/bench (ROWS=100000 for a smaller run)
+# Each is left out unless given: ROWS (1,000,000), ROUNDS (5), ONLY (one comparison: docs/bench.md names them).
+bench: setup ## the measured comparisons, as tables, and as JSON and plots in build/bench (ROWS=100000 for a smaller run)
 	@$(BIN)/python -m tests.bench $(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only $(ONLY))
 
 fmt: setup ## format, and fix what can be fixed
