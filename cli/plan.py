@@ -10,9 +10,11 @@ from cli.display.plan_text import plan_text
 from cli.document import plain, show
 from cli.flow import loaded, loaded_one
 from cli.options import AnyId, Json, settings_of
-from pgtide.errors import Refused
+from pgtide.clock import SYSTEM_CLOCK
+from pgtide.errors import Refused, StatementFailed
 from pgtide.ledger import steps
 from pgtide.ledger.record import Record, find
+from pgtide.model.estimate import Estimate, excesses
 from pgtide.model.migration import Migration
 from pgtide.model.plan import Plan
 from pgtide.model.state import UNTOUCHED, State
@@ -20,6 +22,7 @@ from pgtide.operate.backups import newest_backup
 from pgtide.operate.first_backup import first_backup
 from pgtide.operate.gates import expected
 from pgtide.operate.plan import PlanDocument, Progressed, statements, walk
+from pgtide.phases.estimate import estimate
 from pgtide.phases.later_steps import later_steps
 from pgtide.phases.preflight import preflight, warnings
 from pgtide.phases.target import target_table
@@ -84,6 +87,7 @@ def _document(session: Session, settings: Settings, migration: Migration) -> Pla
     table = target_table(session, settled.table)
     blocks = read_size(session, settled.table_oid).blocks
     age = horizon_seconds(session)
+    reckoned, unknown = (None, ()) if begun else _estimate(session, settings, settled)
     return PlanDocument(
         id=migration.id,
         version=migration.version,
@@ -101,12 +105,25 @@ def _document(session: Session, settings: Settings, migration: Migration) -> Pla
             later=later_steps(session, settled, table, record),
         ),
         backfill=walk(settings, blocks=blocks, horizon_seconds=age) if settled.backfill else None,
+        estimate=reckoned,
         queries=settled.performance,
         waits=tuple(expected(settled)),
         releases=settled.releases,
         notes=settled.notes,
-        warnings=warnings(session, settled, table),
+        warnings=(*warnings(session, settled, table), *unknown),
     )
+
+
+def _estimate(
+    session: Session, settings: Settings, settled: Plan
+) -> tuple[Estimate | None, tuple[str, ...]]:
+    """Return the estimate, and what there is to say where it is missing or more than there is."""
+    try:
+        found = estimate(session, settings, settled, clock=SYSTEM_CLOCK)
+    except StatementFailed as error:
+        return None, (f"There is no estimate: {error.what}",)
+    over = excesses(found) if found else ()
+    return found, tuple(f"`pgtide up` will want --yes: {one}." for one in over)
 
 
 def _verify_sql(settled: Plan) -> str | None:

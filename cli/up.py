@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 Until = Annotated[
     Phase, typer.Option(metavar="PHASE", help=f"The last phase: {', '.join(FORWARD)}.")
 ]
+Yes = Annotated[
+    bool,
+    typer.Option("--yes", help="Begin although it may need more than the disk or a week has."),
+]
 
 _LATE: Final = frozenset(RUNNING[phase] for phase in LATER)
 
@@ -48,6 +52,7 @@ def up(
     migration: AnyId = None,
     *,
     until: Until = Phase.VERIFY,
+    yes: Yes = False,
     by: By = None,
     as_json: Json = False,
 ) -> None:
@@ -58,7 +63,7 @@ def up(
     folder = loaded(settings)
     work = [loaded_one(folder, migration)] if migration else folder
     todo = pending(settings, work, until, start_over=migration is not None)
-    go_on(ctx, settings, todo, until=until, as_json=as_json)
+    go_on(ctx, settings, todo, until=until, yes=yes, as_json=as_json)
     if not as_json:
         say(*([] if todo else _idle(settings, work, until)), *_left(settings, work))
 
@@ -93,13 +98,14 @@ def go_on(
     *,
     until: Phase,
     as_json: bool,
+    yes: bool = False,
 ) -> None:
     """Carry out migrations one after the other, and say how each ended."""
     done: list[Done] = []
     for one in work:
         begun = SYSTEM_CLOCK.monotonic()
         try:
-            run(settings, one, until=until)
+            run(settings, one, until=until, yes=yes)
         except PgtideError:
             ctx.meta["pgtide.document"] = {"migrations": plain([each.status for each in done])}
             raise

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from prefect import State, get_run_logger
@@ -33,16 +33,20 @@ class Display:
     progress: Progress
 
 
-def forward(migration: Migration, until: Phase) -> State[PgtideError] | None:
+def forward(
+    migration: Migration, until: Phase, *, accepts_excess: bool = False
+) -> State[PgtideError] | None:
     """Carry out what is left of a migration; return the state that shows a foreseen end."""
-    return carried_out(partial(_carry_out, migration, until))
+    return carried_out(partial(_carry_out, migration, until, accepts_excess=accepts_excess))
 
 
-def _carry_out(migration: Migration, until: Phase, invocation: Invocation) -> None:
+def _carry_out(
+    migration: Migration, until: Phase, invocation: Invocation, *, accepts_excess: bool
+) -> None:
     logger, clock = get_run_logger(), invocation.caller.clock
     board = Noticeboard(migration.id, logger)
     display = Display(board=board, progress=Progress(board.progress, clock.monotonic))
-    caller = heard(invocation, logger, display.progress)
+    caller = replace(heard(invocation, logger, display.progress), accepts_excess=accepts_excess)
     with board.open(), _held(invocation, caller, migration) as run:
         show_plan(board, run)
         with summarized(board, run):

@@ -17,7 +17,7 @@ from pgtide.model.state import Phase
 Until = Literal["backup", "expand", "backfill", "finalize", "verify"]
 
 
-def migration_flow(migration: Migration) -> Flow[[Until], State[PgtideError] | None]:
+def migration_flow(migration: Migration) -> Flow[[Until, bool], State[PgtideError] | None]:
     """Return the flow of the migration that the calling file declares.
 
     The file's stem is the migration's id; raises InvalidMigration where it cannot be one.
@@ -27,7 +27,9 @@ def migration_flow(migration: Migration) -> Flow[[Until], State[PgtideError] | N
     return flow_of(migration, Path(caller.f_code.co_filename if caller else "").stem)
 
 
-def flow_of(migration: Migration, migration_id: str) -> Flow[[Until], State[PgtideError] | None]:
+def flow_of(
+    migration: Migration, migration_id: str
+) -> Flow[[Until, bool], State[PgtideError] | None]:
     """Return the flow of a migration under an id."""
     identified = replace(migration, id=migration_id)
 
@@ -41,13 +43,14 @@ def flow_of(migration: Migration, migration_id: str) -> Flow[[Until], State[Pgti
         task_runner=runner,
         persist_result=False,
     )
-    def migrate(until: Until = "verify") -> State[PgtideError] | None:
+    def migrate(until: Until = "verify", yes: bool = False) -> State[PgtideError] | None:
         """Carry out what is left of the migration.
 
         Args:
             until: the last phase to carry out
+            yes: begin although the estimate exceeds the disk or a week of windows
 
         """
-        return forward(identified, Phase(until))
+        return forward(identified, Phase(until), accepts_excess=yes)
 
     return migrate

@@ -39,7 +39,7 @@ _POLL: Final = 0.1
 class Caller:
     """Who runs, on which flow run, who listens, what tells it to stop.
 
-    And whether a hold of the operator's does.
+    Whether a hold of the operator's does, and whether more than there is room for is accepted.
     """
 
     actor: str
@@ -48,6 +48,7 @@ class Caller:
     stop: threading.Event = field(default_factory=threading.Event)
     clock: Clock = SYSTEM_CLOCK
     heeds_hold: bool = True
+    accepts_excess: bool = False
 
 
 class Run:

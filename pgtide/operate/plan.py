@@ -11,6 +11,7 @@ from typing import Final
 
 from pgtide.backfill.statements import filling
 from pgtide.backfill.walk import Walk, choose, cuts
+from pgtide.model.estimate import Estimate
 from pgtide.model.performance import Performance
 from pgtide.model.plan import BackfillSql, Plan
 from pgtide.model.state import UNTOUCHED, Phase, State
@@ -76,6 +77,7 @@ class PlanDocument:
     backup: BackupStatus | None
     statements: tuple[PlanStatement, ...]
     backfill: BackfillPlan | None
+    estimate: Estimate | None
     queries: tuple[Performance, ...]
     waits: tuple[str, ...]
     releases: tuple[str, ...]
