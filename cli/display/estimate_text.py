@@ -6,7 +6,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from cli.display.words import between, data_size, sizes_between, span
-from pgtide.model.estimate import NOTHING, Estimate, Range
+from pgtide.model.estimate import NOTHING, Estimate, Range, Room
 
 
 def estimate_text(estimate: Estimate) -> Iterator[RenderableType]:
@@ -21,12 +21,16 @@ def _expected(one: Estimate) -> Iterator[str]:
     yield f"write {_sizes(one.wal_bytes)} of WAL"
     if one.backup_bytes != NOTHING:
         yield f"take a backup of {_sizes(one.backup_bytes)}"
-    free = one.room.free_bytes
-    there = f"{data_size(free)} are free" if free is not None else "what is free is"
-    yield f"need {_sizes(one.disk_bytes)} of the server's disk at once; {there} ({one.room.source})"
+    yield f"need {_sizes(one.disk_bytes)} of the server's disk at once, where {_free(one.room)}"
     if one.weeks is not None and one.week_seconds is not None:
         weeks = f"{one.weeks.low:.1f} to {one.weeks.high:.1f} weeks"
         yield f"take {weeks} of its windows, which are open for {span(one.week_seconds)} a week"
+
+
+def _free(room: Room) -> str:
+    if room.free_bytes is None:
+        return f"what is free is {room.source}"
+    return f"{data_size(room.free_bytes)} are free ({room.source})"
 
 
 def _rows(found: Range) -> str:

@@ -106,7 +106,7 @@ def reckon(measured: Measured, terms: Terms, room: Room) -> Estimate:
     week = terms.week_seconds
     return Estimate(
         rows=rows.whole(),
-        seconds=seconds,
+        seconds=Range(low=round(seconds.low, 1), high=round(seconds.high, 1)),
         wal_bytes=wal.whole(),
         table_bytes=table.whole(),
         index_bytes=index.whole(),
