@@ -14,6 +14,7 @@ from cli import (
     demo,
     down,
     history,
+    join,
     pause,
     plan,
     postgres,
@@ -39,7 +40,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for one in (
-    create, plan, up, status, history, pause, resume, verify, approve, contract, purge, down,
+    create, plan, up, join, status, history, pause, resume, verify, approve, contract, purge, down,
     backup, restore, demo,
 ):  # fmt: skip
     one.register(app)

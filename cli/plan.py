@@ -10,6 +10,7 @@ from cli.display.plan_text import plan_text
 from cli.document import plain, show
 from cli.flow import loaded, loaded_one
 from cli.options import AnyId, Json, settings_of
+from pgtide.backfill.terrain_of import terrain_of
 from pgtide.clock import SYSTEM_CLOCK
 from pgtide.errors import Refused, StatementFailed
 from pgtide.ledger import steps
@@ -21,14 +22,13 @@ from pgtide.model.state import UNTOUCHED, State
 from pgtide.operate.backups import newest_backup
 from pgtide.operate.first_backup import first_backup
 from pgtide.operate.gates import expected
-from pgtide.operate.plan import PlanDocument, Progressed, statements, walk
+from pgtide.operate.plan import BackfillPlan, PlanDocument, Progressed, statements, walk
 from pgtide.phases.estimate import estimate
 from pgtide.phases.later_steps import later_steps
 from pgtide.phases.preflight import preflight, warnings
 from pgtide.phases.target import target_table
 from pgtide.phases.verify import counting
-from pgtide.postgres.activity import horizon_seconds
-from pgtide.postgres.catalog import read_size
+from pgtide.postgres.activity import capacity
 from pgtide.postgres.session import Session, connect
 from pgtide.settings import Settings
 
@@ -85,8 +85,6 @@ def _document(session: Session, settings: Settings, migration: Migration) -> Pla
     record = find(session, migration.id)
     begun = record is not None and record.state not in UNTOUCHED
     table = target_table(session, settled.table)
-    blocks = read_size(session, settled.table_oid).blocks
-    age = horizon_seconds(session)
     reckoned, unknown = (None, ()) if begun else _estimate(session, settings, settled)
     return PlanDocument(
         id=migration.id,
@@ -104,7 +102,7 @@ def _document(session: Session, settings: Settings, migration: Migration) -> Pla
             verify_sql=_verify_sql(settled),
             later=later_steps(session, settled, table, record),
         ),
-        backfill=walk(settings, blocks=blocks, horizon_seconds=age) if settled.backfill else None,
+        backfill=_walked(session, settings, settled) if settled.backfill else None,
         estimate=reckoned,
         queries=settled.performance,
         waits=tuple(expected(settled)),
@@ -124,6 +122,10 @@ def _estimate(
         return None, (f"There is no estimate: {error.what}",)
     over = excesses(found) if found else ()
     return found, tuple(f"`pgtide up` will want --yes: {one}." for one in over)
+
+
+def _walked(session: Session, settings: Settings, settled: Plan) -> BackfillPlan:
+    return walk(settings, settled, terrain_of(session, settled), capacity(session))
 
 
 def _verify_sql(settled: Plan) -> str | None:

@@ -13,6 +13,7 @@ from flows.carried import carried_out, heard, summarized
 from flows.context import Invocation
 from flows.noticeboard import Noticeboard
 from flows.progress import Progress
+from pgtide.backfill.spread import Group
 from pgtide.errors import PgtideError
 from pgtide.ledger import slices
 from pgtide.ledger.run import Caller, Run
@@ -20,7 +21,6 @@ from pgtide.ledger.slices import Kind
 from pgtide.model.migration import Migration
 from pgtide.model.state import Phase
 from pgtide.model.verification import Verification
-from pgtide.phases.backfill import Group
 from pgtide.phases.forward import following
 from pgtide.phases.verify import MismatchedRows
 
@@ -71,12 +71,12 @@ def _expand(run: Run, _display: Display) -> None:
 
 
 def _backfill(run: Run, display: Display) -> None:
-    def spread(work: Callable[[Group], int], groups: Sequence[Group]) -> None:
+    def spread(work: Callable[[Group], int], groups: Sequence[Group], workers: int) -> None:
         walked = slices.read(run.session, run.lease, Kind.WALK)
         display.progress.begin(
             done=sum(piece.rows for piece in walked), total=run.record.rows_total
         )
-        tasks.one_task_each(work, groups)
+        tasks.one_task_each(work, groups, workers)
 
     tasks.outcome(tasks.backfill(run, spread, return_state=True))
     display.progress.end()

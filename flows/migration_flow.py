@@ -11,6 +11,7 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.forward import forward
 from pgtide.errors import PgtideError
+from pgtide.model.backfill import MOST_WORKERS
 from pgtide.model.migration import Migration
 from pgtide.model.state import Phase
 
@@ -33,8 +34,8 @@ def flow_of(
     """Return the flow of a migration under an id."""
     identified = replace(migration, id=migration_id)
 
-    # One worker: a run's session serves one thread at a time.
-    runner = cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner(max_workers=1))
+    # A thread for each worker of the backfill, however many it takes.
+    runner = cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner(max_workers=MOST_WORKERS))
 
     @flow(
         name=migration_id,

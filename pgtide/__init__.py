@@ -7,7 +7,8 @@ from pgtide.changes.add_column import AddColumn
 from pgtide.changes.index import Index
 from pgtide.changes.replace_column import ReplaceColumn
 from pgtide.changes.sql import Sql
+from pgtide.model.backfill import Backfill
 from pgtide.model.migration import Migration
 from pgtide.model.performance import Performance
 
-__all__ = ["AddColumn", "Index", "Migration", "Performance", "ReplaceColumn", "Sql"]
+__all__ = ["AddColumn", "Backfill", "Index", "Migration", "Performance", "ReplaceColumn", "Sql"]

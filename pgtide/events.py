@@ -95,12 +95,13 @@ class LockWaited:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlicesCut:
-    """A table was cut into slices."""
+    """A table was cut into slices, for so many workers at first."""
 
     kind: str
     slices: int
     passes: int
     why: str
+    workers: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

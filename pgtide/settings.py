@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from pgtide.errors import InvalidSettings
+from pgtide.model.backfill import MOST_WORKERS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,8 @@ class Settings:
     lock_tries: int = 30
     # Long enough to be worth a commit, short enough that nobody waiting for a row notices.
     batch_target: timedelta = timedelta(milliseconds=50)
+    # How many workers fill at once; None: as the migration says.
+    workers: int | None = None
     # A minute with their pauses: longer than a careful application keeps a row locked.
     batch_retries: int = 30
     # Whether `up` begins with a backup; contract needs one in any case.
@@ -100,6 +103,13 @@ def _megabytes(text: str) -> int:
     return round(value * 1_000_000)
 
 
+def _workers(text: str) -> int:
+    value = _count(text)
+    if value > MOST_WORKERS:
+        raise ValueError(f"must be at most {MOST_WORKERS}")
+    return value
+
+
 def _switch(text: str) -> bool:
     known = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
     if text.lower() not in known:
@@ -129,6 +139,7 @@ VARIABLES: Final[tuple[tuple[str, str, Callable[[str], object]], ...]] = (
     ("PGTIDE_LOCK_WAIT_MS", "lock_wait", _span),
     ("PGTIDE_LOCK_TRIES", "lock_tries", _count),
     ("PGTIDE_BATCH_MS", "batch_target", _span),
+    ("PGTIDE_WORKERS", "workers", _workers),
     ("PGTIDE_BATCH_RETRIES", "batch_retries", _count),
     ("PGTIDE_BACKUP_FIRST", "backup_first", _switch),
     ("PGTIDE_BACKUPS_FRESH_MS", "backups_fresh", _span),

@@ -121,7 +121,8 @@ def _walk(backfill: BackfillPlan) -> str:
     passes = "1 pass" if backfill.passes == 1 else f"{backfill.passes} passes"
     return (
         f"{plural(backfill.blocks, 'block')}, {plural(backfill.slices, 'slice')}, {passes}, "
-        f"batches of about {backfill.batch_ms} ms: {backfill.why}."
+        f"batches of about {backfill.batch_ms} ms: {backfill.why}. "
+        f"{plural(backfill.workers, 'worker')}: {backfill.workers_why}."
     )
 
 

@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
-from pgtide.backfill.walk import Batch
-from pgtide.errors import ConnectionLost, Failed, Refused
+from pgtide.backfill.next_batch import Batch
+from pgtide.backfill.outage import outlast
+from pgtide.errors import ConnectionLost, Failed
 from pgtide.events import BatchBegan, BatchCommitted, BatchRetried
 from pgtide.ledger import slices
-from pgtide.ledger.heart import OUTAGE, away
 from pgtide.ledger.record import fenced
-from pgtide.ledger.run import Run
 from pgtide.ledger.slices import Slice
+from pgtide.ledger.worker import Worker
 from pgtide.postgres.ddl import search_path
 from pgtide.postgres.faults import Transient
 
@@ -27,17 +27,19 @@ ROW_LOCK_WAIT: Final = timedelta(milliseconds=100)
 STATEMENT_LIMIT: Final = timedelta(seconds=20)
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 5.0
-# Between two tries to connect to a server that restarts.
-_KNOCK: Final = 0.2
 
 
 class Rewritten(Exception):
     """The table was rewritten between two batches: its block numbers mean nothing any more."""
 
 
+class Taken(Exception):
+    """Another worker has the slice: this one was silent for longer than its lease."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """A statement over a range of blocks: parameters low, high, mask and share."""
+    """A statement over a range of blocks: parameters low, high, share and below."""
 
     bounded: str
     open_ended: str
@@ -59,89 +61,93 @@ class Outcome:
     after: Slice
 
 
-def run_batch(run: Run, work: Work, piece: Slice, batch: Batch) -> Outcome:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filled:
+    """Rows that a batch wrote, and those of them that stayed on their page."""
+
+    rows: int
+    hot: int
+
+
+def run_batch(worker: Worker, work: Work, piece: Slice, batch: Batch) -> Outcome:
     """Run a batch until it is committed.
 
-    Raises Fenced, Rewritten, or what bounded retries could not mend.
+    Raises Fenced, Taken, Rewritten, or what bounded retries could not mend.
 
     After a crash of the server the ledger may be behind what this worker saw: the outcome then is
     where it stands.
     """
-    tries = run.settings.batch_retries
+    tries = worker.settings.batch_retries
     for attempt in range(1, tries + 1):
-        run.check()
-        run.emit(_began(piece, batch))
-        begun = run.clock.monotonic()
+        worker.check()
+        worker.emit(_began(piece, batch))
+        begun = worker.clock.monotonic()
         try:
-            rows = _transaction(run, work, piece, batch)
+            filled = _transaction(worker, work, piece, batch)
         except Transient as error:
-            _pause(run, piece, attempt, error)
+            _pause(worker, piece, attempt, error)
         except ConnectionLost as error:
-            _pause(run, piece, attempt, error)
-            now = _reread(run, piece)
-            if _place(now) != _place(piece):
-                return _resolved(run, piece, batch, now, seconds=run.clock.monotonic() - begun)
+            _pause(worker, piece, attempt, error)
+            now = outlast(worker, lambda session: slices.read_one(session, piece.id))
+            if now.worker_id == worker.id and _place(now) != _place(piece):
+                seconds = worker.clock.monotonic() - begun
+                return _resolved(worker, piece, batch, now, seconds=seconds)
         else:
-            return _committed(run, piece, batch, rows=rows, seconds=run.clock.monotonic() - begun)
+            seconds = worker.clock.monotonic() - begun
+            return _committed(worker, piece, batch, filled, seconds=seconds)
     raise Failed(
-        f"A batch of {run.plan.table} did not get through in {tries} tries.",
+        f"A batch of {worker.plan.table} did not get through in {tries} tries.",
         state="It was rolled back each time; the batches before it are committed.",
         remedy="See `pgtide history` for the reasons, then run `pgtide up` to go on.",
     )
 
 
-def _transaction(run: Run, work: Work, piece: Slice, batch: Batch) -> int:
-    with run.session.transaction(
+def _transaction(worker: Worker, work: Work, piece: Slice, batch: Batch) -> Filled:
+    with worker.session.transaction(
         lock_timeout=ROW_LOCK_WAIT,
         statement_timeout=STATEMENT_LIMIT,
         # The application's own triggers fire too, and look for names.
-        settings={"search_path": search_path(run.plan.table)},
+        settings={"search_path": search_path(worker.plan.table)},
     ) as session:
-        # No row moved: a newer run has raised the token.
-        if not slices.move(session, run.lease, piece, batch.move):
-            raise fenced(run.lease)
-        rows = session.execute(work.text(batch), _params(piece, batch), doing="filling a batch")
+        if not slices.move(session, worker.lease, piece, batch.move, worker_id=worker.id):
+            raise _lost(worker, piece)
+        rows = session.execute(work.text(batch), _params(batch), doing="filling a batch")
         # While the batch's own lock on the table is held, nobody can rewrite it: now the check is
         # final.
-        if not slices.count(session, piece, rows=rows, table=run.plan.table):
+        hot = slices.count(session, piece, rows=rows, table=worker.plan.table)
+        if hot is None:
             raise Rewritten
-    return rows
+    return Filled(rows=rows, hot=hot - piece.hot)
 
 
-def _params(piece: Slice, batch: Batch) -> dict[str, object]:
+def _lost(worker: Worker, piece: Slice) -> Exception:
+    # No row moved: a newer run has raised the token, or another worker has claimed the slice.
+    if slices.taken(worker.session, worker.lease, piece, worker.id):
+        return Taken()
+    return fenced(worker.lease)
+
+
+def _params(batch: Batch) -> dict[str, object]:
+    share, below = batch.share or (None, None)
     return {
         "low": f"({batch.cursor},0)",
         "high": f"({batch.end},0)",
-        "mask": piece.passes - 1,
-        "share": batch.share,
+        "share": share,
+        "below": below,
     }
 
 
-def _pause(run: Run, piece: Slice, attempt: int, error: Failed) -> None:
-    run.emit(BatchRetried(slice_id=piece.id, attempt=attempt, reason=error.what))
+def _pause(worker: Worker, piece: Slice, attempt: int, error: Failed) -> None:
+    worker.emit(BatchRetried(slice_id=piece.id, attempt=attempt, reason=error.what))
     ceiling = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (attempt - 1))
-    run.clock.sleep(ceiling * run.clock.chance())
+    worker.clock.sleep(ceiling * worker.clock.chance())
 
 
-def _reread(run: Run, piece: Slice) -> Slice:
-    """Read a slice on a new connection, waiting for the server; raises what a run ends for."""
-    deadline = run.clock.monotonic() + OUTAGE.total_seconds()
-    while True:
-        run.check()
-        try:
-            # Ends the old server process first: it could still commit (trap 63).
-            run.reconnect()
-            return slices.read_one(run.session, piece.id)
-        except (ConnectionLost, Refused) as error:
-            if run.clock.monotonic() > deadline:
-                raise away(error) from error
-        run.clock.sleep(_KNOCK)
-
-
-def _resolved(run: Run, piece: Slice, batch: Batch, now: Slice, *, seconds: float) -> Outcome:
+def _resolved(worker: Worker, piece: Slice, batch: Batch, now: Slice, *, seconds: float) -> Outcome:
     """Return what became of a batch whose connection broke, when the ledger is not where it was."""
     if _place(now) == (batch.move.step, batch.move.cursor, batch.move.done):
-        return _committed(run, piece, batch, rows=now.rows - piece.rows, seconds=seconds)
+        filled = Filled(rows=now.rows - piece.rows, hot=now.hot - piece.hot)
+        return _committed(worker, piece, batch, filled, seconds=seconds)
     return Outcome(rows=0, seconds=seconds, after=now)
 
 
@@ -160,8 +166,10 @@ def _began(piece: Slice, batch: Batch) -> BatchBegan:
     )
 
 
-def _committed(run: Run, piece: Slice, batch: Batch, *, rows: int, seconds: float) -> Outcome:
-    run.emit(
+def _committed(
+    worker: Worker, piece: Slice, batch: Batch, filled: Filled, *, seconds: float
+) -> Outcome:
+    worker.emit(
         BatchCommitted(
             slice_id=piece.id,
             kind=piece.kind,
@@ -169,7 +177,7 @@ def _committed(run: Run, piece: Slice, batch: Batch, *, rows: int, seconds: floa
             step=piece.step,
             cursor=batch.cursor,
             end=batch.end,
-            rows=rows,
+            rows=filled.rows,
             seconds=seconds,
         )
     )
@@ -177,8 +185,9 @@ def _committed(run: Run, piece: Slice, batch: Batch, *, rows: int, seconds: floa
         piece,
         step=batch.move.step,
         cursor=batch.move.cursor,
-        rows=piece.rows + rows,
+        rows=piece.rows + filled.rows,
+        hot=piece.hot + filled.hot,
         batches=piece.batches + 1,
         state="done" if batch.move.done else "open",
     )
-    return Outcome(rows=rows, seconds=seconds, after=after)
+    return Outcome(rows=filled.rows, seconds=seconds, after=after)

@@ -1,11 +1,11 @@
 """Drive a slice to its end, batch by batch, at the pace that the target time allows."""
 
 from pgtide.backfill.batch import Work, run_batch
+from pgtide.backfill.next_batch import next_batch
 from pgtide.backfill.pace import Pace
-from pgtide.backfill.walk import next_batch
 from pgtide.errors import StatementFailed
-from pgtide.ledger.run import Run
 from pgtide.ledger.slices import Slice
+from pgtide.ledger.worker import Worker
 from pgtide.postgres.catalog import read_size
 from pgtide.postgres.faults import STATEMENT_TIMEOUT
 
@@ -13,11 +13,11 @@ from pgtide.postgres.faults import STATEMENT_TIMEOUT
 _FIRST_BLOCKS = 32
 
 
-def drive(run: Run, work: Work, piece: Slice) -> Slice:
+def drive(worker: Worker, work: Work, piece: Slice) -> Slice:
     """Walk a slice from its checkpoint to its end; raises what `run_batch` raises."""
-    pace = Pace(blocks=_FIRST_BLOCKS, target=run.settings.batch_target.total_seconds())
+    pace = Pace(blocks=_FIRST_BLOCKS, target=worker.settings.batch_target.total_seconds())
     limit = (
-        read_size(run.session, run.plan.table_oid).blocks
+        read_size(worker.session, worker.plan.table_oid).blocks
         if piece.end_block is None
         else piece.end_block
     )
@@ -26,11 +26,11 @@ def drive(run: Run, work: Work, piece: Slice) -> Slice:
     while not piece.done:
         batch = next_batch(piece, blocks=pace.bounded(pace.blocks, most=most).whole, limit=limit)
         try:
-            outcome = run_batch(run, work, piece, batch)
+            outcome = run_batch(worker, work, piece, batch)
         except StatementFailed as error:
             if error.sqlstate != STATEMENT_TIMEOUT or pace.whole == 1:
                 raise
-            run.check()
+            worker.check()
             pace = pace.halved()
         else:
             piece = outcome.after

@@ -11,7 +11,11 @@ from pgtide.postgres.ddl import fill, relation
 # A range of tuple ids reads just its blocks, gaps in keys cost nothing (PostgreSQL 14 and later).
 _FROM: Final = "t.ctid >= %(low)s::tid"
 _BELOW: Final = " AND t.ctid < %(high)s::tid"
-_SHARE: Final = " AND (pg_catalog.hashtid(t.ctid) & %(mask)s) = %(share)s"
+# A part of each page's rows, in 256ths of what their places hash to.
+_SHARE: Final = (
+    " AND (pg_catalog.hashtid(t.ctid) & 255) >= %(share)s"
+    " AND (pg_catalog.hashtid(t.ctid) & 255) < %(below)s"
+)
 
 
 def filling(plan: Plan, backfill: BackfillSql) -> Work:

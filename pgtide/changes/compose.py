@@ -109,6 +109,7 @@ def compose(sketch: Draft, answers: Answers, originals: Originals) -> Composed:
             columns=columns, indexes=tuple(index for part in parts for index in part.indexes)
         ),
         terms=migration.terms,
+        filling=migration.backfill,
         replacements=replacements(scope, pieces),
         twins=tuple(twin for part in parts for twin in part.twins),
         turned=turned(scope, pieces, release=migration.on_unrepresentable == "release"),

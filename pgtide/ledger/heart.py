@@ -3,6 +3,8 @@
 And hears what the operator and newer runs want.
 """
 
+import os
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -37,6 +39,7 @@ class Heart:
         oid: int,
         heeds_hold: bool,
         clock: Clock,
+        beside: bool = False,
     ) -> None:
         self._settings = settings
         self._lease = lease
@@ -44,6 +47,9 @@ class Heart:
         self._oid = oid
         self._heeds_hold = heeds_hold
         self._clock = clock
+        # Beside another process's run: that one holds the lock on the table.
+        self._beside = beside
+        self._me = {"run": lease.run_id, "host": socket.gethostname(), "pid": os.getpid()}
         self._locked = True
         self._beaten = clock.monotonic()
         self._heard: PgtideError | None = None
@@ -90,7 +96,7 @@ class Heart:
         try:
             if not self._locked:
                 self._reopen()
-            heard = self._lock.row(_SQL["beat"], {"run": self._lease.run_id})
+            heard = self._lock.row(_SQL["beat_beside" if self._beside else "beat"], self._me)
         except (ConnectionLost, Refused) as error:
             self._locked = False
             if self._clock.monotonic() - self._beaten > OUTAGE.total_seconds():
@@ -110,8 +116,10 @@ class Heart:
         if self._lock.lost:
             self._lock.close()
             self._lock = connect(self._settings.url, purpose=f"lock {self._lease.migration_id}")
+            if self._lock.row(_SQL["lives"], {"run": self._lease.run_id}) is None:
+                raise fenced(self._lease)
             backends.note(self._lock, self._lease.run_id, "lock")
-        self._locked = try_table_lock(self._lock, self._oid)
+        self._locked = self._beside or try_table_lock(self._lock, self._oid)
 
     def _cancel_watched(self) -> None:
         if self._watched is None:

@@ -1,6 +1,4 @@
-"""A run: one process at work on one migration, with a lock on the table, a token.
-
-And a heart that beats.
+"""A run: one process at work on one migration, with a lock on the table, a token, and a heart.
 
 The session's advisory lock keeps a second run out; the token fences a run that was taken over while
 it slept; the heartbeat tells which of the two it is. All three are in the target database.
@@ -17,7 +15,7 @@ from typing import Final
 
 from pgtide.clock import SYSTEM_CLOCK, Clock
 from pgtide.errors import AwaitingApproval, Busy, Fenced, Interrupted, PgtideError, Waiting
-from pgtide.events import Listener, RunBegan, RunEnded, silence
+from pgtide.events import Event, Listener, RunBegan, RunEnded, silence
 from pgtide.ledger import audit, backends
 from pgtide.ledger.heart import Heart
 from pgtide.ledger.lease import Lease
@@ -37,10 +35,7 @@ _POLL: Final = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who runs, on which flow run, who listens, what tells it to stop.
-
-    Whether a hold of the operator's does, and whether more than there is room for is accepted.
-    """
+    """Who runs, on which flow run, who listens, what tells it to stop, and what does not."""
 
     actor: str
     flow_run_id: str | None = None
@@ -69,10 +64,15 @@ class Run:
         self.lease = lease
         self.session = session
         self.caller = caller
-        self.emit = caller.emit
+        self._speaking = threading.RLock()
         self.clock = caller.clock
         self._stop = caller.stop
         self.heart = heart
+
+    def emit(self, event: Event) -> None:
+        """Tell the caller what happened; its listener hears one worker at a time."""
+        with self._speaking:
+            self.caller.emit(event)
 
     def check(self) -> None:
         """Raise where the run must end: interrupted, held by an operator, or taken over."""
@@ -115,8 +115,16 @@ class Run:
         The old server process is ended first, so that it cannot commit any more.
         """
         self.session.close()
-        self.session = _open(self.settings, self.lease)
-        backends.end(self.session, self.lease.run_id, purpose="worker")
+        self.session = self.open(self._purpose)
+        backends.end(self.session, self.lease.run_id, purpose=self._purpose)
+
+    def open(self, purpose: str) -> Session:
+        """Open a session that works for this run; raises Fenced where it is over."""
+        return open_session(self.settings, self.lease, purpose)
+
+    @property
+    def _purpose(self) -> str:
+        return f"worker {self.lease.run_id}"
 
 
 @contextmanager
@@ -168,7 +176,7 @@ def _begun(settings: Settings, caller: Caller, record: Record) -> tuple[Run, str
             caller=caller,
             plan=record.plan,
             lease=lease,
-            session=_open(settings, lease),
+            session=open_session(settings, lease, f"worker {lease.run_id}"),
             heart=heart,
         )
     except BaseException:
@@ -177,23 +185,24 @@ def _begun(settings: Settings, caller: Caller, record: Record) -> tuple[Run, str
     return run, taken_over
 
 
-def _open(settings: Settings, lease: Lease) -> Session:
-    session = connect(settings.url, purpose=f"worker {lease.run_id}")
+def open_session(settings: Settings, lease: Lease, purpose: str) -> Session:
+    """Open a session that works for a run, and write it down; raises Fenced where it is over."""
+    session = connect(settings.url, purpose=purpose)
     try:
-        _introduce(session, lease)
+        _introduce(session, lease, purpose)
     except BaseException:
         session.close()
         raise
     return session
 
 
-def _introduce(session: Session, lease: Lease) -> None:
+def _introduce(session: Session, lease: Lease, purpose: str) -> None:
     # A crash loses a batch and its checkpoint together, or neither: waiting for the disk buys
     # nothing.
     session.configure({"synchronous_commit": "off"}, local=False)
-    if session.row(_SQL["beat"], {"run": lease.run_id}) is None:
+    if session.row(_SQL["lives"], {"run": lease.run_id}) is None:
         raise fenced(lease)
-    backends.note(session, lease.run_id, "worker")
+    backends.note(session, lease.run_id, purpose)
 
 
 def _wait_for_lock(lock: Session, settings: Settings, clock: Clock, record: Record) -> None:

@@ -5,7 +5,7 @@ Which blocks are done, committed with the rows that did them.
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, cast
 
 from pgtide.ledger.lease import Lease
 from pgtide.model.table import TableName
@@ -35,12 +35,21 @@ class Slice:
     filenode: int
     first_block: int
     end_block: int | None
-    passes: int
+    # Up to which 256th of each page every pass goes; the last takes all that is left.
+    schedule: tuple[int, ...]
     step: int
     cursor: int
     rows: int
+    # Of these, the rows that stayed on their page, as the server counts them.
+    hot: int
     batches: int
     state: str
+    worker_id: int | None = None
+
+    @property
+    def passes(self) -> int:
+        """Return how often it is walked."""
+        return len(self.schedule)
 
     @property
     def done(self) -> bool:
@@ -64,7 +73,11 @@ class Cut:
     ordinal: int
     first_block: int
     end_block: int | None
-    passes: int
+    schedule: tuple[int, ...]
+
+
+# One walk that takes every row.
+ONCE: Final = (256,)
 
 
 def cut(
@@ -83,7 +96,7 @@ def cut(
                 "filenode": filenode,
                 "first": one.first_block,
                 "end": one.end_block,
-                "passes": one.passes,
+                "schedule": list(one.schedule),
                 "token": lease.token,
             },
         )
@@ -91,7 +104,7 @@ def cut(
 
 def read(session: Session, lease: Lease, kind: Kind, *, round_: int | None = None) -> list[Slice]:
     """Return the slices of a kind that still count, in their order."""
-    where = {"id": lease.migration_id, "attempt": lease.attempt, "kind": kind, "round": round_}
+    where = {**_where(lease, kind), "round": round_}
     return [_slice(row) for row in session.rows(_SQL["slices"], where)]
 
 
@@ -100,14 +113,46 @@ def read_one(session: Session, slice_id: int) -> Slice:
     return _slice(session.rows(_SQL["slice"], {"slice": slice_id})[0])
 
 
-def move(session: Session, lease: Lease, seen: Slice, to: Move) -> bool:
+def free(session: Session, lease: Lease, kind: Kind, *, round_: int, silence: float) -> list[int]:
+    """Return the open slices that nobody works on whose heart beat within so many seconds."""
+    where = {**_where(lease, kind), "round": round_, "token": lease.token, "lease": silence}
+    return [row["id"] for row in session.rows(_SQL["free_slices"], where)]
+
+
+def open_round(session: Session, lease: Lease, kind: Kind) -> int | None:
+    """Return the newest round of a kind that has open slices."""
+    found = session.value(_SQL["open_round"], {**_where(lease, kind), "token": lease.token})
+    return None if found is None else int(found)
+
+
+def claim(session: Session, lease: Lease, seen: Slice, worker_id: int) -> bool:
+    """Take a slice that is as it was seen; False where somebody was faster."""
+    params = {
+        "slice": seen.id,
+        "token": lease.token,
+        "seen": seen.worker_id,
+        "worker": worker_id,
+    }
+    # A crash must not forget who writes to it.
+    with session.transaction(settings={"synchronous_commit": "on"}):
+        return session.execute(_SQL["claim_slice"], params, doing="claiming a slice") == 1
+
+
+def taken(session: Session, lease: Lease, seen: Slice, worker_id: int) -> bool:
+    """Tell whether a slice is another worker's by now, under the same token."""
+    row = session.row(_SQL["holder"], {"slice": seen.id})
+    return row is not None and row["token"] == lease.token and row["worker_id"] != worker_id
+
+
+def move(session: Session, lease: Lease, seen: Slice, to: Move, *, worker_id: int) -> bool:
     """Checkpoint and fence a batch, inside its transaction.
 
-    False where a newer run has taken over.
+    False where a newer run, or another worker, has taken over.
     """
     params = {
         "slice": seen.id,
         "token": lease.token,
+        "worker": worker_id,
         "seen_pass": seen.step,
         "seen_cursor": seen.cursor,
         "pass": to.step,
@@ -117,13 +162,14 @@ def move(session: Session, lease: Lease, seen: Slice, to: Move) -> bool:
     return session.execute(_SQL["move_cursor"], params, doing="checkpointing a batch") == 1
 
 
-def count(session: Session, seen: Slice, *, rows: int, table: TableName) -> bool:
-    """Add a batch's rows, inside its transaction.
+def count(session: Session, seen: Slice, *, rows: int, table: TableName) -> int | None:
+    """Add a batch's rows, inside its transaction; return how many stayed on their page so far.
 
-    False where the table was rewritten meanwhile, or its name given to another.
+    None where the table was rewritten meanwhile, or its name given to another.
     """
     params = {"slice": seen.id, "rows": rows, "table": relation(table)}
-    return session.execute(_SQL["count_rows"], params) == 1
+    found = session.value(_SQL["count_rows"], params, doing="counting a batch's rows")
+    return None if found is None else int(found)
 
 
 def void_open(session: Session, lease: Lease) -> None:
@@ -133,21 +179,20 @@ def void_open(session: Session, lease: Lease) -> None:
 
 def void(session: Session, lease: Lease, kind: Kind) -> None:
     """Give up the rounds of one kind, so that they start over."""
-    session.execute(
-        _SQL["void_kind"], {"id": lease.migration_id, "attempt": lease.attempt, "kind": kind}
-    )
+    session.execute(_SQL["void_kind"], _where(lease, kind))
 
 
 def last_round(session: Session, lease: Lease, kind: Kind) -> int:
     """Return the highest round of a kind that was ever cut; -1 where none was."""
-    return int(
-        session.value(
-            _SQL["last_round"], {"id": lease.migration_id, "attempt": lease.attempt, "kind": kind}
-        )
-    )
+    return int(session.value(_SQL["last_round"], _where(lease, kind)))
+
+
+def _where(lease: Lease, kind: Kind) -> dict[str, object]:
+    return {"id": lease.migration_id, "attempt": lease.attempt, "kind": kind}
 
 
 def _slice(row: dict[str, object]) -> Slice:
-    values = {**row, "kind": Kind(str(row["kind"])), "step": row["pass"]}
+    schedule = tuple(cast("list[int]", row["schedule"]))
+    values = {**row, "kind": Kind(str(row["kind"])), "step": row["pass"], "schedule": schedule}
     del values["pass"]
     return Slice(**values)  # type: ignore[arg-type]  # the query names the fields

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 from typing import Final, Literal, Protocol
@@ -12,6 +12,7 @@ from typing import Final, Literal, Protocol
 from semver import Version
 
 from pgtide.errors import InvalidMigration
+from pgtide.model.backfill import Backfill
 from pgtide.model.performance import Performance
 from pgtide.model.plan import Terms
 from pgtide.model.table import TableName
@@ -50,6 +51,7 @@ class Migration:
     on_unrepresentable: Literal["fail", "release"] = "fail"
     soak: timedelta = timedelta(hours=24)
     retain: timedelta = timedelta(days=7)
+    backfill: Backfill = field(default_factory=Backfill)
     verify: Sequence[Performance] = ()
     id: str = ""
 
@@ -106,6 +108,7 @@ class Migration:
             "on_unrepresentable": self.on_unrepresentable,
             "soak_seconds": self.soak.total_seconds(),
             "retain_seconds": self.retain.total_seconds(),
+            "backfill": dict(self.backfill.spec()),
             "changes": [dict(change.spec()) for change in self.changes],
             "verify": [dict(check.spec()) for check in self.verify],
         }
@@ -126,6 +129,7 @@ class Migration:
         if len(split_name(self.table)) != 2:  # noqa: PLR2004
             found.append(f"table {self.table!r} must be written schema.table")
         found += self._term_problems()
+        found += self.backfill.problems()
         found += [problem for check in self.verify for problem in check.problems()]
         if not self.changes:
             found.append("it declares no change")

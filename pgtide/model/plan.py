@@ -3,10 +3,11 @@
 Settled before the first statement and kept in the ledger.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter
 
+from pgtide.model.backfill import Backfill
 from pgtide.model.performance import Performance
 from pgtide.model.statement import Statement, Step
 from pgtide.model.table import TableName
@@ -129,7 +130,7 @@ class Plan:
     `sync` and `backfill` are absent where no row has to change. `turned` is what turns the sync
     triggers once the names are swapped; the undo of each statement is for when they are back.
     `contract_sql` are the declared statements that join contract's one transaction, `performance`
-    the queries to measure.
+    the queries to measure, `filling` how the author wants the backfill.
     """
 
     migration_id: str
@@ -153,6 +154,7 @@ class Plan:
     notes: tuple[str, ...]
     contract_sql: tuple[Step, ...] = ()
     performance: tuple[Performance, ...] = ()
+    filling: Backfill = field(default_factory=Backfill)
 
     @property
     def steps(self) -> tuple[Step, ...]:

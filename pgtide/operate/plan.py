@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
+from pgtide.backfill.hands import hands
 from pgtide.backfill.statements import filling
 from pgtide.backfill.walk import Walk, choose, cuts
 from pgtide.model.estimate import Estimate
@@ -18,6 +19,8 @@ from pgtide.model.state import UNTOUCHED, Phase, State
 from pgtide.model.statement import Finding, Lock, Statement, Step, shown
 from pgtide.operate.backups import BackupStatus
 from pgtide.operate.limit import Limit, milliseconds, one_batch, reading, short, unlimited
+from pgtide.postgres.activity import Capacity
+from pgtide.postgres.terrain import Terrain
 from pgtide.settings import Settings
 
 
@@ -56,6 +59,8 @@ class BackfillPlan:
     """How the rows would be walked if the backfill began now."""
 
     blocks: int
+    workers: int
+    workers_why: str
     slices: int
     slice_blocks: int
     passes: int
@@ -137,12 +142,15 @@ def statements(
     return (*expand, *backfill, *finalize, *verify, *contract)
 
 
-def walk(settings: Settings, *, blocks: int, horizon_seconds: float) -> BackfillPlan:
-    """Return how a table of so many blocks would be walked now."""
-    chosen: Walk = choose(blocks, horizon_seconds=horizon_seconds)
+def walk(settings: Settings, plan: Plan, terrain: Terrain, capacity: Capacity) -> BackfillPlan:
+    """Return how the table would be walked now."""
+    many = hands(plan.filling, settings.workers, capacity)
+    chosen: Walk = choose(terrain, plan.filling, workers=many.number)
     return BackfillPlan(
-        blocks=blocks,
-        slices=len(cuts(blocks, chosen)),
+        blocks=terrain.blocks,
+        workers=many.number,
+        workers_why=many.why,
+        slices=len(cuts(terrain.blocks, chosen)),
         slice_blocks=chosen.slice_blocks,
         passes=chosen.passes,
         batch_ms=milliseconds(settings.batch_target),
@@ -203,7 +211,7 @@ def _filling(plan: Plan, backfill: BackfillSql, progressed: Progressed) -> PlanS
         transactional=True,
         sql=_numbered(filling(plan, backfill).shared),
         why=(
-            "a batch: the rows of blocks $1 to $2 that the pass takes ($3 its mask, $4 its share) "
+            "a batch: the rows of blocks $1 to $2 that the pass takes (from $3 to below $4 of 256) "
             "and that are not in step; the checkpoint commits with it"
         ),
         lock=Lock.ROW_EXCLUSIVE,

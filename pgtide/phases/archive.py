@@ -6,14 +6,14 @@ Filled before the strong lock, with a trigger that adds what is written meanwhil
 from typing import Final
 
 from pgtide.backfill import statements
-from pgtide.backfill.batch import Rewritten
-from pgtide.backfill.drive import drive
+from pgtide.backfill.batch import Rewritten, Work
+from pgtide.backfill.spread import side_by_side, spread
 from pgtide.changes.archive_trigger import capture
 from pgtide.errors import Failed
 from pgtide.ledger import slices
 from pgtide.ledger.archive import forget
 from pgtide.ledger.run import Run
-from pgtide.ledger.slices import Cut, Kind
+from pgtide.ledger.slices import ONCE, Cut, Kind
 from pgtide.model.plan import ArchiveSql
 from pgtide.phases.step import perform, present
 from pgtide.postgres.catalog import read_size
@@ -39,7 +39,7 @@ def fill_archive(run: Run, archive: ArchiveSql) -> int:
     perform(run, step, ordinal=_ORDINAL)
     for _ in range(_REWRITES):
         try:
-            return drive(run, work, _whole(run)).rows
+            return _filled(run, work)
         except Rewritten:
             slices.void(run.session, run.lease, Kind.ARCHIVE)
     raise Failed(
@@ -49,12 +49,18 @@ def fill_archive(run: Run, archive: ArchiveSql) -> int:
     )
 
 
+def _filled(run: Run, work: Work) -> int:
+    whole = _whole(run)
+    spread(run, work, Kind.ARCHIVE, number=whole.round, over=side_by_side, workers=1)
+    return slices.read_one(run.session, whole.id).rows
+
+
 def _whole(run: Run) -> slices.Slice:
     number = slices.last_round(run.session, run.lease, Kind.ARCHIVE)
     there = slices.read(run.session, run.lease, Kind.ARCHIVE)
     if not there:
         size = read_size(run.session, run.plan.table_oid)
-        whole = Cut(ordinal=0, first_block=0, end_block=None, passes=1)
+        whole = Cut(ordinal=0, first_block=0, end_block=None, schedule=ONCE)
         with run.session.transaction(settings={"synchronous_commit": "on"}) as session:
             slices.cut(
                 session, run.lease, Kind.ARCHIVE, [whole], round_=number + 1, filenode=size.filenode

@@ -3,21 +3,20 @@
 And sweep until all are.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 from pgtide.backfill import statements, walk
-from pgtide.backfill.batch import Rewritten, Work
-from pgtide.backfill.drive import drive
+from pgtide.backfill.batch import Rewritten
+from pgtide.backfill.hands import Hands, hands
+from pgtide.backfill.spread import Spread, side_by_side, spread
+from pgtide.backfill.terrain_of import terrain_of
 from pgtide.errors import Failed
 from pgtide.events import SlicesCut, SweepEnded
 from pgtide.ledger import audit, slices
 from pgtide.ledger.fingerprint import same_but_for_file
 from pgtide.ledger.record import pay_sweep, set_fingerprint, set_rows_total
 from pgtide.ledger.run import Run
-from pgtide.ledger.slices import Cut, Kind
+from pgtide.ledger.slices import Kind
 from pgtide.model.gate import Gate, gate_at
 from pgtide.model.plan import BackfillSql
 from pgtide.model.state import Phase
@@ -25,38 +24,16 @@ from pgtide.phases.conduct import conducted
 from pgtide.phases.fingerprint import take
 from pgtide.phases.gate import await_gate
 from pgtide.phases.step import perform
-from pgtide.postgres.activity import horizon_seconds
+from pgtide.postgres.activity import capacity
 from pgtide.postgres.catalog import count_rows, read_size, row_estimate
 from pgtide.postgres.session import Session
 
-# The orchestrator shows one task run per group: below 300 a migration, most of them for the
-# backfill.
-_GROUPS: Final = 200
 # An application that keeps writing contradictions is never in step: verification reports its rows.
 _SWEEPS: Final = 5
 _REWRITES: Final = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
-    """Consecutive slices that are shown and worked as one."""
-
-    number: int
-    of: int
-    slices: tuple[int, ...]
-
-
-# How groups are spread over workers; each call of the work fills one group and returns its rows.
-Spread = Callable[[Callable[[Group], int], Sequence[Group]], None]
-
-
-def one_after_another(work: Callable[[Group], int], groups: Sequence[Group]) -> None:
-    """Work the groups in their order, here."""
-    for group in groups:
-        work(group)
-
-
-def backfill(run: Run, spread: Spread = one_after_another) -> None:
+def backfill(run: Run, over: Spread = side_by_side) -> None:
     """Fill every row, going on from the last committed batch."""
     record = run.record
     if gate_at(run.plan, record.state) is Gate.DUAL_WRITE_DEPLOYED:
@@ -66,8 +43,9 @@ def backfill(run: Run, spread: Spread = one_after_another) -> None:
             _renew(run)
         _follow_file(run)
         if run.plan.backfill is not None:
-            _walk(run, run.plan.backfill, spread)
-            _sweep(run, run.plan.backfill)
+            many = hands(run.plan.filling, run.settings.workers, capacity(run.session))
+            _walk(run, run.plan.backfill, many, over)
+            _sweep(run, run.plan.backfill, many)
         outcome.rows = sum(
             piece.rows for kind in (Kind.WALK, Kind.SWEEP) for piece in _all(run, kind)
         )
@@ -89,14 +67,12 @@ def _renew(run: Run) -> None:
         perform(run, step, ordinal=run.plan.steps.index(step), also=seal, anew=True)
 
 
-def _walk(run: Run, sql: BackfillSql, spread: Spread) -> None:
+def _walk(run: Run, sql: BackfillSql, many: Hands, over: Spread) -> None:
     work = statements.filling(run.plan, sql)
     for _ in range(_REWRITES):
-        _cut(run)
+        _cut(run, many)
         try:
-            # A crash of the server may open slices again that this worker saw done.
-            while groups := _groups(run):
-                spread(partial(_fill, run, work), groups)
+            spread(run, work, Kind.WALK, number=0, over=over, workers=many.number)
         except Rewritten:
             _rewritten(run)
         else:
@@ -123,7 +99,7 @@ def _follow_file(run: Run) -> None:
         set_fingerprint(run.session, run.lease, now)
 
 
-def _cut(run: Run) -> None:
+def _cut(run: Run, many: Hands) -> None:
     """Cut the table into slices, once per file of the table.
 
     The bound is taken after the triggers committed.
@@ -132,7 +108,8 @@ def _cut(run: Run) -> None:
     known = slices.read(run.session, run.lease, Kind.WALK)
     if known and all(piece.done or piece.filenode == size.filenode for piece in known):
         return
-    chosen = walk.choose(size.blocks, horizon_seconds=horizon_seconds(run.session))
+    terrain = terrain_of(run.session, run.plan)
+    chosen = walk.choose(terrain, run.plan.filling, workers=many.number)
     cuts = walk.cuts(size.blocks, chosen)
     # A crash may lose batches, never the slices that a worker still holds in its hands.
     with run.session.transaction(settings={"synchronous_commit": "on"}) as session:
@@ -145,56 +122,59 @@ def _cut(run: Run) -> None:
             set_rows_total(session, run.lease, rows)
         slices.cut(session, run.lease, Kind.WALK, cuts, round_=0, filenode=size.filenode)
         audit.note(
-            session, run.lease, "slices_cut", slices=len(cuts), passes=chosen.passes, why=chosen.why
+            session,
+            run.lease,
+            "slices_cut",
+            slices=len(cuts),
+            passes=chosen.passes,
+            why=chosen.why,
+            workers=many.number,
+            workers_why=many.why,
         )
-    run.emit(SlicesCut(kind=Kind.WALK, slices=len(cuts), passes=chosen.passes, why=chosen.why))
-
-
-def _groups(run: Run) -> list[Group]:
-    pieces = slices.read(run.session, run.lease, Kind.WALK)
-    size = -(-len(pieces) // _GROUPS) or 1
-    packs = [pieces[i : i + size] for i in range(0, len(pieces), size)]
-    return [
-        Group(
-            number=number, of=len(packs), slices=tuple(piece.id for piece in pack if not piece.done)
+    run.emit(
+        SlicesCut(
+            kind=Kind.WALK,
+            slices=len(cuts),
+            passes=chosen.passes,
+            why=chosen.why,
+            workers=many.number,
         )
-        for number, pack in enumerate(packs, start=1)
-        if not all(piece.done for piece in pack)
-    ]
+    )
 
 
-def _fill(run: Run, work: Work, group: Group) -> int:
-    rows = 0
-    for slice_id in group.slices:
-        piece = slices.read_one(run.session, slice_id)
-        rows += drive(run, work, piece).rows - piece.rows
-    return rows
-
-
-def _sweep(run: Run, sql: BackfillSql) -> None:
+def _sweep(run: Run, sql: BackfillSql, many: Hands) -> None:
     """Go over the whole table until a round changes nothing, or five rounds were not enough."""
     work = statements.filling(run.plan, sql)
     for _ in range(_SWEEPS * _REWRITES):
-        rounds = slices.read(run.session, run.lease, Kind.SWEEP)
-        ended = [piece for piece in rounds if piece.done]
-        if len(ended) >= _SWEEPS or (ended and ended[-1].rows == 0):
+        ended, unended = _rounds(run)
+        if len(ended) >= _SWEEPS or (ended and list(ended.values())[-1] == 0):
             return
-        piece = rounds[-1] if len(rounds) > len(ended) else _cut_round(run)
+        number = unended if unended is not None else _cut_round(run, many)
         try:
-            swept = drive(run, work, piece)
+            spread(run, work, Kind.SWEEP, number=number, over=side_by_side, workers=many.number)
         except Rewritten:
             _rewritten(run)
         else:
-            run.emit(SweepEnded(round=swept.round, rows=swept.rows))
+            run.emit(SweepEnded(round=number, rows=_rounds(run)[0][number]))
 
 
-def _cut_round(run: Run) -> slices.Slice:
+def _rounds(run: Run) -> tuple[dict[int, int], int | None]:
+    """Return the rows of each round that came to its end, and the one that did not."""
+    rows: dict[int, int] = {}
+    unended = None
+    for piece in _all(run, Kind.SWEEP):
+        rows[piece.round] = rows.get(piece.round, 0) + piece.rows
+        unended = unended if piece.done else piece.round
+    return {number: rows[number] for number in rows if number != unended}, unended
+
+
+def _cut_round(run: Run, many: Hands) -> int:
     size = read_size(run.session, run.plan.table_oid)
     number = slices.last_round(run.session, run.lease, Kind.SWEEP) + 1
-    whole = Cut(ordinal=0, first_block=0, end_block=None, passes=1)
+    pieces = walk.cuts(size.blocks, walk.sweep(size.blocks, workers=many.number), open_end=True)
     with run.session.transaction(settings={"synchronous_commit": "on"}) as session:
-        slices.cut(session, run.lease, Kind.SWEEP, [whole], round_=number, filenode=size.filenode)
-    return slices.read(run.session, run.lease, Kind.SWEEP)[-1]
+        slices.cut(session, run.lease, Kind.SWEEP, pieces, round_=number, filenode=size.filenode)
+    return number
 
 
 def _all(run: Run, kind: Kind) -> list[slices.Slice]:

@@ -52,6 +52,21 @@ class Blocker:
         return f"pid {self.pid} ({who}){place}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capacity:
+    """What a server has to give: its cores, if it says so, and the sessions that use them now."""
+
+    cores: int | None
+    busy: int
+
+
+def capacity(session: Session) -> Capacity:
+    """Ask a server for its cores, and how many are busy."""
+    readable = session.value(_SQL["may_read_files"])
+    cores = session.value(_SQL["cores"]) if readable else None
+    return Capacity(cores=cores, busy=int(session.value(_SQL["busy_sessions"])))
+
+
 def blockers(session: Session, oid: int, beside: Sequence[Referenced] = ()) -> list[Blocker]:
     """Return who holds a lock on a table, the oldest transaction first, each session once.
 

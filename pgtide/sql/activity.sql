@@ -68,3 +68,18 @@ SELECT extract(epoch FROM clock_timestamp() - least(
            WHERE (backend_xmin IS NOT NULL OR backend_xid IS NOT NULL) AND pid <> pg_backend_pid()
              AND datname = current_database()),
          (SELECT min(prepared) FROM pg_prepared_xacts WHERE database = current_database())))::float8
+
+-- busy_sessions --
+-- How many other sessions run a statement at this moment.
+SELECT count(*) FROM pg_stat_activity
+ WHERE state = 'active' AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+
+-- may_read_files --
+-- Whether this role may read the server's own files.
+SELECT pg_has_role('pg_read_server_files', 'USAGE')
+   AND has_function_privilege('pg_read_file(text, bigint, bigint, boolean)', 'EXECUTE')
+
+-- cores --
+-- How many cores the server's system counts; null where it does not say.
+SELECT nullif((SELECT count(*) FROM regexp_matches(
+           coalesce(pg_read_file('/proc/cpuinfo', 0, 1000000, true), ''), '^processor\s*:', 'gn')), 0)

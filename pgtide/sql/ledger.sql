@@ -53,7 +53,7 @@ RETURNING token, attempt
 
 -- raise_slice_tokens --
 -- Copy the new token into the slices: a batch that carries the old one finds no row. Waits for a batch in flight.
-UPDATE pgtide.slice SET token = %(token)s WHERE migration_id = %(id)s AND state = 'open'
+UPDATE pgtide.slice SET token = %(token)s, worker_id = NULL WHERE migration_id = %(id)s AND state = 'open'
 
 -- begin_run --
 -- Write down who works from now on.
@@ -78,11 +78,48 @@ INSERT INTO pgtide.backend (run_id, pid, started, purpose) VALUES (%(run)s, %(pi
 ON CONFLICT DO NOTHING
 
 -- beat --
--- Say that the run lives, while it is the newest; read what the operator wants.
+-- Say that the run and this process's workers live, while it is the newest; read what the operator wants.
+WITH workers AS (
+    UPDATE pgtide.worker SET heartbeat_at = clock_timestamp()
+     WHERE run_id = %(run)s AND host = %(host)s AND pid = %(pid)s AND ended_at IS NULL
+)
 UPDATE pgtide.run r SET heartbeat_at = clock_timestamp()
   FROM pgtide.migration m LEFT JOIN pgtide.control c ON c.migration_id = m.id
  WHERE r.id = %(run)s AND m.id = r.migration_id AND m.token = r.token AND r.ended_at IS NULL
 RETURNING coalesce(c.hold, false) AS hold, c.reason, c.by
+
+-- beat_beside --
+-- Say that the workers of a process that has joined a run live; no row where that run is over.
+WITH workers AS (
+    UPDATE pgtide.worker SET heartbeat_at = clock_timestamp()
+     WHERE run_id = %(run)s AND host = %(host)s AND pid = %(pid)s AND ended_at IS NULL
+)
+SELECT coalesce(c.hold, false) AS hold, c.reason, c.by
+  FROM pgtide.run r JOIN pgtide.migration m ON m.id = r.migration_id
+  LEFT JOIN pgtide.control c ON c.migration_id = m.id
+ WHERE r.id = %(run)s AND m.token = r.token AND r.ended_at IS NULL
+
+-- lives --
+-- Whether a run is the newest of its migration.
+SELECT 1 AS yes FROM pgtide.run r JOIN pgtide.migration m ON m.id = r.migration_id
+ WHERE r.id = %(run)s AND m.token = r.token AND r.ended_at IS NULL
+
+-- run_to_join --
+-- The run that is at work on a migration, and lives by the database's clock.
+SELECT r.id, r.token, r.attempt FROM pgtide.run r JOIN pgtide.migration m ON m.id = r.migration_id
+ WHERE m.id = %(id)s AND m.token = r.token AND r.ended_at IS NULL
+   AND r.heartbeat_at > clock_timestamp() - make_interval(secs => %(lease)s)
+
+-- begin_worker --
+-- Write a worker down.
+INSERT INTO pgtide.worker (run_id, host, pid) VALUES (%(run)s, %(host)s, %(pid)s) RETURNING id
+
+-- end_worker --
+-- A worker goes: what it has not done is for the others.
+WITH given_back AS (
+    UPDATE pgtide.slice SET worker_id = NULL WHERE worker_id = %(worker)s AND state = 'open'
+)
+UPDATE pgtide.worker SET ended_at = clock_timestamp() WHERE id = %(worker)s
 
 -- end_run --
 -- Close a run.
@@ -191,15 +228,15 @@ SELECT s.name, s.phase, s.state, s.sql, s.undo_sql, coalesce(to_jsonb(s) ->> 'ir
 
 -- cut_slice --
 -- Write a slice down.
-INSERT INTO pgtide.slice (migration_id, attempt, kind, round, ordinal, filenode, first_block, end_block, passes, cursor,
+INSERT INTO pgtide.slice (migration_id, attempt, kind, round, ordinal, filenode, first_block, end_block, schedule, cursor,
                           token)
-VALUES (%(id)s, %(attempt)s, %(kind)s, %(round)s, %(ordinal)s, %(filenode)s, %(first)s, %(end)s, %(passes)s, %(first)s,
+VALUES (%(id)s, %(attempt)s, %(kind)s, %(round)s, %(ordinal)s, %(filenode)s, %(first)s, %(end)s, %(schedule)s, %(first)s,
         %(token)s)
 ON CONFLICT DO NOTHING
 
 -- slices --
 -- The slices of one kind and round that still count, in their order.
-SELECT id, kind, round, ordinal, filenode, first_block, end_block, passes, pass, cursor, rows, batches, state
+SELECT id, kind, round, ordinal, filenode, first_block, end_block, schedule, pass, cursor, rows, hot, batches, state, worker_id
   FROM pgtide.slice
  WHERE migration_id = %(id)s AND attempt = %(attempt)s AND kind = %(kind)s AND state <> 'void'
    AND (%(round)s::int IS NULL OR round = %(round)s)
@@ -207,21 +244,48 @@ SELECT id, kind, round, ordinal, filenode, first_block, end_block, passes, pass,
 
 -- slice --
 -- One slice as it stands.
-SELECT id, kind, round, ordinal, filenode, first_block, end_block, passes, pass, cursor, rows, batches, state
+SELECT id, kind, round, ordinal, filenode, first_block, end_block, schedule, pass, cursor, rows, hot, batches, state, worker_id
   FROM pgtide.slice WHERE id = %(slice)s
 
+-- free_slices --
+-- The open slices of a kind and round that no living worker has, by the database's clock.
+SELECT s.id FROM pgtide.slice s LEFT JOIN pgtide.worker w ON w.id = s.worker_id
+ WHERE s.migration_id = %(id)s AND s.attempt = %(attempt)s AND s.kind = %(kind)s AND s.round = %(round)s AND s.state = 'open'
+   AND s.token = %(token)s
+   AND (w.id IS NULL OR w.ended_at IS NOT NULL
+        OR w.heartbeat_at < clock_timestamp() - make_interval(secs => %(lease)s))
+ ORDER BY s.ordinal
+
+-- open_round --
+-- The newest round of a kind that has open slices.
+SELECT max(round) FROM pgtide.slice
+ WHERE migration_id = %(id)s AND attempt = %(attempt)s AND kind = %(kind)s AND state = 'open' AND token = %(token)s
+
+-- claim_slice --
+-- Take a slice that is still as it was seen: open, under this token, and in nobody's hands or in those of a dead worker.
+UPDATE pgtide.slice SET worker_id = %(worker)s
+ WHERE id = %(slice)s AND token = %(token)s AND state = 'open' AND worker_id IS NOT DISTINCT FROM %(seen)s
+
+-- holder --
+-- Who may write to a slice.
+SELECT token, worker_id FROM pgtide.slice WHERE id = %(slice)s
+
 -- move_cursor --
--- The checkpoint and the fence of a batch: no row means that a newer run has taken over.
+-- The checkpoint and the fence of a batch: no row means that a newer run, or another worker, has taken over.
 UPDATE pgtide.slice
    SET pass = %(pass)s, cursor = %(cursor)s, state = %(state)s, batches = batches + 1,
        started_at = coalesce(started_at, clock_timestamp()),
        ended_at = CASE WHEN %(state)s = 'done' THEN clock_timestamp() END
- WHERE id = %(slice)s AND token = %(token)s AND pass = %(seen_pass)s AND cursor = %(seen_cursor)s AND state = 'open'
+ WHERE id = %(slice)s AND token = %(token)s AND worker_id = %(worker)s
+   AND pass = %(seen_pass)s AND cursor = %(seen_cursor)s AND state = 'open'
 
 -- count_rows --
 -- The batch's rows; no row means that the table was rewritten, and block numbers mean nothing any more.
-UPDATE pgtide.slice SET rows = rows + %(rows)s
+UPDATE pgtide.slice
+   SET rows = rows + %(rows)s,
+       hot = hot + pg_stat_get_xact_tuples_hot_updated(%(table)s::regclass)
  WHERE id = %(slice)s AND filenode = pg_relation_filenode(%(table)s::regclass)
+RETURNING hot
 
 -- void_slices --
 -- The table was rewritten: its slices say nothing any more, but for the rows they count.
@@ -244,7 +308,8 @@ SELECT coalesce(sum(rows) FILTER (WHERE kind <> 'archive'), 0)::bigint AS rows,
        coalesce(sum(batches) FILTER (WHERE kind <> 'archive'), 0)::bigint AS batches,
        min(started_at) FILTER (WHERE kind = 'walk') AS started_at,
        coalesce(avg(CASE WHEN state = 'done' THEN 1.0
-                         ELSE (pass + (cursor - first_block)::float8 / greatest(1, end_block - first_block)) / passes END)
+                         ELSE (pass + (cursor - first_block)::float8 / greatest(1, end_block - first_block))
+                              / cardinality(schedule) END)
                 FILTER (WHERE kind = 'walk' AND state <> 'void'), 0)::float8 AS walked,
        coalesce(bool_or(kind = 'sweep' AND state <> 'void'), false) AS sweeping
   FROM pgtide.slice WHERE migration_id = %(id)s AND attempt = %(attempt)s

@@ -13,8 +13,8 @@ from prefect.settings import (
 )
 
 from pgtide.backfill.batch import Rewritten
+from pgtide.backfill.spread import Group
 from pgtide.errors import ConnectionLost, Fenced, Interrupted, Waiting
-from pgtide.phases.backfill import Group
 from tasks import one_task_each
 from tests.prefect_server import PrefectApi, prefect_api
 
@@ -32,7 +32,7 @@ def spread(
     @flow(name="spreading")
     def spreading() -> None:
         try:
-            one_task_each(work, groups)
+            one_task_each(work, groups, workers=1)
         except Exception as error:  # noqa: BLE001  # whatever it is, the test looks at it
             caught.append(error)
 

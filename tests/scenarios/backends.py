@@ -13,7 +13,7 @@ _PATIENCE = 30.0
 SLOW_ROW = """
 CREATE FUNCTION public.slow() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF pg_catalog.current_setting('application_name') = 'pgtide worker 1' THEN
+    IF pg_catalog.current_setting('application_name') LIKE 'pgtide worker 1.%' THEN
         PERFORM pg_catalog.pg_sleep(1.5);
     END IF;
     RETURN new;

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -23,13 +24,17 @@ import psycopg
 from pgtide.backfill import walk
 from pgtide.errors import PgtideError
 from pgtide.events import BatchBegan, Event
+from pgtide.ledger.joined import joined
+from pgtide.ledger.record import find
 from pgtide.ledger.run import Caller
 from pgtide.model.state import State
 from pgtide.phases.backward import undo
 from pgtide.phases.begun import begun, recorded
 from pgtide.phases.contract import Contracting, contract
 from pgtide.phases.forward import forward, opened
+from pgtide.phases.join import join
 from pgtide.phases.purge import Purging, purge
+from pgtide.postgres.session import connect
 from pgtide.settings import Settings
 from tests.later import HURRY, RELEASE
 from tests.users import MIGRATION_ID, email_migration
@@ -42,7 +47,8 @@ _INSERT = "INSERT INTO began (run, slice_id, kind, pass, cursor) VALUES (%s, %s,
 
 
 # `back` undoes contract, and contract only.
-Action = Literal["up", "down", "contract", "purge", "back"]
+# `join` helps with what another process has begun.
+Action = Literal["up", "down", "contract", "purge", "back", "join"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +67,9 @@ class Order:
     heartbeat_ms: float = 1000.0
     lease_ms: float = 10_000.0
     lock_tries: int = 30
+    workers: int = 1
+    # How long, in seconds, one that joins waits for a run to join.
+    patience: float = 0.0
     backups: str = ".pgtide/backups"
     # Small, so that a table of ten thousand rows has several slices and passes.
     slice_blocks: int = 60
@@ -110,7 +119,8 @@ class Listener:
 
 def main() -> int:
     order = Order(**json.loads(sys.stdin.read()))
-    walk._SLICE_BLOCKS, walk._PASSES = order.slice_blocks, order.passes  # type: ignore[misc]
+    walk._SLICE_BLOCKS = walk._SMALL_BLOCKS = order.slice_blocks  # type: ignore[misc]
+    walk._PASSES, walk._HORIZONS = order.passes, 0.0  # type: ignore[misc]
     listener, stop = Listener(order), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, partial(_stop, stop))
@@ -138,6 +148,7 @@ def _act(order: Order, caller: Caller) -> None:
         heartbeat=timedelta(milliseconds=order.heartbeat_ms),
         lease=timedelta(milliseconds=order.lease_ms),
         lock_tries=order.lock_tries,
+        workers=order.workers,
         backups_dir=Path(order.backups),
     )
     actions: dict[str, Callable[[Settings, Caller], None]] = {
@@ -145,9 +156,27 @@ def _act(order: Order, caller: Caller) -> None:
         "down": _down,
         "back": partial(_down, to=State.VERIFIED),
         "contract": _contract,
+        "join": partial(_join, patience=order.patience),
         "purge": _purge,
     }
     actions[order.action](settings, caller)
+
+
+def _join(settings: Settings, caller: Caller, patience: float) -> None:
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline and not _filling(settings):
+        time.sleep(0.02)
+    with connect(settings.url, purpose="test") as session:
+        record = find(session, MIGRATION_ID)
+    assert record is not None, "nothing has begun"
+    with joined(settings, caller, record) as run:
+        join(run)
+
+
+def _filling(settings: Settings) -> bool:
+    with connect(settings.url, purpose="test") as session:
+        record = find(session, MIGRATION_ID)
+    return record is not None and record.state is State.BACKFILLING
 
 
 def _up(settings: Settings, caller: Caller) -> None:

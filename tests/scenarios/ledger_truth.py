@@ -32,7 +32,7 @@ _FILLED = frozenset(
 _EXPANDED = _FILLED | {State.EXPANDED, State.BACKFILLING}
 _BUILT = frozenset({State.FINALIZED, State.VERIFYING, State.VERIFIED, State.CONTRACTING})
 _SLICES = """
-SELECT id, state, pass, cursor, passes, first_block, end_block
+SELECT id, state, pass, cursor, schedule, first_block, end_block
   FROM pgtide.slice WHERE kind = 'walk' AND state <> 'void'
 """
 
@@ -137,15 +137,15 @@ def _state(
 def _slices(session: Session, record: Record) -> list[str]:
     found = []
     for row in session.rows(_SLICES):
-        share = f"(pg_catalog.hashtid(t.ctid) & {row['passes'] - 1})"
-        last = row["state"] == "done" or row["pass"] == row["passes"] - 1
-        walked = "true" if last else f"{share} <= {row['pass']}"
+        share, bounds = "(pg_catalog.hashtid(t.ctid) & 255)", (0, *row["schedule"])
+        last = row["state"] == "done" or row["pass"] == len(row["schedule"]) - 1
+        walked = "true" if last else f"{share} < {bounds[row['pass'] + 1]}"
         block = "(t.ctid::text::point)[0]"
         left = _out(
             session,
             record,
             f"{block} >= {row['first_block']} AND {block} < {row['end_block']} AND ("
-            f"{share} < {row['pass']} OR ({block} < {row['cursor']} AND {walked}))",
+            f"{share} < {bounds[row['pass']]} OR ({block} < {row['cursor']} AND {walked}))",
         )
         if left:
             found.append(f"slice {row['id']} at {row['pass']}/{row['cursor']}: {left} rows missing")

@@ -3,16 +3,20 @@
 from collections import Counter
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgtide.backfill.walk import Walk, choose, cuts, next_batch
-from pgtide.ledger.slices import Cut, Kind, Slice
+from pgtide.backfill.next_batch import next_batch
+from pgtide.backfill.walk import Walk, choose, cuts, uniform
+from pgtide.ledger.slices import ONCE, Cut, Kind, Slice
+from pgtide.model.backfill import Backfill
+from pgtide.postgres.terrain import Terrain
 
 BLOCKS = st.integers(min_value=0, max_value=20_000)
 WALKS = st.builds(
     Walk,
-    passes=st.sampled_from([1, 2, 8, 16]),
+    schedule=st.sampled_from([uniform(passes) for passes in (1, 2, 7, 8, 16)]),
     slice_blocks=st.integers(min_value=1, max_value=3000),
     why=st.just("a test"),
 )
@@ -27,10 +31,11 @@ def begun(cut: Cut) -> Slice:
         filenode=1,
         first_block=cut.first_block,
         end_block=cut.end_block,
-        passes=cut.passes,
+        schedule=cut.schedule,
         step=0,
         cursor=cut.first_block,
         rows=0,
+        hot=0,
         batches=0,
         state="open",
     )
@@ -38,9 +43,9 @@ def begun(cut: Cut) -> Slice:
 
 def walked(
     piece: Slice, sizes: list[int], *, limit: int
-) -> list[tuple[int | None, int, int | None]]:
+) -> list[tuple[tuple[int, int] | None, int, int | None]]:
     """Walk a slice with batches of these sizes, over and over; return share, first and end."""
-    seen: list[tuple[int | None, int, int | None]] = []
+    seen: list[tuple[tuple[int, int] | None, int, int | None]] = []
     while not piece.done:
         batch = next_batch(piece, blocks=sizes[len(seen) % len(sizes)], limit=limit)
         seen.append((batch.share, batch.cursor, batch.end))
@@ -67,20 +72,21 @@ def test_slices_cover_the_table_without_gap_or_overlap(blocks: int, walk: Walk) 
 @given(
     st.integers(min_value=1, max_value=400),
     st.integers(min_value=0, max_value=10_000),
-    st.sampled_from([1, 2, 8, 16]),
+    st.sampled_from([ONCE, uniform(2), uniform(16), (64, 114, 153, 184, 207, 226, 242, 256)]),
     st.lists(st.integers(min_value=1, max_value=500), min_size=1, max_size=5),
 )
 def test_every_pass_takes_every_block_exactly_once(
-    length: int, first: int, passes: int, sizes: list[int]
+    length: int, first: int, schedule: tuple[int, ...], sizes: list[int]
 ) -> None:
-    cut = Cut(ordinal=0, first_block=first, end_block=first + length, passes=passes)
+    cut = Cut(ordinal=0, first_block=first, end_block=first + length, schedule=schedule)
     taken = Counter(
         (share, block)
         for share, low, high in walked(begun(cut), sizes, limit=first + length)
         for block in range(low, high if high is not None else first + length)
     )
     # The last pass takes all that is left, so it names no share.
-    shares = [*range(passes - 1), None]
+    bounds = list(zip((0, *schedule), schedule, strict=False))
+    shares = [*bounds[:-1], None]
     expected = [(share, first + offset) for share in shares for offset in range(length)]
     assert taken == Counter(expected)
 
@@ -94,14 +100,67 @@ def test_an_open_slice_ends_in_an_open_range_and_misses_nothing_before_it(
 ) -> None:
     """The table may grow while it is walked: the last range has no end."""
     ranges = walked(
-        begun(Cut(ordinal=0, first_block=0, end_block=None, passes=1)), sizes, limit=limit
+        begun(Cut(ordinal=0, first_block=0, end_block=None, schedule=ONCE)), sizes, limit=limit
     )
     assert [end for _, _, end in ranges[:-1]] == [low for _, low, _ in ranges[1:]]
     assert ranges[0][1] == 0
     assert ranges[-1][2] is None
 
 
-def test_a_small_table_and_a_pinned_horizon_are_walked_in_one_pass() -> None:
-    assert choose(10, horizon_seconds=0).passes == 1
-    assert choose(100_000, horizon_seconds=3600).passes == 1
-    assert choose(100_000, horizon_seconds=1).passes == 16
+@given(BLOCKS, WALKS)
+def test_the_slices_of_a_sweep_end_in_the_open(blocks: int, walk: Walk) -> None:
+    pieces = cuts(blocks, walk, open_end=True)
+    assert pieces[0].first_block == 0
+    assert [piece.end_block for piece in pieces] == [
+        *(piece.first_block for piece in pieces[1:]),
+        None,
+    ]
+
+
+TERRAIN = Terrain(
+    blocks=100_000,
+    rows=4_800_000,
+    toast_blocks=0,
+    fillfactor=100,
+    indexed=(),
+    horizon_seconds=0.01,
+    pinned_by="",
+    buffers=65_536,
+)
+
+
+@pytest.mark.parametrize(
+    ("terrain", "schedule", "why"),
+    [
+        (TERRAIN, uniform(16), "stay on their page"),
+        (replace(TERRAIN, blocks=10, rows=480), ONCE, "too few"),
+        (replace(TERRAIN, horizon_seconds=3600, pinned_by="pid 7 (ann)"), ONCE, "pid 7 (ann)"),
+        (replace(TERRAIN, horizon_seconds=30), ONCE, "longer than a pass"),
+        (replace(TERRAIN, horizon_seconds=0.1), uniform(8), "fewer passes"),
+        (replace(TERRAIN, rows=12_000_000), ONCE, "120 rows on a page"),
+        (replace(TERRAIN, toast_blocks=900_000), ONCE, "TOAST"),
+        (replace(TERRAIN, indexed=("email",)), ONCE, "an index on email"),
+        (replace(TERRAIN, fillfactor=70), uniform(8), "fillfactor of 70"),
+        (replace(TERRAIN, rows=0), uniform(16), "stay on their page"),
+    ],
+)
+def test_the_walk_follows_from_the_terrain_and_says_why(
+    terrain: Terrain, schedule: tuple[int, ...], why: str
+) -> None:
+    chosen = choose(terrain, Backfill(), workers=2)
+    assert chosen.schedule == schedule
+    assert why in chosen.why
+
+
+def test_who_favours_time_gets_passes_of_shrinking_share() -> None:
+    schedule = choose(TERRAIN, Backfill(favour="time"), workers=2).schedule
+    shares = [high - low for low, high in zip((0, *schedule), schedule, strict=False)]
+    assert shares == sorted(shares, reverse=True)
+    assert schedule[-1] == 256
+
+
+@given(BLOCKS, st.integers(min_value=1, max_value=8))
+def test_each_worker_has_four_slices_where_the_table_has_them(blocks: int, workers: int) -> None:
+    terrain = replace(TERRAIN, blocks=blocks, rows=blocks * 48, horizon_seconds=0.0)
+    pieces = cuts(blocks, choose(terrain, Backfill(), workers=workers))
+    assert len(pieces) >= min(4 * workers, blocks // 128) - 1

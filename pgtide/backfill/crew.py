@@ -1,0 +1,105 @@
+"""The workers of one process: they share the slices with each other, and with other processes.
+
+A slice is claimed before it is walked. What a dead worker held is claimed after its server process
+has been ended, so that it cannot commit any more.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from queue import SimpleQueue
+from typing import Self
+
+from pgtide.backfill.batch import Taken, Work
+from pgtide.backfill.drive import drive
+from pgtide.backfill.outage import steadily
+from pgtide.errors import PgtideError
+from pgtide.ledger import backends, slices
+from pgtide.ledger.run import Run
+from pgtide.ledger.slices import Slice
+from pgtide.ledger.worker import Worker, begin, purpose
+from pgtide.postgres.session import Session
+
+
+class Crew:
+    """Lend a worker to each thread that fills; the first that fails stops all."""
+
+    def __init__(self, run: Run, workers: int) -> None:
+        self._run = run
+        self._many = workers
+        self._idle: SimpleQueue[Worker] = SimpleQueue()
+        self._ending = ExitStack()
+        self._first: BaseException | None = None
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            for _ in range(self._many):
+                worker = Worker(self._run, steadily(self._run, self._begin), self._check)
+                stack.callback(_end, worker)
+                self._idle.put(worker)
+            self._ending = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ending.close()
+
+    def fill(self, work: Work, ids: Sequence[int]) -> int:
+        """Walk those of the slices that nobody else has; return how many rows were filled.
+
+        Raises what ended the walk of any worker of the crew.
+        """
+        try:
+            with self._worker() as worker:
+                return sum(_walk(worker, work, slice_id) for slice_id in ids)
+        except BaseException as error:
+            self._first = self._first or error
+            raise
+
+    @contextmanager
+    def _worker(self) -> Iterator[Worker]:
+        worker = self._idle.get()
+        try:
+            yield worker
+        finally:
+            self._idle.put(worker)
+
+    def _begin(self, session: Session) -> int:
+        return begin(session, self._run.lease)
+
+    def _check(self) -> None:
+        if self._first is not None:
+            raise self._first
+
+
+def claimed(worker: Worker, slice_id: int) -> Slice | None:
+    """Take a slice and return it; None where it is done, or in a living worker's hands."""
+    piece = slices.read_one(worker.session, slice_id)
+    silence = worker.settings.lease.total_seconds()
+    free = slices.free(
+        worker.session, worker.lease, piece.kind, round_=piece.round, silence=silence
+    )
+    if piece.id not in free:
+        return None
+    if piece.worker_id is not None:
+        theirs = purpose(worker.lease, piece.worker_id)
+        backends.end(worker.session, worker.lease.run_id, purpose=theirs)
+    won = slices.claim(worker.session, worker.lease, piece, worker.id)
+    # Read again: its last worker may have moved it until its end.
+    return slices.read_one(worker.session, slice_id) if won else None
+
+
+def _walk(worker: Worker, work: Work, slice_id: int) -> int:
+    worker.check()
+    piece = steadily(worker, lambda _session: claimed(worker, slice_id))
+    if piece is None:
+        return 0
+    try:
+        return drive(worker, work, piece).rows - piece.rows
+    except Taken:
+        # Its new worker goes on with it; what was committed here counts there.
+        return 0
+
+
+def _end(worker: Worker) -> None:
+    # What a worker cannot give back, the next run takes.
+    with suppress(PgtideError):
+        worker.end()

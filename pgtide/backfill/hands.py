@@ -1,0 +1,31 @@
+"""How many workers fill a table at once: a function of what was asked for, and of the server."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from pgtide.model.backfill import MOST_WORKERS, Backfill
+from pgtide.postgres.activity import Capacity
+
+# Where the server does not say how many cores it has: what the smallest one in production has.
+_CORES: Final = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hands:
+    """A number of workers, and why so many."""
+
+    number: int
+    why: str
+
+
+def hands(filling: Backfill, override: int | None, capacity: Capacity) -> Hands:
+    """Return how many workers a process begins with."""
+    if override is not None:
+        return Hands(number=override, why="PGTIDE_WORKERS says so")
+    if filling.workers != "auto":
+        return Hands(number=filling.workers, why="the migration's file says so")
+    cores = capacity.cores or _CORES
+    number = max(1, min(MOST_WORKERS, cores - capacity.busy))
+    said = f"has {cores} cores" if capacity.cores else "does not say how many cores it has"
+    busy = "nobody else is" if not capacity.busy else f"{capacity.busy} other sessions are"
+    return Hands(number=number, why=f"the server {said}, and {busy} at work on it")

@@ -1,0 +1,99 @@
+"""Spread the slices of a round over groups and workers, until none is open.
+
+Other processes may have joined: what they hold is waited for, and taken where they die.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, Protocol
+
+from pgtide.backfill.batch import Work
+from pgtide.backfill.crew import Crew
+from pgtide.backfill.outage import steadily
+from pgtide.ledger import slices
+from pgtide.ledger.run import Run
+from pgtide.ledger.slices import Kind, Slice
+
+# The orchestrator shows one task run per group: below 300 a migration, most of them for the
+# backfill.
+_GROUPS: Final = 200
+# How soon a slice is noticed that another process has given back.
+_POLL: Final = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Consecutive slices that are shown and worked as one."""
+
+    number: int
+    of: int
+    slices: tuple[int, ...]
+
+
+class Spread(Protocol):
+    """How groups are spread over workers; each call of the work fills one and returns its rows.
+
+    Raises what the first that failed raised, when none is at work any more.
+    """
+
+    def __call__(self, work: Callable[[Group], int], groups: Sequence[Group], workers: int) -> None:
+        """Work all groups, so many at a time."""
+        ...
+
+
+def side_by_side(work: Callable[[Group], int], groups: Sequence[Group], workers: int) -> None:
+    """Work the groups in their order, so many at a time, each in a thread."""
+    with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="pgtide worker") as pool:
+        futures = [pool.submit(work, group) for group in groups]
+        try:
+            for future in as_completed(futures):
+                future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def spread(
+    run: Run,
+    work: Work,
+    kind: Kind,
+    *,
+    number: int,
+    over: Spread,
+    workers: int,
+) -> None:
+    """Fill all slices of a round, by so many workers; raises what ended the walk of any."""
+    silence = run.settings.lease.total_seconds()
+    ask = partial(slices.free, lease=run.lease, kind=kind, round_=number, silence=silence)
+    pieces = _pieces(run, kind, number)
+    with Crew(run, workers) as crew:
+        # A crash of the server may open slices again that a worker saw done.
+        while not all(piece.done for piece in pieces):
+            free = steadily(run, ask)
+            if free:
+                groups = grouped(pieces, set(free))
+                over(lambda group: crew.fill(work, group.slices), groups, workers)
+            else:
+                run.check()
+                run.clock.sleep(_POLL)
+            pieces = _pieces(run, kind, number)
+
+
+def grouped(pieces: Sequence[Slice], free: set[int]) -> list[Group]:
+    """Return the free slices in groups of neighbours, so that there are never too many groups."""
+    size = -(-len(pieces) // _GROUPS) or 1
+    packs = [pieces[i : i + size] for i in range(0, len(pieces), size)]
+    return [
+        Group(
+            number=number,
+            of=len(packs),
+            slices=tuple(piece.id for piece in pack if piece.id in free),
+        )
+        for number, pack in enumerate(packs, start=1)
+        if any(piece.id in free for piece in pack)
+    ]
+
+
+def _pieces(run: Run, kind: Kind, number: int) -> list[Slice]:
+    return steadily(run, partial(slices.read, lease=run.lease, kind=kind, round_=number))

@@ -1,0 +1,37 @@
+"""How an author wants a table to be filled."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Final, Literal
+
+# More would be a load that no throttle of ours could hold back in time.
+MOST_WORKERS: Final = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backfill:
+    """Say how the rows that are there are filled.
+
+    `workers` at once, or `"auto"`: as many as the server has cores that nobody uses, 1 to 8.
+    `favour` the smallest table and indexes, or the shortest time. `user_triggers="skip"` keeps the
+    application's own triggers silent for the backfill's updates; preflight says where it cannot.
+    """
+
+    workers: int | Literal["auto"] = "auto"
+    favour: Literal["time", "size"] = "size"
+    user_triggers: Literal["fire", "skip"] = "fire"
+
+    def spec(self) -> Mapping[str, object]:
+        """Return it as plain values, the same for the same declaration."""
+        return asdict(self)
+
+    def problems(self) -> Iterator[str]:
+        """Say what cannot be meant."""
+        if self.workers not in ("auto", *range(1, MOST_WORKERS + 1)):
+            yield f"backfill: workers is {self.workers!r}; it is 1 to {MOST_WORKERS}, or 'auto'"
+        for name, value, known in (
+            ("favour", self.favour, ("time", "size")),
+            ("user_triggers", self.user_triggers, ("fire", "skip")),
+        ):
+            if value not in known:
+                yield f"backfill: {name} is {value!r}; it is one of {', '.join(known)}"

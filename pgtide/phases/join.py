@@ -1,0 +1,68 @@
+"""Join: more workers, from another process or machine, at a backfill that is under way."""
+
+from contextlib import suppress
+from typing import Final
+
+from pgtide.backfill import statements
+from pgtide.backfill.batch import Rewritten, Work
+from pgtide.backfill.crew import Crew
+from pgtide.backfill.hands import hands
+from pgtide.backfill.spread import Group, side_by_side
+from pgtide.errors import Fenced
+from pgtide.ledger import slices
+from pgtide.ledger.run import Run
+from pgtide.ledger.slices import Kind
+from pgtide.model.state import State
+from pgtide.postgres.activity import capacity
+
+# How soon it is noticed that there is work again: a slice given back, a round of the sweep.
+_POLL: Final = 0.2
+
+
+def join(run: Run) -> int:
+    """Take slices until the backfill is over; return how many rows were filled here.
+
+    Raises what ended the work of any worker. The run that was joined finishes the phase: it waits
+    for what is claimed here.
+    """
+    many = hands(run.plan.filling, run.settings.workers, capacity(run.session))
+    rows = 0
+    try:
+        while run.plan.backfill and run.record.state is State.BACKFILLING:
+            run.check()
+            rows += _help(run, statements.filling(run.plan, run.plan.backfill), many.number)
+            run.clock.sleep(_POLL)
+    except Fenced:
+        if run.record.state is State.BACKFILLING:
+            raise
+    return rows
+
+
+def _help(run: Run, work: Work, workers: int) -> int:
+    """Take what is free of the round that is under way; return how many rows were filled."""
+    free = _free(run)
+    filled: list[int] = []
+    if free:
+        with Crew(run, min(workers, len(free))) as crew, suppress(Rewritten):
+            # The run that was joined cuts a rewritten table anew.
+            side_by_side(lambda group: _noted(filled, crew.fill(work, group.slices)), free, workers)
+    return sum(filled)
+
+
+def _noted(filled: list[int], rows: int) -> int:
+    filled.append(rows)
+    return rows
+
+
+def _free(run: Run) -> list[Group]:
+    """Return the free slices, from the end: the run that was joined comes from the start."""
+    silence = run.settings.lease.total_seconds()
+    for kind in (Kind.WALK, Kind.SWEEP):
+        number = slices.open_round(run.session, run.lease, kind)
+        if number is not None:
+            free = slices.free(run.session, run.lease, kind, round_=number, silence=silence)
+            return [
+                Group(number=n, of=len(free), slices=(one,))
+                for n, one in enumerate(reversed(free), start=1)
+            ]
+    return []

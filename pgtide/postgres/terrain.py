@@ -1,0 +1,52 @@
+"""What a table and its server are like for whoever is about to walk it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from pgtide.postgres.activity import horizon_seconds, old_snapshots
+from pgtide.postgres.session import Session
+from pgtide.sql import queries
+
+_SQL: Final = queries("terrain")
+# Younger ones come and go.
+_OLD: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terrain:
+    """A table's blocks and rows, and what decides whether its updates can stay on their page.
+
+    `toast_blocks` are those of values kept apart. `indexed` names the written columns that an index
+    holds. `horizon_seconds` is the age of the oldest snapshot and `pinned_by` who keeps it,
+    `buffers` the server's cache in blocks.
+    """
+
+    blocks: int
+    rows: float
+    toast_blocks: int
+    fillfactor: int
+    indexed: tuple[str, ...]
+    horizon_seconds: float
+    pinned_by: str
+    buffers: int
+
+    @property
+    def rows_per_page(self) -> float:
+        """Return how many rows a page holds; 0 where nobody has counted them."""
+        return self.rows / self.blocks if self.blocks and self.rows > 0 else 0.0
+
+
+def read_terrain(session: Session, oid: int, *, written: Sequence[str]) -> Terrain:
+    """Look at a table, of which the columns in `written` are about to be written."""
+    row = session.row(_SQL["terrain"], {"oid": oid, "written": list(written)}) or {}
+    return Terrain(
+        blocks=row["blocks"],
+        rows=row["rows"],
+        toast_blocks=row["toast_blocks"],
+        fillfactor=row["fillfactor"],
+        indexed=tuple(row["indexed"]),
+        horizon_seconds=horizon_seconds(session),
+        pinned_by="; ".join(str(one) for one in old_snapshots(session, seconds=_OLD)[:1]),
+        buffers=row["buffers"],
+    )
