@@ -27,8 +27,21 @@ if TYPE_CHECKING:
 Until = Annotated[
     Phase, typer.Option(metavar="PHASE", help=f"The last phase: {', '.join(FORWARD)}.")
 ]
+Yes = Annotated[
+    bool,
+    typer.Option("--yes", help="Begin although it may need more than the disk or a week has."),
+]
 
 _LATE: Final = frozenset(RUNNING[phase] for phase in LATER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """How far to go, why not to wait for a window, and whether to begin whatever it will take."""
+
+    until: Phase
+    hurry: str | None = None
+    accepts_excess: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +64,7 @@ def up(
     until: Until = Phase.VERIFY,
     now: Now = False,
     reason: Reason = None,
+    yes: Yes = False,
     by: By = None,
     as_json: Json = False,
 ) -> None:
@@ -62,7 +76,8 @@ def up(
     folder = loaded(settings)
     work = [loaded_one(folder, migration)] if migration else folder
     todo = pending(settings, work, until, start_over=migration is not None)
-    go_on(ctx, settings, todo, until=until, why=why, as_json=as_json)
+    wish = Wish(until=until, hurry=why, accepts_excess=yes)
+    go_on(ctx, settings, todo, wish, as_json=as_json)
     if not as_json:
         say(*([] if todo else _idle(settings, work, until)), *_left(settings, work))
 
@@ -94,21 +109,17 @@ def go_on(
     ctx: typer.Context,
     settings: Settings,
     work: Sequence["Loaded"],
+    wish: Wish,
     *,
-    until: Phase,
-    why: str | None = None,
     as_json: bool,
 ) -> None:
-    """Carry out migrations one after the other, and say how each ended.
-
-    `why` is a reason not to wait for their windows.
-    """
+    """Carry out migrations one after the other, and say how each ended."""
     done: list[Done] = []
     for one in work:
         begun = SYSTEM_CLOCK.monotonic()
         try:
-            _refuse_outside(settings, one, why)
-            run(settings, one, until=until, hurry=why)
+            _refuse_outside(settings, one, wish.hurry)
+            run(settings, one, until=wish.until, hurry=wish.hurry, yes=wish.accepts_excess)
         except PgtideError:
             ctx.meta["pgtide.document"] = {"migrations": plain([each.status for each in done])}
             raise

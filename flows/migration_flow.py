@@ -18,7 +18,9 @@ from pgtide.model.state import Phase
 Until = Literal["backup", "expand", "backfill", "finalize", "verify"]
 
 
-def migration_flow(migration: Migration) -> Flow[[Until, str | None], State[PgtideError] | None]:
+def migration_flow(
+    migration: Migration,
+) -> Flow[[Until, str | None, bool], State[PgtideError] | None]:
     """Return the flow of the migration that the calling file declares.
 
     The file's stem is the migration's id; raises InvalidMigration where it cannot be one.
@@ -30,7 +32,7 @@ def migration_flow(migration: Migration) -> Flow[[Until, str | None], State[Pgti
 
 def flow_of(
     migration: Migration, migration_id: str
-) -> Flow[[Until, str | None], State[PgtideError] | None]:
+) -> Flow[[Until, str | None, bool], State[PgtideError] | None]:
     """Return the flow of a migration under an id."""
     identified = replace(migration, id=migration_id)
 
@@ -44,14 +46,17 @@ def flow_of(
         task_runner=runner,
         persist_result=False,
     )
-    def migrate(until: Until = "verify", hurry: str | None = None) -> State[PgtideError] | None:
+    def migrate(
+        until: Until = "verify", hurry: str | None = None, yes: bool = False
+    ) -> State[PgtideError] | None:
         """Carry out what is left of the migration.
 
         Args:
             until: the last phase to carry out
             hurry: why not to wait for its window to open
+            yes: begin although the estimate exceeds the disk or a week of windows
 
         """
-        return forward(identified, Phase(until), hurry=hurry)
+        return forward(identified, Phase(until), hurry=hurry, accepts_excess=yes)
 
     return migrate

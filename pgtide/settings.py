@@ -1,6 +1,7 @@
 """The one place that reads the environment: a frozen value, read once and passed on."""
 
 import getpass
+import math
 import os
 import pwd
 import socket
@@ -63,6 +64,8 @@ class Settings:
     # pg_dump queues behind whoever alters a table, any table; half a minute outlasts careful DDL.
     backups_lock_wait: timedelta = timedelta(seconds=30)
     scratch_url: str | None = field(default=None, repr=False)
+    # Free bytes on the server's disk, where it cannot be seen from here.
+    disk_free: int | None = None
 
     @property
     def url(self) -> str:
@@ -106,6 +109,13 @@ def _count(text: str) -> int:
     if value < 1:
         raise ValueError("must be at least 1")
     return value
+
+
+def _megabytes(text: str) -> int:
+    value = float(text)
+    if not 0 <= value < math.inf:
+        raise ValueError("must be a number of megabytes")
+    return round(value * 1_000_000)
 
 
 def _workers(text: str) -> int:
@@ -161,6 +171,7 @@ VARIABLES: Final[tuple[tuple[str, str, Callable[[str], object]], ...]] = (
     ("PGTIDE_BACKUPS_COMPRESSION", "backups_compression", _level),
     ("PGTIDE_BACKUPS_LOCK_WAIT_MS", "backups_lock_wait", _span),
     ("PGTIDE_SCRATCH_URL", "scratch_url", str),
+    ("PGTIDE_DISK_FREE_MB", "disk_free", _megabytes),
 )
 
 

@@ -35,7 +35,7 @@ _POLL: Final = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who runs and listens, what stops it, and why it would not wait for a window: `hurry`."""
+    """Who runs and listens, what stops it, and what does not: `hurry` is a reason not to wait."""
 
     actor: str
     flow_run_id: str | None = None
@@ -44,6 +44,7 @@ class Caller:
     clock: Clock = SYSTEM_CLOCK
     heeds_hold: bool = True
     hurry: str | None = None
+    accepts_excess: bool = False
 
 
 class Run:

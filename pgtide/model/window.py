@@ -113,6 +113,12 @@ class Window:
             closes = _instant(last, self._to, place, later=True)
         return Opening(opens=opens, closes=closes)
 
+    @property
+    def week_seconds(self) -> float:
+        """Return for how long it is open in a week without a change of the clock."""
+        span = (self._to - self._from) % timedelta(days=1) or timedelta(days=1)
+        return span.total_seconds() * len(_weekdays(self.days))
+
     @cached_property
     def _from(self) -> timedelta:
         return _since_midnight(self.hours.split("-")[0])

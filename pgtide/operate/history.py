@@ -156,6 +156,7 @@ WORDS: Final[Mapping[str, Callable[[_Detail], str]]] = MappingProxyType(
             f"{'the new columns have the final names' if detail['renamed'] else 'contracted'}; "
             f"release {detail['release']} is live"
         ),
+        "excess_accepted": lambda detail: f"begun all the same: {detail['why']}",
         "not_awaited": _not_awaited,
         "verification_withdrawn": lambda detail: f"verification withdrawn: {_cause(detail['why'])}",
         "purged_unproved": lambda detail: (

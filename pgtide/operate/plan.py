@@ -14,6 +14,7 @@ from pgtide.backfill.rate import rate_of
 from pgtide.backfill.statements import filling
 from pgtide.backfill.walk import Walk, choose, cuts
 from pgtide.ledger.rate import LiveRate
+from pgtide.model.estimate import Estimate
 from pgtide.model.performance import Performance
 from pgtide.model.plan import BackfillSql, Plan
 from pgtide.model.state import UNTOUCHED, Phase, State
@@ -83,6 +84,7 @@ class PlanDocument:
     backup: BackupStatus | None
     statements: tuple[PlanStatement, ...]
     backfill: BackfillPlan | None
+    estimate: Estimate | None
     queries: tuple[Performance, ...]
     waits: tuple[str, ...]
     releases: tuple[str, ...]

@@ -137,7 +137,7 @@ def status_of(session: Session, settings: Settings, record: Record) -> Migration
     at_gates = gates(session, record, settings, void=voided(verification))
     gate = waiting_at(record, at_gates)
     held = throttled.read(session, record.id, fresh=settings.lease.total_seconds())
-    waits = _waits(session, record, gate, worker, held)
+    waits = _waits(session, record, gate, worker, held=held)
     whole = way_back(session, record)
     standing = _standing(record, gate, waits, alive=alive, void=voided(verification) is not None)
     standing = replace(standing, way_back=whole, contract_back=contract_back(session, record))
@@ -178,6 +178,7 @@ def _waits(
     record: Record,
     gate: GateStatus | None,
     worker: Worker | None,
+    *,
     held: Sequence[Throttled],
 ) -> tuple[Wait, ...]:
     first = tuple(conditions(session, record, gate))

@@ -6,21 +6,24 @@ from types import MappingProxyType
 from typing import Final
 
 from pgtide.errors import Refused
+from pgtide.ledger import audit
 from pgtide.ledger.record import Record, find, register
 from pgtide.ledger.run import Caller, Run, holding
 from pgtide.ledger.schema import install
 from pgtide.model.migration import Migration
+from pgtide.model.plan import Plan
 from pgtide.model.route import next_phase
-from pgtide.model.state import UNDOING, Phase
+from pgtide.model.state import UNDOING, UNTOUCHED, Phase
 from pgtide.phases.backfill import backfill
 from pgtide.phases.begun import refuse_held
+from pgtide.phases.estimate import refuse_excess
 from pgtide.phases.expand import expand
 from pgtide.phases.finalize import finalize
 from pgtide.phases.first_backup import first_backup
 from pgtide.phases.preflight import preflight, refuse_edited
 from pgtide.phases.verify import verify
 from pgtide.phases.window import await_opening
-from pgtide.postgres.session import connect
+from pgtide.postgres.session import Session, connect
 from pgtide.settings import Settings
 
 WORK: Final[Mapping[Phase, Callable[[Run], object]]] = MappingProxyType(
@@ -43,9 +46,13 @@ def opened(settings: Settings, caller: Caller, migration: Migration) -> Iterator
     with connect(settings.url, purpose="preflight") as session:
         plan = preflight(session, settings, migration)
         refuse_held(session, migration.id)
+        accepted = _excess(session, settings, caller, plan)
         install(session, log_schema=settings.log_schema)
         register(session, migration, plan)
         record = find(session, migration.id)
+        if accepted and record is not None:
+            why = "; ".join(accepted)
+            audit.note_by(session, record.id, caller.actor, "excess_accepted", why=why)
     if record is None:
         raise Refused(
             f"{migration.id} could not be written down.",
@@ -57,6 +64,16 @@ def opened(settings: Settings, caller: Caller, migration: Migration) -> Iterator
     _refuse_undoing(record)
     with holding(settings, caller, record) as run:
         yield run
+
+
+def _excess(session: Session, settings: Settings, caller: Caller, plan: Plan) -> tuple[str, ...]:
+    # What has begun has been let through before.
+    begun = find(session, plan.migration_id)
+    if begun is not None and begun.state not in UNTOUCHED:
+        return ()
+    window = plan.terms.window
+    week = window.week_seconds if window else None
+    return refuse_excess(session, settings, caller, plan, week_seconds=week)
 
 
 def following(run: Run, until: Phase = Phase.VERIFY) -> Phase | None:

@@ -55,6 +55,9 @@ def test_the_plan_has_the_documented_keys(place: Workplace) -> None:
         "A statement": plan["statements"][0],
         "A limit": plan["statements"][0]["limit"],
         "A backfill": plan["backfill"],
+        "An estimate": plan["estimate"],
+        "A range": plan["estimate"]["rows"],
+        "Room": plan["estimate"]["room"],
         "A query": plan["queries"][0],
     }
     assert documented("plan-json.md") == {title: set(value) for title, value in real.items()}
