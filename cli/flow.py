@@ -118,9 +118,9 @@ def _served(settings: Settings, display: Progress) -> Iterator[Settings]:
         yield settings
         return
     display.tell("Starting a Prefect server for this run; it takes about ten seconds ...")
-    with local_server(settings.home / "prefect") as api_url:
+    with local_server(settings.home / "prefect") as server:
         try:
-            yield replace(settings, prefect_api_url=api_url)
+            yield replace(settings, prefect_api_url=server.api_url)
         finally:
             deliver()
 

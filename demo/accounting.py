@@ -47,9 +47,18 @@ def read_standings(session: Session, ids: Iterable[int]) -> dict[int, Standing]:
     }
 
 
-def settle(entries: Iterable[Entry], standings: Mapping[int, Standing]) -> Account:
-    """Hold what was acknowledged against what is there."""
+def settle(
+    entries: Iterable[Entry], standings: Mapping[int, Standing], *, live: bool = False
+) -> Account:
+    """Hold what was acknowledged against what is there.
+
+    With `live` somebody still writes: rows that were written after the entries were read, as their
+    later revision shows, are left out.
+    """
     writes = [entry for entry in entries if entry.revision is not None and entry.id is not None]
+    if live:
+        busy = _written_since(writes, standings)
+        writes = [write for write in writes if write.id not in busy]
     given = Counter((write.id, write.revision) for write in writes)
     last: dict[int, Entry] = {}
     for write in sorted(writes, key=lambda write: write.revision or 0):
@@ -68,6 +77,15 @@ def settle(entries: Iterable[Entry], standings: Mapping[int, Standing]) -> Accou
         rows=len({write.id for write in writes}),
         missing=tuple(missing[:5]),
     )
+
+
+def _written_since(writes: Iterable[Entry], standings: Mapping[int, Standing]) -> set[int]:
+    known: dict[int, int] = {}
+    for write in writes:
+        known[write.id or 0] = max(known.get(write.id or 0, 0), write.revision or 0)
+    return {
+        row for row, last in known.items() if row in standings and standings[row].revision > last
+    }
 
 
 def _wrong(write: Entry, standing: Standing | None, last: Entry | None) -> str | None:

@@ -1,11 +1,13 @@
 """The applications of the story: who is out, from which state of the migration to which."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from demo import control
+from demo.control import Wait
 from demo.journal import Entry
-from demo.releases import Release
+from demo.releases import RELEASE_A, Release
 from demo.result import Stay
 from demo.stage import Stage
 from demo.traffic import Application, Load, application
@@ -28,6 +30,7 @@ class Cast:
         self._actors = actors
         self._state = state
         self._roles: dict[str, _Role] = {}
+        self._control: Application | None = None
 
     def start(
         self, release: Release, load: Load, name: str, *, rolled_out: bool = True
@@ -37,20 +40,38 @@ class Cast:
         One that is only there to measure by is not `rolled_out`.
         """
         began = self._state()
+        running = self._enter(release, load, name, {})
+        self._roles[name] = _Role(
+            release=release, running=running, began=began, rolled_out=rolled_out
+        )
+        return running
+
+    def start_control(self) -> Application:
+        """Let the control begin to work; what it does is none of the releases'."""
+        there = {"DATABASE_URL": self._stage.control_url}
+        self._control = self._enter(RELEASE_A, control.LOAD, control.NAME, there)
+        return self._control
+
+    @property
+    def held(self) -> tuple[Wait, ...]:
+        """Return when the control waited."""
+        return control.waits(self._control.entries) if self._control else ()
+
+    def _enter(
+        self, release: Release, load: Load, name: str, there: Mapping[str, str]
+    ) -> Application:
+        stage = self._stage
         running = self._actors.enter_context(
             application(
                 release,
                 load,
                 name=name,
-                place=self._stage.place,
-                environment=self._stage.environment,
-                rows=self._stage.rows,
+                place=stage.place,
+                environment={**stage.environment, **there},
+                rows=control.ROWS if there else stage.rows,
             )
         )
-        self._roles[name] = _Role(
-            release=release, running=running, began=began, rolled_out=rolled_out
-        )
-        self._stage.disk.look()
+        stage.roll.note(f"application {name}", running.pid)
         return running
 
     def stop(self, *names: str) -> None:

@@ -1,20 +1,23 @@
 """The commands of the demo: run as a person would run them, each in a process of its own."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from os import killpg
 from pathlib import Path
 from typing import Any, Final, Self
 
 from demo.narrator import Narrator
+from demo.roll import Roll
 from pgtide.errors import Failed
 
 _PATIENCE: Final = 300.0
+_OWNED: Final = Path(__file__).with_name("owned_command.py")
 # A command checkpoints within a batch; more than this and something hangs.
 _STOP_SECONDS: Final = 30.0
 
@@ -40,6 +43,8 @@ class Running:
                 self._signal(signal.SIGKILL)
         self.process.wait()
         self._reader.join()
+        if self.process.stdin:
+            self.process.stdin.close()
 
     @property
     def working(self) -> bool:
@@ -65,7 +70,7 @@ class Running:
     def _signal(self, number: int) -> None:
         # The whole group: whatever it has started goes with it.
         if self.process.poll() is None:
-            killpg(self.process.pid, number)
+            os.killpg(self.process.pid, number)
 
     def _show(self) -> None:
         for line in self.process.stdout or ():
@@ -80,6 +85,7 @@ class Commands:
     environment: Mapping[str, str]
     narrator: Narrator
     place: Path
+    roll: Roll
 
     def run(self, *words: str, expected: int = 0) -> None:
         """Run a command to its end; raises Failed where it ends with another exit code."""
@@ -91,38 +97,42 @@ class Commands:
     def start(self, *words: str) -> Running:
         """Start a command and show what it says."""
         self.narrator.command(("pgtide", *words))
-        process = subprocess.Popen(
-            [_program(), *words],
-            env=self.environment,
-            cwd=self.place,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            # Ctrl-C is for the demo, which then stops its commands in order.
-            start_new_session=True,
-        )
+        process = self._spawn(words, stdin=subprocess.PIPE, stderr=subprocess.STDOUT)
         return Running(process, self.narrator)
 
     def read(self, *words: str, expected: int = 0) -> Any:  # noqa: ANN401  # a JSON document
         """Run a command with --json and return its document."""
         self.narrator.command(("pgtide", *words, "--json"))
-        said = subprocess.run(
-            [_program(), *words, "--json"],
+        with (
+            _held() as held,
+            self._spawn((*words, "--json"), stdin=held, stderr=subprocess.PIPE) as process,
+        ):
+            try:
+                stdout, stderr = process.communicate(timeout=_PATIENCE)
+            except BaseException:
+                process.kill()
+                raise
+        if process.returncode != expected:
+            for line in (stdout + stderr).splitlines():
+                self.narrator.output(line)
+            raise self._unexpected((*words, "--json"), process.returncode, expected)
+        return json.loads(stdout)
+
+    def _spawn(self, words: tuple[str, ...], *, stdin: int, stderr: int) -> "subprocess.Popen[str]":
+        process = subprocess.Popen(
+            # -P: the folder of the program is no place to import from.
+            [sys.executable, "-P", _OWNED, Path(sys.executable).with_name("pgtide"), *words],
             env=self.environment,
             cwd=self.place,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
             text=True,
-            timeout=_PATIENCE,
-            check=False,
+            # Ctrl-C is for the demo, which then stops its commands in order.
             start_new_session=True,
         )
-        if said.returncode != expected:
-            for line in (said.stdout + said.stderr).splitlines():
-                self.narrator.output(line)
-            raise self._unexpected((*words, "--json"), said.returncode, expected)
-        return json.loads(said.stdout)
+        self.roll.note(f"pgtide {' '.join(words)}", process.pid)
+        return process
 
     @staticmethod
     def _unexpected(words: tuple[str, ...], code: int, expected: int) -> Failed:
@@ -133,5 +143,12 @@ class Commands:
         )
 
 
-def _program() -> str:
-    return str(Path(sys.executable).with_name("pgtide"))
+@contextmanager
+def _held() -> Iterator[int]:
+    """Yield a pipe that ends with the block, or with this process."""
+    near, far = os.pipe()
+    try:
+        yield near
+    finally:
+        os.close(near)
+        os.close(far)

@@ -3,7 +3,7 @@
 import time
 from typing import Final
 
-from demo import crash, damage, database, growth, noise, shape
+from demo import control, crash, damage, database, growth, noise, shape
 from demo.crash import Checkpoint, Crash
 from demo.database import Sizes
 from demo.growth import Yardsticks
@@ -27,11 +27,12 @@ def set_the_scene(stage: Stage) -> tuple[Yardsticks, str, frozenset[str]]:
     stage.narrator.chapter("A table that is in use")
     stage.narrator.say(f"{stage.rows:,} users are written, with indexes and a trigger.")
     database.create_users(stage.url, rows=stage.rows)
+    control.create(stage.url, stage.control_url)
     stage.narrator.say(
         "For comparison, a copy of it is migrated by ONE UPDATE, and another is freshly written: "
         "the largest and the smallest that the table may become."
     )
-    yardsticks = growth.measure(stage.url, look=stage.disk.look)
+    yardsticks = growth.measure(stage.url)
     with connect(stage.url, purpose="demo") as session:
         database.season(session)
         definition = shape.definition(session)
@@ -45,12 +46,14 @@ def measure_noise(play: Play) -> Noise:
     narrator.chapter("How noisy is this machine?")
     narrator.say(
         f"The application works, {LOAD_A.rate + more.rate:.0f} statements a second, and nobody "
-        f"migrates: {noise.SECONDS:.0f} s."
+        f"migrates: {noise.SECONDS:.0f} s. A control works on a table of its own until the end, to "
+        "tell what makes everybody wait from what makes this table wait."
     )
     release_a = play.cast.start(RELEASE_A, LOAD_A, "A")
+    beside = play.cast.start_control()
     extra = play.cast.start(RELEASE_A, more, "A-extra", rolled_out=False)
     time.sleep(_WARM_UP)
-    measured = noise.measure([release_a, extra], play.stage.probe)
+    measured = noise.measure([release_a, extra], beside)
     play.cast.stop("A-extra")
     narrator.say(
         f"The longest of {measured.statements:,} statements took "

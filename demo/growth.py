@@ -4,7 +4,6 @@ Both are measured on copies of the demo's table, before anything else runs. The 
 which changes no size, and dropped at once.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,8 +35,8 @@ class Yardsticks:
     minimal: Sizes
 
 
-def measure(url: str, *, look: Callable[[], None]) -> Yardsticks:
-    """Measure the demo's table against its two copies; `look` is called when both are there."""
+def measure(url: str) -> Yardsticks:
+    """Measure the demo's table against its two copies."""
     with connect(url, purpose="demo") as session:
         before = database.sizes(session, database.TABLE)
         _copy(session, database.TABLE, _COPY)
@@ -45,7 +44,6 @@ def measure(url: str, *, look: Callable[[], None]) -> Yardsticks:
         at_once = database.sizes(session, _COPY)
         _copy(session, _COPY, _MINIMAL)
         minimal = database.sizes(session, _MINIMAL)
-        look()
         session.execute(f"DROP TABLE {_COPY}, {_MINIMAL}")
     return Yardsticks(before=before, at_once=at_once, minimal=minimal)
 

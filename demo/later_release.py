@@ -68,7 +68,7 @@ def undo_from_psql(play: Play, before: str) -> Undone:
         narrator=narrator,
     )
     play.timeline.begin("after the undo")
-    found = undone(stage, answer=answer, before=before, began=moment)
+    found = undone(stage, play.cast.entries, answer=answer, before=before, began=moment)
     same = "byte for byte what it was" if found.dump_identical else "NOT what it was"
     narrator.say(f"pg_dump of the table is {same}.")
     return found

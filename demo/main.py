@@ -17,8 +17,8 @@ from demo.story import tell
 from pgtide.settings import Settings, load
 
 
-def run(*, keep: bool) -> int:
-    """Play the demo; return 0 where every promise was kept, else 1.
+def run(*, keep: bool, rows: int | None = None) -> int:
+    """Play the demo; return 1 where a promise was broken, else 0.
 
     It has servers of its own and never touches DATABASE_URL. Raises what stops it; every process
     that it started is stopped then too.
@@ -28,18 +28,20 @@ def run(*, keep: bool) -> int:
     # As Ctrl-C: what was started is stopped, in order.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with cleared_place(settings.home) as place:
-        result, look = _play(place, settings, console, keep=keep)
+        result, look = _play(place, settings, console, keep=keep, rows=rows or ROWS)
         promises.write(result, place / "result.json")
         screen.show(console, result)
         console.print(look)
-    return 0 if all(one.kept for one in promises.promises(result)) else 1
+    return 1 if any(one.kept is False for one in promises.promises(result)) else 0
 
 
-def _play(place: Path, settings: Settings, console: Console, *, keep: bool) -> tuple[Result, Text]:
+def _play(
+    place: Path, settings: Settings, console: Console, *, keep: bool, rows: int
+) -> tuple[Result, Text]:
     told = Narrator(console)
     told.say("pgtide demo: a migration of a table in use. PostgreSQL and Prefect are starting ...")
     with (
-        set_up(place, settings, told, keep=keep, rows=ROWS) as stage,
+        set_up(place, settings, told, keep=keep, rows=rows) as stage,
         ExitStack() as actors,
     ):
         result = tell(stage, actors)

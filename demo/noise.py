@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from demo.disk_probe import DiskProbe, Still, longest_still, without_stills
+from demo.control import Wait, alone, longest_wait, waits
 from demo.journal import Entry, longest
 from demo.traffic import Application
 
@@ -15,20 +15,19 @@ SECONDS = 8.0
 class Noise:
     """The longest statement of a while without a migration, in seconds, and how many ran.
 
-    `longest_own` leaves out the time in which the disk itself stood still, of which the longest was
-    `longest_sync`.
+    `longest_alone` leaves out the time in which the control waited too, at most `longest_control`.
     """
 
     longest: float
-    longest_own: float
-    longest_sync: float
+    longest_alone: float
+    longest_control: float
     statements: int
     seconds: float
 
 
 def measure(
     applications: Sequence[Application],
-    probe: DiskProbe,
+    control: Application,
     *,
     seconds: float = SECONDS,
     sleep: Callable[[float], None] = time.sleep,
@@ -38,20 +37,19 @@ def measure(
     sleep(seconds)
     ended = time.monotonic()
     seen = [entry for one in applications for entry in between(one.entries, begun, ended)]
-    worst = longest(seen)
+    worst, held = longest(seen), waits(control.entries)
     return Noise(
         longest=worst.seconds if worst else 0.0,
-        longest_own=longest_own(seen, probe.stills),
-        longest_sync=longest_still(probe.stills, begun, ended),
+        longest_alone=longest_alone(seen, held),
+        longest_control=longest_wait(held, begun, ended),
         statements=len(seen),
         seconds=seconds,
     )
 
 
-def longest_own(entries: Iterable[Entry], stills: Sequence[Still]) -> float:
-    """Return the longest statement, the disk's own stops left out."""
-    own = (without_stills(entry.begun, entry.ended, stills) for entry in entries)
-    return max(own, default=0.0)
+def longest_alone(entries: Iterable[Entry], held: Sequence[Wait]) -> float:
+    """Return the longest statement, the time left out in which the control waited too."""
+    return max((alone(entry.begun, entry.ended, held) for entry in entries), default=0.0)
 
 
 def between(entries: Sequence[Entry], begun: float, ended: float) -> list[Entry]:

@@ -5,9 +5,9 @@ from statistics import median
 from typing import Any
 
 from demo.commands import Commands
-from demo.disk_probe import Still, longest_still
+from demo.control import Wait, longest_wait
 from demo.journal import Entry, longest
-from demo.noise import between, longest_own
+from demo.noise import between, longest_alone
 from demo.result import Check, PhaseTime, SceneWait, Traffic
 from demo.timeline import Timeline
 
@@ -38,7 +38,7 @@ def verdict(status: dict[str, Any]) -> Check:
 def traffic(
     entries: Iterable[Entry],
     timeline: Timeline,
-    stills: Sequence[Still],
+    held: Sequence[Wait],
     *,
     began: float,
     ended: float,
@@ -46,7 +46,8 @@ def traffic(
 ) -> Traffic:
     """Sum up what the applications saw: failures of the whole run, waits of the given span.
 
-    `locked` are the scenes whose waits are shown each by itself.
+    `held` is when the control waited; `locked` are the scenes whose waits are shown each by
+    itself.
     """
     everything = list(entries)
     errors = [entry.error for entry in everything if entry.error is not None]
@@ -60,19 +61,19 @@ def traffic(
         median=median(entry.seconds for entry in seen),
         longest=worst.seconds if worst else 0.0,
         longest_during=timeline.at(worst.begun) if worst else "",
-        longest_own=longest_own(seen, stills),
-        longest_sync=longest_still(stills, began, ended),
-        locked=tuple(_scene(scene, seen, timeline, stills) for scene in locked),
+        longest_alone=longest_alone(seen, held),
+        longest_control=longest_wait(held, began, ended),
+        locked=tuple(_scene(scene, seen, timeline, held) for scene in locked),
     )
 
 
 def _scene(
-    scene: str, seen: Sequence[Entry], timeline: Timeline, stills: Sequence[Still]
+    scene: str, seen: Sequence[Entry], timeline: Timeline, held: Sequence[Wait]
 ) -> SceneWait:
     during = [entry for entry in seen if timeline.at(entry.begun) == scene]
     worst = longest(during)
     return SceneWait(
         scene=scene,
         longest=worst.seconds if worst else 0.0,
-        own=longest_own(during, stills),
+        alone=longest_alone(during, held),
     )

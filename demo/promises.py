@@ -1,7 +1,11 @@
-"""What pgtide promises, held against what this run measured."""
+"""What pgtide promises, held against what this run measured.
+
+A wait that is longer than this machine's own noise, while those who work on a table that nobody
+migrates have to wait too, cannot be told: it is not judged, and not called kept.
+"""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -33,10 +37,13 @@ DECISIONS: Final = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promise:
-    """One thing that was promised, whether this run kept it, and what it measured."""
+    """One thing that was promised, whether this run kept it, and what it measured.
+
+    `kept` is None where this run cannot tell.
+    """
 
     name: str
-    kept: bool
+    kept: bool | None
     measured: str
 
 
@@ -46,18 +53,24 @@ def promises(result: Result) -> tuple[Promise, ...]:
     return tuple(Promise(name=name, kept=kept, measured=said) for name, (kept, said) in judged)
 
 
+def worst(verdicts: Iterable[bool | None]) -> bool | None:
+    """Return the verdict on all: a broken one counts more than one that cannot be judged."""
+    found = set(verdicts)
+    return False if False in found else None if None in found else True
+
+
 def write(result: Result, path: Path) -> None:
     """Write a result down, with the verdict on each promise."""
-    verdicts = {one.name: {"kept": one.kept, "measured": one.measured} for one in promises(result)}
+    found = promises(result)
     document = {
         **asdict(result),
-        "promises": verdicts,
-        "kept": all(one["kept"] for one in verdicts.values()),
+        "promises": {one.name: {"kept": one.kept, "measured": one.measured} for one in found},
+        "kept": worst(one.kept for one in found),
     }
     path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 
-Verdict = tuple[bool, str]
+Verdict = tuple[bool | None, str]
 
 
 def _failures(result: Result) -> Verdict:
@@ -73,26 +86,43 @@ def _wait(result: Result) -> Verdict:
         f"{_ms(traffic.longest)}, during: {traffic.longest_during}. Without a migration this "
         f"machine's longest was {_ms(quiet)}. Half of all took under {_ms(traffic.median)}"
     )
-    if traffic.longest <= quiet + STALL_BUDGET.total_seconds():
-        return True, said
-    # Then the disk may have stood still for everybody; what is left must be short all the same.
-    own, own_quiet = traffic.longest_own, result.noise.longest_own
+    kept = _short(result, traffic.longest, traffic.longest_alone)
+    if kept:
+        return kept, said
+    alone, alone_quiet = traffic.longest_alone, result.noise.longest_alone
     said += (
-        f". The disk had stops of its own: a probe, syncing one small file, waited up to "
-        f"{_ms(traffic.longest_sync)} ({_ms(result.noise.longest_sync)} without a migration). "
-        f"Without those stops the longest statement was {_ms(own)} ({_ms(own_quiet)})"
+        f". A table that nobody migrates waited too, up to {_ms(traffic.longest_control)} "
+        f"({_ms(result.noise.longest_control)} without a migration); without those spans the "
+        f"longest statement was {_ms(alone)} ({_ms(alone_quiet)})"
     )
-    return own <= own_quiet + STALL_BUDGET.total_seconds(), said
+    if kept is None:
+        said += ". Whether the migration or this machine made everybody wait, nobody can say"
+    return kept, said
+
+
+def _short(result: Result, longest: float, alone: float) -> bool | None:
+    """Tell whether waits were short beside what was measured without a migration.
+
+    None where others had to wait too: at the same time, or about as long at another. A machine
+    that is busy elsewhere lets now one process wait and now another.
+    """
+    budget, quiet = STALL_BUDGET.total_seconds(), result.noise
+    if longest <= quiet.longest + budget:
+        return True
+    others = max(result.traffic.longest_control, quiet.longest)
+    shared = alone <= quiet.longest_alone + budget or longest <= others + budget
+    return None if shared else False
 
 
 def _locked(result: Result) -> Verdict:
-    budget = STALL_BUDGET.total_seconds()
-    said = ", ".join(f"{one.scene} {_ms(one.longest)}" for one in result.traffic.locked)
-    kept = all(
-        one.longest <= result.noise.longest + budget or one.own <= result.noise.longest_own + budget
-        for one in result.traffic.locked
-    )
-    return kept and bool(result.traffic.locked), f"at most {said} while a strong lock was taken"
+    found = result.traffic.locked
+    said = ", ".join(f"{one.scene} {_ms(one.longest)}" for one in found)
+    kept = worst(_short(result, one.longest, one.alone) for one in found)
+    apart = "; without the time in which a table that nobody migrates waited too, at most "
+    said += " while a strong lock was taken"
+    if not kept:
+        said += apart + _ms(max((one.alone for one in found), default=0))
+    return kept if found else False, f"at most {said}"
 
 
 def _redone(result: Result) -> Verdict:
@@ -168,13 +198,15 @@ def _shape(result: Result) -> Verdict:
 
 
 def _writes(result: Result) -> Verdict:
-    account = result.completed.account
-    missing = "".join(f"; {one}" for one in account.missing)
+    undone, account = result.undone.account, result.completed.account
+    missing = "".join(f"; {one}" for one in (*undone.missing, *account.missing))
     said = (
         f"{account.acknowledged:,} acknowledged to three releases, {account.found:,} found in the "
-        f"final columns{missing}"
+        f"final columns; after the undo {undone.found:,} of {undone.acknowledged:,} in the old "
+        f"ones{missing}"
     )
-    return 0 < account.acknowledged == account.found, said
+    kept = all(0 < one.acknowledged == one.found for one in (undone, account))
+    return kept, said
 
 
 def _releases(result: Result) -> Verdict:
@@ -202,9 +234,11 @@ def _archive(result: Result) -> Verdict:
     undone = result.undone
     said = (
         f"{undone.archived:,} dates of verified_at, which the old shape lacks, are in "
-        f"pgtide.archive; {undone.not_archived:,} are not"
+        f"pgtide.archive; {undone.not_archived:,} are not, "
+        f"{len(undone.wrong_dates):,} are other dates"
     )
-    return undone.archived > 0 and undone.not_archived == 0, said
+    said += "".join(f"; {one}" for one in undone.wrong_dates[:3])
+    return undone.archived > 0 == undone.not_archived == len(undone.wrong_dates), said
 
 
 def _ms(seconds: float) -> str:

@@ -8,6 +8,7 @@ from demo.damage import Damage
 from demo.database import Sizes
 from demo.growth import Yardsticks
 from demo.noise import Noise
+from demo.roll import Process
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,19 +22,18 @@ class PhaseTime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SceneWait:
-    """The longest statement that began in a scene, in seconds; `own` without the disk's stops."""
+    """The longest statement that began in a scene, in seconds; `alone` as in Traffic."""
 
     scene: str
     longest: float
-    own: float
+    alone: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traffic:
     """What the applications saw from the backup to the end of purge; times in seconds.
 
-    `longest_own` leaves out the time in which the disk itself stood still, of which the longest was
-    `longest_sync`.
+    `longest_alone` leaves out the time in which the control waited too, at most `longest_control`.
     """
 
     statements: int
@@ -44,8 +44,8 @@ class Traffic:
     median: float
     longest: float
     longest_during: str
-    longest_own: float
-    longest_sync: float
+    longest_alone: float
+    longest_control: float
     # Those of the scenes in which a strong lock was taken.
     locked: tuple[SceneWait, ...]
 
@@ -78,9 +78,13 @@ class Undone:
     answer: str
     dump_identical: bool
     remnants: tuple[str, ...]
+    # Writes of all releases until then, looked for in the old columns.
+    account: Account
     archived: int
     # Verified users, unchanged since, whose date is not in the archive.
     not_archived: int
+    # Dates in the archive that are not what verified_at was.
+    wrong_dates: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,3 +142,5 @@ class Result:
     undone: Undone
     completed: Completed
     stays: tuple[Stay, ...]
+    # Every process that the demo started.
+    processes: tuple[Process, ...]

@@ -1,6 +1,9 @@
 """The closing screen: what this run measured, in plain words, and where to look."""
 
+import shlex
+import sys
 from pathlib import Path
+from typing import Final
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -13,18 +16,18 @@ from demo.result import Result
 from flows.local_server import LocalServer
 
 _MEGABYTE = 1_000_000
+# For kept, broken, and not judged.
+_MARKS: Final[dict[bool | None, tuple[str, str]]] = {
+    True: ("ok", "green"),
+    False: ("NO", "red"),
+    None: ("??", "yellow"),
+}
 
 
 def show(console: Console, result: Result) -> None:
     """Print the screen."""
     verdicts = promises(result)
-    broken = [one.name for one in verdicts if not one.kept]
-    color = "red" if broken else "green"
-    verdict = (
-        f"NOT KEPT: {', '.join(broken)}."
-        if broken
-        else "Killed, repaired, contracted, undone, done again: every promise kept."
-    )
+    verdict, color = _verdict(verdicts)
     parts: list[RenderableType] = [
         Text(verdict, style=f"bold {color}"),
         Text(),
@@ -40,6 +43,17 @@ def show(console: Console, result: Result) -> None:
             padding=(1, 1),
         )
     )
+
+
+def _verdict(verdicts: tuple[Promise, ...]) -> tuple[str, str]:
+    """Return the sentence over all, and its colour."""
+    broken = ", ".join(one.name for one in verdicts if one.kept is False)
+    unjudged = ", ".join(one.name for one in verdicts if one.kept is None)
+    if broken:
+        return f"NOT KEPT: {broken}.", "red"
+    if unjudged:
+        return f"NOT JUDGED: {unjudged}; run it again. Every other promise was kept.", "yellow"
+    return "Killed, repaired, contracted, undone, done again: every promise kept.", "green"
 
 
 def _rollout(result: Result) -> Table:
@@ -70,15 +84,15 @@ def where_to_look(place: Path) -> Text:
 
 def how_to_look_around(home: str, prefect: LocalServer) -> Text:
     """Say how to look at servers that were left running, and how to stop them."""
+    programs = Path(sys.executable).parent
     return Text.assemble(
         "\nEverything is still there. Look around:\n",
-        (f"   export PGTIDE_HOME={home}\n", "bold"),
+        (f"   export PATH={shlex.quote(str(programs))}:$PATH\n", "bold"),
+        (f"   export PGTIDE_HOME={shlex.quote(home)}\n", "bold"),
         ("   pgtide history      ", "bold"),
         "who did what, line by line\n",
         ("   pgtide status       ", "bold"),
         "where the migration stands, its phases and times\n",
-        ("   pgtide up           ", "bold"),
-        "migrate it once more\n",
         ("   pgtide postgres url ", "bold"),
         "the database's address, for psql\n",
         (f"   {prefect.ui_url}\n", "bold"),
@@ -94,8 +108,9 @@ def _table(result: Result, verdicts: tuple[Promise, ...]) -> Table:
     table.add_column(no_wrap=True, style="bold")
     table.add_column(overflow="fold")
     for one in verdicts:
-        mark = Text("ok", style="green") if one.kept else Text("NO", style="bold red")
-        table.add_row(mark, one.name, Text(one.measured, style="" if one.kept else "red"))
+        mark, color = _MARKS[one.kept]
+        said = Text(one.measured, style="" if one.kept else color)
+        table.add_row(Text(mark, style=color), one.name, said)
     table.add_row()
     table.add_row("", "phases", _phases(result))
     table.add_row("", "this run", _times(result))

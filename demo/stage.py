@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Final
 
 import migrations
+from demo import control
 from demo.commands import Commands
 from demo.database import SERVER_SETTINGS
 from demo.disk import Disk
-from demo.disk_probe import DiskProbe
 from demo.kept import PREFECT, SERVER, remember, stop_kept
 from demo.narrator import Narrator
+from demo.roll import Roll
 from flows.local_server import LocalServer, local_server, start_local_server
 from pgtide.postgres.embedded import (
     Server,
@@ -33,6 +34,8 @@ class Stage:
     place: Path
     rows: int
     url: str
+    # Of the control's database, on the same server.
+    control_url: str
     # The Prefect server, where it is left running.
     prefect: LocalServer | None
     # All that a child is told: nothing of the caller's environment, and no secret in its arguments.
@@ -42,7 +45,7 @@ class Stage:
     narrator: Narrator
     commands: Commands
     disk: Disk
-    probe: DiskProbe
+    roll: Roll
 
 
 @contextmanager
@@ -51,6 +54,7 @@ def set_up(
 ) -> Iterator[Stage]:
     """Start both servers; they end with the block, unless it succeeds and they are to be kept."""
     options = ServerOptions(bin_dir=settings.postgres_bin, settings=SERVER_SETTINGS)
+    roll = Roll()
     with ExitStack() as stack:
         if keep:
             # Registered first: a start that is interrupted leaves nothing either.
@@ -58,25 +62,28 @@ def set_up(
             server = start_persistent(place / SERVER, options)
             prefect = start_local_server(place / PREFECT)
             remember(place, prefect.pid)
-            api_url = prefect.api_url
         else:
-            prefect = None
             server = stack.enter_context(temporary_server(options, directory=place))
-            api_url = stack.enter_context(local_server(place / PREFECT))
-        environment = _environment(place, server, api_url)
-        with DiskProbe(server.data_dir.with_name("disk-probe")) as probe:
+            prefect = stack.enter_context(local_server(place / PREFECT))
+        roll.note("PostgreSQL", server.pid)
+        roll.note("Prefect server", prefect.pid)
+        environment = _environment(place, server, prefect.api_url)
+        with Disk((place, server.data_dir)) as disk:
             yield Stage(
                 place=place,
                 rows=rows,
                 url=server.url,
-                prefect=prefect,
+                control_url=server.database_url(control.NAME),
+                prefect=prefect if keep else None,
                 environment=environment,
                 pg_dump=tool("pg_dump", options),
                 psql=tool("psql", options),
                 narrator=narrator,
-                commands=Commands(environment=environment, narrator=narrator, place=place),
-                disk=Disk((place, server.data_dir)),
-                probe=probe,
+                commands=Commands(
+                    environment=environment, narrator=narrator, place=place, roll=roll
+                ),
+                disk=disk,
+                roll=roll,
             )
         if keep:
             stack.pop_all()

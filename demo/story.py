@@ -31,7 +31,6 @@ def tell(stage: Stage, actors: ExitStack) -> Result:
     later_release.purge(play)
     ended = play.timeline.begin("after the story")
     end = completed(stage, play.cast.entries, before=definition, migration=MIGRATION)
-    stage.disk.look()
     return Result(
         rows=stage.rows,
         setup_seconds=ready - begun,
@@ -49,6 +48,7 @@ def tell(stage: Stage, actors: ExitStack) -> Result:
         undone=taken_back,
         completed=end,
         stays=play.cast.stays,
+        processes=stage.roll.processes,
     )
 
 
@@ -56,7 +56,7 @@ def _traffic(play: Play, began: float, ended: float) -> Traffic:
     return traffic(
         play.cast.entries,
         play.timeline,
-        play.stage.probe.stills,
+        play.cast.held,
         began=began,
         ended=ended,
         locked=LOCKED,

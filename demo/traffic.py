@@ -42,6 +42,11 @@ class Application:
         self.stop()
 
     @property
+    def pid(self) -> int:
+        """Return its process."""
+        return self._process.pid
+
+    @property
     def entries(self) -> list[Entry]:
         """Return what it has done until now."""
         return list(journal.read(self._entries))

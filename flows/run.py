@@ -60,8 +60,10 @@ def run_any(
             # Else the work is done, and only Prefect could not write that down.
             if invocation.fault or not invocation.ended:
                 raise
-    if invocation.error is not None:
-        raise invocation.error
+    # Prefect keeps what nobody foresaw to itself, in the state of the flow run.
+    ended = invocation.error or invocation.fault
+    if ended is not None:
+        raise ended
 
 
 @contextmanager

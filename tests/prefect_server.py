@@ -29,7 +29,7 @@ def prefect_api_url() -> str:
     stack = ExitStack()
     atexit.register(stack.close)
     directory = stack.enter_context(TemporaryDirectory(prefix="pgtide-prefect-server-"))
-    return stack.enter_context(local_server(Path(directory)))
+    return stack.enter_context(local_server(Path(directory))).api_url
 
 
 @pytest.fixture(scope="session")

@@ -132,16 +132,7 @@ def _cut(run: Run, many: Hands) -> None:
                 rows = count_rows(session, run.plan.table, blocks=size.blocks)
             set_rows_total(session, run.lease, rows)
         slices.cut(session, run.lease, Kind.WALK, cuts, round_=0, filenode=size.filenode)
-        audit.note(
-            session,
-            run.lease,
-            "slices_cut",
-            slices=len(cuts),
-            passes=chosen.passes,
-            why=chosen.why,
-            workers=many.number,
-            workers_why=many.why,
-        )
+        _note_cut(run, session, chosen, many, count=len(cuts))
     run.emit(
         SlicesCut(
             kind=Kind.WALK,
@@ -150,6 +141,19 @@ def _cut(run: Run, many: Hands) -> None:
             why=chosen.why,
             workers=many.number,
         )
+    )
+
+
+def _note_cut(run: Run, session: Session, chosen: walk.Walk, many: Hands, *, count: int) -> None:
+    audit.note(
+        session,
+        run.lease,
+        "slices_cut",
+        slices=count,
+        passes=chosen.passes,
+        why=chosen.why,
+        workers=many.number,
+        workers_why=many.why,
     )
 
 

@@ -1,12 +1,14 @@
-"""`up`, held by an operator, stopped by Ctrl-C and by SIGTERM, and gone on with each time."""
+"""`up`, held by an operator, stopped by one Ctrl-C, one SIGTERM and many, and gone on with."""
 
 import json
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from pgtide.operate.status import MigrationStatus
 from tests.command import EMAIL, EMAIL_FILE, Workplace
@@ -20,16 +22,20 @@ def filling(more_than: int) -> Callable[[MigrationStatus], bool]:
     return lambda found: found.state == "backfilling" and found.rows_done > more_than
 
 
+@pytest.mark.timeout(
+    600
+)  # ten commands one after the other: too many for the usual on a busy machine
 def test_up_goes_on_after_a_hold_a_ctrl_c_and_a_sigterm(tmp_path: Path, database: str) -> None:
     create_users(database, rows=ROWS)
-    # Batches of a millisecond, so that the backfill lasts long enough to be stopped three times.
+    # Batches of a millisecond, so that the backfill lasts long enough to be stopped four times.
     slow = {"PREFECT_API_URL": prefect_api_url(), "PGTIDE_BATCH_MS": "1"}
     place = Workplace(folder=tmp_path, url=database, extra=slow)
     (place.migrations / EMAIL_FILE).write_text(EMAIL, encoding="utf-8")
 
     held_at = paused(place)
-    interrupted_at = stopped(place, signal.SIGINT, held_at, "resume", MIGRATION_ID)
-    stopped(place, signal.SIGTERM, interrupted_at, "up")
+    once = stopped(place, signal.SIGINT, held_at, "resume", MIGRATION_ID)
+    twice = stopped(place, signal.SIGTERM, once, "up")
+    stopped(place, signal.SIGINT, twice, "up", impatient=True)
 
     fast = Workplace(folder=tmp_path, url=database, extra={**slow, "PGTIDE_BATCH_MS": "50"})
     done = fast.run("up")
@@ -40,7 +46,7 @@ def test_up_goes_on_after_a_hold_a_ctrl_c_and_a_sigterm(tmp_path: Path, database
     assert "Traceback" not in done.stderr
     assert fast.status()["state"] == "verified"
     assert fast.json("up") == {"migrations": []}
-    assert outcomes(database) == ["paused", "interrupted", "interrupted", "ended"]
+    assert outcomes(database) == ["paused", *["interrupted"] * 3, "ended"]
     assert fast.run("down", "2.1.0", "--yes").returncode == 0
     # The next deploy must not repeat what a person took back.
     assert fast.json("up") == {"migrations": []}
@@ -63,21 +69,39 @@ def paused(place: Workplace) -> int:
     return int(found["rows_done"])
 
 
-def stopped(place: Workplace, number: signal.Signals, before: int, *command: str) -> int:
-    """Stop a command in mid-backfill, and again until it ends; return the rows done."""
+def stopped(
+    place: Workplace, number: signal.Signals, before: int, *command: str, impatient: bool = False
+) -> int:
+    """Stop a command in mid-backfill with one signal; return the rows done.
+
+    An impatient person sends it again and again until the command ends.
+    """
     with place.start(*command, "--json") as working:
         found = place.wait_for(filling(before))
         assert found.worker is not None
         assert found.worker.alive
-        while working.poll() is None:
-            working.send_signal(number)
+        working.send_signal(number)
+        while impatient and working.poll() is None:
             time.sleep(0.02)
-        stdout, stderr = working.communicate(timeout=60)
+            working.send_signal(number)
+        stdout, stderr = ended(working)
     assert working.returncode == 130, stderr
     assert json.loads(stdout)["error"]["code"] == "interrupted"
     assert "backfill" in stderr
     assert "Traceback" not in stderr
-    return int(place.status()["rows_done"])
+    after = place.status()
+    assert (after["state"], after["worker"]) == ("backfilling", None)
+    assert after["rows_done"] > before
+    return int(after["rows_done"])
+
+
+def ended(working: subprocess.Popen[str]) -> tuple[str, str]:
+    """Return what a command said, once it has ended; kill one that never does."""
+    try:
+        return working.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        working.kill()
+        raise
 
 
 def outcomes(url: str) -> list[str]:

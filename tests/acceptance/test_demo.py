@@ -1,21 +1,34 @@
 """`pgtide demo`, typed in an empty folder by somebody with an empty home.
 
-One run serves all tests here: it takes two or three minutes. Its figures are read from the document
-that it writes beside its closing screen.
+One run serves all tests here: it takes two or three minutes, on a loaded machine more. Where the
+machine itself stumbled, so that a wait could not be judged, it is played once more. Its figures are
+read from the document that it writes beside its closing screen.
 """
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from demo.promises import GAINED, LARGEST_GROWTH
+from pgtide.postgres.embedded.process import started
 
-PATIENCE = 280
+PATIENCE = 500
+# The first test waits for both runs.
+pytestmark = pytest.mark.timeout(2 * PATIENCE + 100)
+# Processes at work or waiting to be, for each processor; the other worker of this run is one.
+BUSY = 1.5
+# The promise, in seconds after the set-up, on a machine that is not busy elsewhere ...
+STORY = 180
+# ... which the set-up itself tells, a migration has no part in it: the story takes 13 to 19 times
+# as long, on an idle machine and on one with a load of 15.
+STORY_BY_SETUP = 25
 PGTIDE = str(Path(sys.executable).with_name("pgtide"))
 
 
@@ -27,12 +40,20 @@ class Played:
     said: str
     result: dict[str, Any]
     folder: Path
+    # Whether others had kept the machine's processors from being idle, right before.
+    busy: bool
 
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
-    folder = tmp_path_factory.mktemp("demo")
-    home = tmp_path_factory.mktemp("home")
+    folder, home = tmp_path_factory.mktemp("demo"), tmp_path_factory.mktemp("home")
+    first = play(folder, home)
+    return play(folder, home) if first.result.get("kept", False) is None else first
+
+
+def play(folder: Path, home: Path) -> Played:
+    """Run the demo in a folder, as somebody with that home would."""
+    busy = os.getloadavg()[0] > BUSY * (os.cpu_count() or 1)
     ended = subprocess.run(
         [PGTIDE, "demo"],
         cwd=folder,
@@ -47,11 +68,14 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
     print(ended.stdout)
     path = folder / ".pgtide" / "demo" / "result.json"
     result = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return Played(code=ended.returncode, said=ended.stdout, result=result, folder=folder)
+    return Played(code=ended.returncode, said=ended.stdout, result=result, folder=folder, busy=busy)
 
 
 def test_the_demo_keeps_every_promise_and_says_so(played: Played) -> None:
     broken = {name: one for name, one in played.result["promises"].items() if not one["kept"]}
+    unjudged = [name for name, one in broken.items() if one["kept"] is None]
+    if unjudged == list(broken) != [] and played.busy:
+        pytest.skip(f"WAITS NOT JUDGED: this machine is busy elsewhere: {broken}")
     assert broken == {}
     assert (played.code, played.result["kept"]) == (0, True)
     assert "every promise kept" in played.said
@@ -62,9 +86,22 @@ def test_no_application_statement_failed_and_its_waits_were_measured(played: Pla
     assert traffic["failed"] == 0, traffic["errors"]
     assert traffic["statements"] > 1000
     assert quiet["statements"] > 500
-    # Whether it was too long is a promise; the disk's own stops are never more than the whole.
+    # Whether it was too long is a promise; what the control shared is never more than the whole.
     assert 0 < traffic["median"] < traffic["longest"]
-    assert traffic["longest_own"] <= traffic["longest"]
+    assert traffic["longest_alone"] <= traffic["longest"]
+
+
+def test_the_control_worked_all_the_time_on_a_table_of_its_own(played: Played) -> None:
+    path = played.folder / ".pgtide" / "demo" / "control.jsonl"
+    entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert [one["error"] for one in entries if one["error"]] == []
+    begun = [one["begun"] for one in entries]
+    assert max(begun) - min(begun) > played.result["story_seconds"] - 5
+    # Never silent for long but where a statement of its own waited.
+    ended = [one["begun"] + one["seconds"] for one in entries]
+    gaps = [later - earlier for earlier, later in pairwise(sorted(begun + ended))]
+    assert len(entries) > 5 * played.result["story_seconds"]
+    assert max(gaps) < 5
 
 
 def test_the_killed_worker_had_committed_rows_and_none_was_written_again(played: Played) -> None:
@@ -104,7 +141,9 @@ def test_after_the_undo_from_psql_the_shape_is_what_it_was(played: Played) -> No
     assert "email_verified" in (place / "users-before.sql").read_text()
     assert (undone["answer"], undone["dump_identical"], undone["remnants"]) == ("t", True, [])
     assert undone["archived"] > 50_000
-    assert undone["not_archived"] == 0
+    assert (undone["not_archived"], undone["wrong_dates"]) == (0, [])
+    account = undone["account"]
+    assert account["found"] == account["acknowledged"] > 200
 
 
 def test_after_purge_every_write_is_there_and_only_the_new_shape(played: Played) -> None:
@@ -147,9 +186,12 @@ def test_all_releases_wrote_until_their_time(played: Played) -> None:
         assert len(writes) > 15, name
 
 
-def test_it_takes_less_than_four_minutes_and_800_megabytes(played: Played) -> None:
-    assert played.result["story_seconds"] < 240
-    assert played.result["disk_bytes"] < 800_000_000
+def test_it_takes_less_than_three_minutes_by_this_machines_pace_and_800_megabytes(
+    played: Played,
+) -> None:
+    allowed = max(STORY, STORY_BY_SETUP * played.result["setup_seconds"])
+    assert played.result["story_seconds"] < allowed
+    assert 300_000_000 < played.result["disk_bytes"] < 800_000_000
 
 
 def test_every_phase_is_shown_with_its_time(played: Played) -> None:
@@ -163,7 +205,9 @@ def test_its_screen_fits_eighty_columns(played: Played) -> None:
 
 
 def test_nothing_is_left_running(played: Played) -> None:
-    listed = subprocess.run(
-        ["ps", "-eo", "args"], capture_output=True, text=True, check=True
-    ).stdout.splitlines()
-    assert [line for line in listed if str(played.folder) in line] == []
+    listed = played.result["processes"]
+    known = {one["what"] for one in listed if one["started"]}
+    assert known >= {"PostgreSQL", "Prefect server", "application A", "application control"}
+    assert {"pgtide up 2.1.0", "pgtide verify 2.1.0 --json"} <= known
+    left = [one for one in listed if one["started"] and started(one["pid"]) == one["started"]]
+    assert left == []

@@ -77,6 +77,24 @@ def test_a_window_that_closes_ends_the_flow_as_completed(
     assert "it opens at" in message
 
 
+def test_a_mistake_that_nobody_foresaw_comes_out_and_is_no_success(
+    database: str, prefect_api: PrefectApi
+) -> None:
+    """It stayed with Prefect: `pgtide up` said that the migration had failed, and exited with 0."""
+    create_users(database, rows=10)
+
+    def stumble(event: Event) -> None:
+        if isinstance(event, SlicesCut):
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run_flow(email().flow, prefect_api.settings(database), Caller(actor="ann", emit=stumble))
+    assert shown(prefect_api, database)[0] == "FAILED"
+    assert state_of(database) is State.FAILED
+    run_flow(email().flow, prefect_api.settings(database), Caller(actor="ann"))
+    assert state_of(database) is State.VERIFIED
+
+
 def test_a_hold_ends_the_flow_as_paused_and_the_next_goes_on(
     database: str, prefect_api: PrefectApi
 ) -> None:

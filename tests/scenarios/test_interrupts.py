@@ -4,21 +4,22 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
 
-from pgtide.postgres.embedded import Server
+from pgtide.postgres.embedded import Server, ServerOptions, temporary_server
 from tests.driving import record_of
 from tests.scenarios.backends import execute, transaction_open
 from tests.scenarios.child import carried_out, started
 from tests.scenarios.killed import Order
 from tests.scenarios.lab import name_of, witnessed
 from tests.scenarios.ledger_truth import begun, disagreements, places, repeated
-from tests.server import fresh_database, running_server
+from tests.server import FAST, fresh_database, running_server
 from tests.table_state import table_state
 from tests.users import MIGRATION_ID, create_users
 
@@ -88,39 +89,43 @@ def test_a_signal_ends_the_way_back_where_it_waits_for_a_reader(table: str) -> N
 
 
 @contextmanager
-def small_disk(owner: Path, size: str) -> Iterator[Path]:
-    """Mount a small disk that belongs to the owner of a file; skip where that is refused."""
-    place = owner.parent / "small-disk"
+def small_disk(place: Path, size: str) -> Iterator[Path]:
+    """Mount a small disk that everybody may write to; skip where that is refused."""
     if os.geteuid() != 0:
         pytest.skip("FULL DISK NOT TESTED: only root may mount a small disk")
     place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)]
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=1777", "tmpfs", str(place)]
     if subprocess.run(command, check=False, capture_output=True).returncode:
         place.rmdir()
         pytest.skip("FULL DISK NOT TESTED: this machine does not let a small disk be mounted")
     try:
-        os.chown(place, owner.stat().st_uid, owner.stat().st_gid)
         yield place
     finally:
         # Lazily: the server may still hold files of it open.
         subprocess.run(["umount", "-l", str(place)], check=True)
+        place.rmdir()
 
 
 def fill_up(disk: Path, *, leave: int) -> Path:
     """Fill a disk but for so many bytes; return the file to remove."""
     filler = disk / "filler"
     free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
-    filler.write_bytes(b"\0" * (free - leave))
+    # A server that writes meanwhile may take the last of it.
+    with suppress(OSError):
+        filler.write_bytes(b"\0" * (free - leave))
+    assert os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize <= leave
     return filler
 
 
 def test_a_full_disk_fails_the_backfill_with_the_reason_and_it_goes_on_once_there_is_room() -> None:
     with (
         running_server() as server,
-        small_disk(server.data_dir, "16m") as disk,
+        small_disk(server.data_dir.with_name("small-disk"), "16m") as disk,
         fresh_database(server) as url,
     ):
         create_users(url, rows=10_000)
+        # A tablespace has to belong to the server's user.
+        os.chown(disk, server.data_dir.stat().st_uid, server.data_dir.stat().st_gid)
         execute(url, f"CREATE TABLESPACE small LOCATION '{disk}'")
         execute(url, "ALTER TABLE public.users SET TABLESPACE small")
         filler = fill_up(disk, leave=64 * 1024)
@@ -137,3 +142,47 @@ def test_a_full_disk_fails_the_backfill_with_the_reason_and_it_goes_on_once_ther
         assert disagreements(url) == []
         execute(url, "ALTER TABLE public.users SET TABLESPACE pg_default")
         execute(url, "DROP TABLESPACE small")
+
+
+def test_a_full_disk_under_all_of_the_server_ends_the_run_and_it_goes_on_once_there_is_room() -> (
+    None
+):
+    """The ledger and the server's log are on the full disk too: not even the failure fits on it."""
+    room = {**FAST, "min_wal_size": "32MB", "max_wal_size": "32MB"}
+    with (
+        TemporaryDirectory(prefix="pgtide-full-disk-") as folder,
+        small_disk(passable(folder) / "small-disk", "128m") as disk,
+        temporary_server(ServerOptions(settings=room), directory=disk) as server,
+    ):
+        assert server.data_dir.is_relative_to(disk)
+        create_users(server.url, rows=10_000)
+        before = hash_of(server.url)
+        with started(Order(url=server.url, pause_ms=100)) as worker:
+            worker.wait_for("BatchCommitted", 3)
+            filler = fill_up(disk, leave=0)
+            ended = worker.finish()
+        assert ended.code == 1, str(ended)
+        assert ended.error in {"StatementFailed", "ConnectionLost"}, str(ended)
+        known = places(server.url)
+        assert record_of(server.url, MIGRATION_ID).standing == "backfilling"
+        filler.unlink()
+        assert places(server.url) == known
+        assert carried_out(Order(url=server.url)).code == 0
+        assert record_of(server.url, MIGRATION_ID).state == "verified"
+        assert disagreements(server.url) == []
+        assert hash_of(server.url) == before
+
+
+def passable(folder: str) -> Path:
+    """Let the server's user pass through a folder."""
+    Path(folder).chmod(0o755)
+    return Path(folder)
+
+
+def hash_of(url: str) -> object:
+    """Return a hash of what the old columns hold."""
+    with psycopg.connect(url) as connection:
+        return connection.execute(
+            "SELECT count(*), sum(hashtextextended(concat_ws('|', id, email, email_verified,"
+            " verification_token, name, created_at), 0)) FROM public.users"
+        ).fetchone()
