@@ -132,16 +132,15 @@ def status_now(session: Session, settings: Settings, migration_id: str) -> Migra
 def status_of(session: Session, settings: Settings, record: Record) -> MigrationStatus:
     """Return the status of a migration that the ledger knows, as of now."""
     worker, walked = worker_of(session, record, settings.lease), _walked(session, record)
-    alive = worker is not None and worker.alive
     verification = verification_of(session, record)
-    at_gates = gates(session, record, settings, void=voided(verification))
+    alive, void = bool(worker and worker.alive), voided(verification)
+    at_gates = gates(session, record, settings, void=void)
     gate = waiting_at(record, at_gates)
     held = throttled.read(session, record.id, fresh=settings.lease.total_seconds())
     waits = _waits(session, record, gate, worker, held=held)
-    whole = way_back(session, record)
-    standing = _standing(record, gate, waits, alive=alive, void=voided(verification) is not None)
+    whole, ends = way_back(session, record), _ends(session, record, walked) if alive else None
+    standing = _standing(record, gate, waits, alive=alive, void=void is not None)
     standing = replace(standing, way_back=whole, contract_back=contract_back(session, record))
-    ends = _ends(session, record, walked) if alive else None
     return MigrationStatus(
         id=record.id,
         version=record.version,
