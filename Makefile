@@ -9,7 +9,7 @@ WORKERS ?= auto
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint unit integration scenarios acceptance bench fmt clean
+.PHONY: help setup demo test check lint unit integration scenarios acceptance properties bench fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -56,8 +56,12 @@ scenarios: setup ## whole migrations under load, killed and resumed
 acceptance: setup ## the command as a person types it
 	$(PYTEST) $(PYTEST_ARGS) tests/acceptance
 
-# Each is left out unless given: ROWS (1,000,000), ROUNDS (5), ONLY (undo or backfill).
-bench: setup ## the measured comparisons, as tables and as JSON in build/bench (ROWS=100000 for a smaller run)
+# New ones each time, two seconds each; a case that fails is made small, and printed with what repeats it.
+properties: setup ## drawn tables, changes and writers by the hundred (EXAMPLES=500)
+	$(PYTEST) --examples $(or $(EXAMPLES),500) --timeout 0 $(PYTEST_ARGS) tests/scenarios/test_properties.py
+
+# Each is left out unless given: ROWS (1,000,000), ROUNDS (5), ONLY (one comparison: docs/bench.md names them).
+bench: setup ## the measured comparisons, as tables, and as JSON and plots in build/bench (ROWS=100000 for a smaller run)
 	@$(BIN)/python -m tests.bench $(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only $(ONLY))
 
 fmt: setup ## format, and fix what can be fixed

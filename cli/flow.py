@@ -51,10 +51,15 @@ def loaded_one(folder: Sequence["Loaded"], wanted: str) -> "Loaded":
     return next(one for one in folder if one.id == migration_id)
 
 
-def run(settings: Settings, one: "Loaded", *, until: Phase) -> None:
-    """Run a migration's flow here, with progress; raises what ended it."""
-    shown = FORWARD[: FORWARD.index(until) + 1]
-    run_any(settings, one.id, one.flow, {"until": until.value}, shown=shown)
+def run(
+    settings: Settings, one: "Loaded", *, until: Phase, hurry: str | None = None, yes: bool = False
+) -> None:
+    """Run a migration's flow here, with progress; raises what ended it.
+
+    `yes` begins it although the estimate is more than there is room for.
+    """
+    parameters = {"until": until.value, "hurry": hurry, "yes": yes}
+    run_any(settings, one.id, one.flow, parameters, shown=FORWARD[: FORWARD.index(until) + 1])
 
 
 def later(settings: Settings, phase: Phase, migration_id: str, parameters: object) -> None:

@@ -22,6 +22,7 @@ from cli import (
     restore,
     resume,
     status,
+    throttle,
     up,
     verify,
 )
@@ -40,8 +41,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for one in (
-    create, plan, up, join, status, history, pause, resume, verify, approve, contract, purge, down,
-    backup, restore, demo,
+    create, plan, up, join, status, history, pause, resume, throttle, verify, approve, contract,
+    purge, down, backup, restore, demo,
 ):  # fmt: skip
     one.register(app)
 app.add_typer(postgres.app, name="postgres")

@@ -23,7 +23,10 @@ By = Annotated[
     str | None, typer.Option("--by", metavar="NAME", help="Who does this, for the audit.")
 ]
 Now = Annotated[
-    bool, typer.Option("--now", help="Do not wait for the end of the span; needs --reason.")
+    bool,
+    typer.Option(
+        "--now", help="Do not wait for the end of the span, or for the window; needs --reason."
+    ),
 ]
 Reason = Annotated[
     str | None, typer.Option("--reason", metavar="TEXT", help="Why not to wait, for the audit.")

@@ -11,16 +11,20 @@ from cli.document import plain, show
 from cli.flow import loaded, loaded_one
 from cli.options import AnyId, Json, settings_of
 from pgtide.backfill.terrain_of import terrain_of
-from pgtide.errors import Refused
+from pgtide.clock import SYSTEM_CLOCK
+from pgtide.errors import Refused, StatementFailed
 from pgtide.ledger import steps
 from pgtide.ledger.record import Record, find
+from pgtide.model.estimate import Estimate, excesses
 from pgtide.model.migration import Migration
 from pgtide.model.plan import Plan
 from pgtide.model.state import UNTOUCHED, State
 from pgtide.operate.backups import newest_backup
 from pgtide.operate.first_backup import first_backup
 from pgtide.operate.gates import expected
+from pgtide.operate.notes import notes
 from pgtide.operate.plan import BackfillPlan, PlanDocument, Progressed, statements, walk
+from pgtide.phases.estimate import estimate
 from pgtide.phases.later_steps import later_steps
 from pgtide.phases.preflight import preflight, warnings
 from pgtide.phases.target import target_table
@@ -82,6 +86,8 @@ def _document(session: Session, settings: Settings, migration: Migration) -> Pla
     record = find(session, migration.id)
     begun = record is not None and record.state not in UNTOUCHED
     table = target_table(session, settled.table)
+    walked = _walked(session, settings, settled) if settled.backfill else None
+    reckoned, unknown = (None, ()) if begun else _estimate(session, settings, settled)
     return PlanDocument(
         id=migration.id,
         version=migration.version,
@@ -98,13 +104,28 @@ def _document(session: Session, settings: Settings, migration: Migration) -> Pla
             verify_sql=_verify_sql(settled),
             later=later_steps(session, settled, table, record),
         ),
-        backfill=_walked(session, settings, settled) if settled.backfill else None,
+        backfill=walked,
+        estimate=reckoned,
         queries=settled.performance,
         waits=tuple(expected(settled)),
         releases=settled.releases,
-        notes=settled.notes,
-        warnings=warnings(session, settled, table),
+        notes=(*settled.notes, *notes(session, settings, settled, walked)),
+        warnings=(*warnings(session, settled, table), *unknown),
     )
+
+
+def _estimate(
+    session: Session, settings: Settings, settled: Plan
+) -> tuple[Estimate | None, tuple[str, ...]]:
+    """Return the estimate, and what there is to say where it is missing or more than there is."""
+    try:
+        window = settled.terms.window
+        week = window.week_seconds if window else None
+        found = estimate(session, settings, settled, clock=SYSTEM_CLOCK, week_seconds=week)
+    except StatementFailed as error:
+        return None, (f"There is no estimate: {error.what}",)
+    over = excesses(found) if found else ()
+    return found, tuple(f"`pgtide up` will want --yes: {one}." for one in over)
 
 
 def _walked(session: Session, settings: Settings, settled: Plan) -> BackfillPlan:

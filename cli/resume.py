@@ -9,7 +9,7 @@ from cli.document import show
 from cli.flow import loaded, loaded_one
 from cli.ledger import record_of
 from cli.options import By, Json, OneId, settings_of
-from cli.up import go_on, pending
+from cli.up import Wish, go_on, pending
 from pgtide.errors import InvalidMigration, PgtideError, Refused
 from pgtide.model.route import LATER, next_phase
 from pgtide.model.state import Phase, State
@@ -50,7 +50,7 @@ def resume(ctx: typer.Context, migration: OneId, *, by: By = None, as_json: Json
         ctx,
         settings,
         pending(settings, [one], Phase.VERIFY, start_over=False),
-        until=Phase.VERIFY,
+        Wish(until=Phase.VERIFY),
         as_json=as_json,
     )
 

@@ -10,13 +10,14 @@ from cli.console import say
 from cli.display.words import plural, span
 from cli.document import plain, show
 from cli.flow import loaded, loaded_one, run
-from cli.options import AnyId, By, Json, settings_of
+from cli.options import AnyId, By, Json, Now, Reason, hurry, settings_of
 from pgtide.clock import SYSTEM_CLOCK
 from pgtide.errors import PgtideError
 from pgtide.ledger.record import every
 from pgtide.model.route import FORWARD, LATER, next_phase
 from pgtide.model.state import RUNNING, Phase, State
 from pgtide.operate.status import MigrationStatus, status_now
+from pgtide.phases.window import refuse_outside
 from pgtide.postgres.session import connect
 from pgtide.settings import Settings
 
@@ -26,8 +27,21 @@ if TYPE_CHECKING:
 Until = Annotated[
     Phase, typer.Option(metavar="PHASE", help=f"The last phase: {', '.join(FORWARD)}.")
 ]
+Yes = Annotated[
+    bool,
+    typer.Option("--yes", help="Begin although it may need more than the disk or a week has."),
+]
 
 _LATE: Final = frozenset(RUNNING[phase] for phase in LATER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """How far to go, why not to wait for a window, and whether to begin whatever it will take."""
+
+    until: Phase
+    hurry: str | None = None
+    accepts_excess: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,17 +62,22 @@ def up(
     migration: AnyId = None,
     *,
     until: Until = Phase.VERIFY,
+    now: Now = False,
+    reason: Reason = None,
+    yes: Yes = False,
     by: By = None,
     as_json: Json = False,
 ) -> None:
     """Go on with what is pending, in the order of ids; stop at the first that fails or waits."""
     if until not in FORWARD:
         raise typer.BadParameter(f"one of {', '.join(FORWARD)}", param_hint="--until")
+    why = hurry(now=now, reason=reason)
     settings = settings_of(ctx, by=by)
     folder = loaded(settings)
     work = [loaded_one(folder, migration)] if migration else folder
     todo = pending(settings, work, until, start_over=migration is not None)
-    go_on(ctx, settings, todo, until=until, as_json=as_json)
+    wish = Wish(until=until, hurry=why, accepts_excess=yes)
+    go_on(ctx, settings, todo, wish, as_json=as_json)
     if not as_json:
         say(*([] if todo else _idle(settings, work, until)), *_left(settings, work))
 
@@ -90,8 +109,8 @@ def go_on(
     ctx: typer.Context,
     settings: Settings,
     work: Sequence["Loaded"],
+    wish: Wish,
     *,
-    until: Phase,
     as_json: bool,
 ) -> None:
     """Carry out migrations one after the other, and say how each ended."""
@@ -99,7 +118,8 @@ def go_on(
     for one in work:
         begun = SYSTEM_CLOCK.monotonic()
         try:
-            run(settings, one, until=until)
+            _refuse_outside(settings, one, wish.hurry)
+            run(settings, one, until=wish.until, hurry=wish.hurry, yes=wish.accepts_excess)
         except PgtideError:
             ctx.meta["pgtide.document"] = {"migrations": plain([each.status for each in done])}
             raise
@@ -109,6 +129,12 @@ def go_on(
             say(*_summary(ended))
     if as_json:
         show({"migrations": [each.status for each in done]})
+
+
+def _refuse_outside(settings: Settings, one: "Loaded", why: str | None) -> None:
+    # The flow looks again; here nobody waits for a Prefect server to learn it.
+    with connect(settings.url, purpose="up") as session:
+        refuse_outside(session, one.migration, clock=SYSTEM_CLOCK, hurry=why)
 
 
 def _idle(settings: Settings, work: Sequence["Loaded"], until: Phase) -> list[str]:

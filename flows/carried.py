@@ -1,8 +1,8 @@
 """What every flow has around its work: signals, listeners, and how the end is shown.
 
 Prefect shows it. What ends the work is kept for a caller in this process, and becomes the state of
-the flow run for everybody else: `Paused`, and `Waiting` at a gate, are completed runs, since
-nothing is wrong; a mismatch or a failure is a failed one, with its sentence.
+the flow run for everybody else: `Paused`, `Waiting` at a gate and `WindowClosed` are completed
+runs, since nothing is wrong; a mismatch or a failure is a failed one, with its sentence.
 """
 
 import signal

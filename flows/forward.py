@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from prefect import State, get_run_logger
@@ -33,16 +33,24 @@ class Display:
     progress: Progress
 
 
-def forward(migration: Migration, until: Phase) -> State[PgtideError] | None:
+def forward(
+    migration: Migration, until: Phase, *, hurry: str | None = None, accepts_excess: bool = False
+) -> State[PgtideError] | None:
     """Carry out what is left of a migration; return the state that shows a foreseen end."""
-    return carried_out(partial(_carry_out, migration, until))
+    wishes = partial(replace, hurry=hurry, accepts_excess=accepts_excess)
+    return carried_out(partial(_carry_out, migration, until, wishes))
 
 
-def _carry_out(migration: Migration, until: Phase, invocation: Invocation) -> None:
+def _carry_out(
+    migration: Migration,
+    until: Phase,
+    wishes: Callable[[Caller], Caller],
+    invocation: Invocation,
+) -> None:
     logger, clock = get_run_logger(), invocation.caller.clock
     board = Noticeboard(migration.id, logger)
     display = Display(board=board, progress=Progress(board.progress, clock.monotonic))
-    caller = heard(invocation, logger, display.progress)
+    caller = wishes(heard(invocation, logger, display.progress))
     with board.open(), _held(invocation, caller, migration) as run:
         show_plan(board, run)
         with summarized(board, run):

@@ -28,14 +28,14 @@ from pgtide.phases.purge import Purging
 
 
 class ContractParameters(BaseModel):
-    """The release that is live now; and a reason not to wait for the end of the soak."""
+    """The release that is live now; and a reason not to wait for soak or window."""
 
     release: str
     hurry: str | None = None
 
 
 class PurgeParameters(BaseModel):
-    """A reason not to wait for the end of the retention."""
+    """A reason not to wait for retention or window."""
 
     hurry: str | None = None
 

@@ -18,7 +18,9 @@ from pgtide.model.state import Phase
 Until = Literal["backup", "expand", "backfill", "finalize", "verify"]
 
 
-def migration_flow(migration: Migration) -> Flow[[Until], State[PgtideError] | None]:
+def migration_flow(
+    migration: Migration,
+) -> Flow[[Until, str | None, bool], State[PgtideError] | None]:
     """Return the flow of the migration that the calling file declares.
 
     The file's stem is the migration's id; raises InvalidMigration where it cannot be one.
@@ -28,7 +30,9 @@ def migration_flow(migration: Migration) -> Flow[[Until], State[PgtideError] | N
     return flow_of(migration, Path(caller.f_code.co_filename if caller else "").stem)
 
 
-def flow_of(migration: Migration, migration_id: str) -> Flow[[Until], State[PgtideError] | None]:
+def flow_of(
+    migration: Migration, migration_id: str
+) -> Flow[[Until, str | None, bool], State[PgtideError] | None]:
     """Return the flow of a migration under an id."""
     identified = replace(migration, id=migration_id)
 
@@ -42,13 +46,17 @@ def flow_of(migration: Migration, migration_id: str) -> Flow[[Until], State[Pgti
         task_runner=runner,
         persist_result=False,
     )
-    def migrate(until: Until = "verify") -> State[PgtideError] | None:
+    def migrate(
+        until: Until = "verify", hurry: str | None = None, yes: bool = False
+    ) -> State[PgtideError] | None:
         """Carry out what is left of the migration.
 
         Args:
             until: the last phase to carry out
+            hurry: why not to wait for its window to open
+            yes: begin although the estimate exceeds the disk or a week of windows
 
         """
-        return forward(identified, Phase(until))
+        return forward(identified, Phase(until), hurry=hurry, accepts_excess=yes)
 
     return migrate

@@ -10,5 +10,18 @@ from pgtide.changes.sql import Sql
 from pgtide.model.backfill import Backfill
 from pgtide.model.migration import Migration
 from pgtide.model.performance import Performance
+from pgtide.model.throttle import HoldWhile, Throttle
+from pgtide.model.window import Window
 
-__all__ = ["AddColumn", "Backfill", "Index", "Migration", "Performance", "ReplaceColumn", "Sql"]
+__all__ = [
+    "AddColumn",
+    "Backfill",
+    "HoldWhile",
+    "Index",
+    "Migration",
+    "Performance",
+    "ReplaceColumn",
+    "Sql",
+    "Throttle",
+    "Window",
+]

@@ -11,7 +11,8 @@ PgtideError               exit code
 │   ├── ConnectionLost
 │   └── StatementFailed
 ├── Waiting               3    paused by an operator
-│   └── AwaitingApproval       a person has to decide first
+│   ├── AwaitingApproval       a person has to decide first
+│   └── WindowClosed           outside of the hours it may be at work in
 ├── Mismatched            4    verification found mismatches
 └── Interrupted           130  stopped by a signal, checkpointed
 """
@@ -109,6 +110,12 @@ class Waiting(PgtideError):
 
 class AwaitingApproval(Waiting):
     """End cleanly at a gate: a person has to decide before the next phase."""
+
+
+class WindowClosed(Waiting):
+    """End cleanly because the migration's window is closed, or closes too soon; it opens again."""
+
+    code = "window_closed"
 
 
 class Mismatched(PgtideError):

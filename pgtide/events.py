@@ -143,6 +143,24 @@ class BatchRetried:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ThrottleHeld:
+    """A signal of the throttle holds the backfill back; None where it has no number."""
+
+    signal: str
+    reason: str
+    value: float | None
+    limit: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThrottleEnded:
+    """A signal holds the backfill back no more."""
+
+    signal: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SweepEnded:
     """A round of the sweep is through the whole table."""
 
@@ -218,6 +236,8 @@ Event = (
     | BatchBegan
     | BatchCommitted
     | BatchRetried
+    | ThrottleHeld
+    | ThrottleEnded
     | SweepEnded
     | RangeVerified
     | QueryMeasured

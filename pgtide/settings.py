@@ -1,6 +1,7 @@
 """The one place that reads the environment: a frozen value, read once and passed on."""
 
 import getpass
+import math
 import os
 import pwd
 import socket
@@ -12,6 +13,7 @@ from typing import Final, cast
 
 from pgtide.errors import InvalidSettings
 from pgtide.model.backfill import MOST_WORKERS
+from pgtide.model.rate import LEAST_DUTY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +39,19 @@ class Settings:
     heartbeat: timedelta = timedelta(seconds=1)
     lock_wait: timedelta = timedelta(milliseconds=150)
     lock_tries: int = 30
-    # Long enough to be worth a commit, short enough that nobody waiting for a row notices.
-    batch_target: timedelta = timedelta(milliseconds=50)
+    # None: as the migration says.
+    batch_target: timedelta | None = None
+    duty: float | None = None
     # How many workers fill at once; None: as the migration says.
     workers: int | None = None
     # A minute with their pauses: longer than a careful application keeps a row locked.
     batch_retries: int = 30
+    # How often the throttle looks at its signals, and for how long it bears not to see one: as long
+    # as a restart of the server may take, and far less than a table takes to be ruined.
+    throttle_every: timedelta = timedelta(seconds=1)
+    throttle_patience: timedelta = timedelta(seconds=15)
+    # Signals that this process does not watch: the way out of a hold that cannot be mended now.
+    throttle_off: frozenset[str] = frozenset()
     # Whether `up` begins with a backup; contract needs one in any case.
     backup_first: bool = True
     # How old a backup may be that contract, or a second try, still relies on.
@@ -55,6 +64,8 @@ class Settings:
     # pg_dump queues behind whoever alters a table, any table; half a minute outlasts careful DDL.
     backups_lock_wait: timedelta = timedelta(seconds=30)
     scratch_url: str | None = field(default=None, repr=False)
+    # Free bytes on the server's disk, where it cannot be seen from here.
+    disk_free: int | None = None
 
     @property
     def url(self) -> str:
@@ -86,11 +97,25 @@ def _span(text: str) -> timedelta:
     return value
 
 
+def _share(text: str) -> float:
+    value = float(text)
+    if not LEAST_DUTY <= value <= 1:
+        raise ValueError(f"must be a share of the time, {LEAST_DUTY} to 1")
+    return value
+
+
 def _count(text: str) -> int:
     value = int(text)
     if value < 1:
         raise ValueError("must be at least 1")
     return value
+
+
+def _megabytes(text: str) -> int:
+    value = float(text)
+    if not 0 <= value < math.inf:
+        raise ValueError("must be a number of megabytes")
+    return round(value * 1_000_000)
 
 
 def _workers(text: str) -> int:
@@ -105,6 +130,10 @@ def _switch(text: str) -> bool:
     if text.lower() not in known:
         raise ValueError("must be 1 or 0")
     return known[text.lower()]
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(name for part in text.split(",") if (name := part.strip()))
 
 
 def _level(text: str) -> int:
@@ -129,8 +158,12 @@ VARIABLES: Final[tuple[tuple[str, str, Callable[[str], object]], ...]] = (
     ("PGTIDE_LOCK_WAIT_MS", "lock_wait", _span),
     ("PGTIDE_LOCK_TRIES", "lock_tries", _count),
     ("PGTIDE_BATCH_MS", "batch_target", _span),
+    ("PGTIDE_DUTY", "duty", _share),
     ("PGTIDE_WORKERS", "workers", _workers),
     ("PGTIDE_BATCH_RETRIES", "batch_retries", _count),
+    ("PGTIDE_THROTTLE_EVERY_MS", "throttle_every", _span),
+    ("PGTIDE_THROTTLE_PATIENCE_MS", "throttle_patience", _span),
+    ("PGTIDE_THROTTLE_OFF", "throttle_off", _names),
     ("PGTIDE_BACKUP_FIRST", "backup_first", _switch),
     ("PGTIDE_BACKUPS_FRESH_MS", "backups_fresh", _span),
     ("PGTIDE_BACKUPS", "backups_dir", Path),
@@ -138,6 +171,7 @@ VARIABLES: Final[tuple[tuple[str, str, Callable[[str], object]], ...]] = (
     ("PGTIDE_BACKUPS_COMPRESSION", "backups_compression", _level),
     ("PGTIDE_BACKUPS_LOCK_WAIT_MS", "backups_lock_wait", _span),
     ("PGTIDE_SCRATCH_URL", "scratch_url", str),
+    ("PGTIDE_DISK_FREE_MB", "disk_free", _megabytes),
 )
 
 

@@ -39,7 +39,7 @@ def one_task_each(work: Callable[[Group], int], groups: Sequence[Group], workers
             running.add(fill.submit(work, waiting.popleft()))
         done = next(as_completed(list(running)))
         running.discard(done)
-        # Its own state, and not what the server has heard of it by now.
+        # Until it was waited for, a future asks the server, which hears of the end a moment later.
         done.wait()
         try:
             outcome(done.state)

@@ -14,7 +14,14 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.states import Cancelled, Completed, Failed
 
-from pgtide.errors import AwaitingApproval, ConnectionLost, Interrupted, PgtideError, Waiting
+from pgtide.errors import (
+    AwaitingApproval,
+    ConnectionLost,
+    Interrupted,
+    PgtideError,
+    Waiting,
+    WindowClosed,
+)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -52,6 +59,8 @@ def ending(error: PgtideError) -> State[PgtideError]:
     match error:
         case AwaitingApproval():
             return Completed(name="Waiting", message=str(error), data=error)
+        case WindowClosed():
+            return Completed(name="WindowClosed", message=str(error), data=error)
         case Waiting():
             return Completed(name="Paused", message=str(error), data=error)
         case Interrupted():

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, Phase, settings
 
 from pgtide.postgres.embedded import Server
 from tests.server import fresh_database, running_server
@@ -28,6 +28,26 @@ os.environ["DO_NOT_TRACK"] = "1"
 # A machine that is busy elsewhere makes an example slow, not wrong.
 settings.register_profile("pgtide", deadline=None, print_blob=True)
 settings.load_profile("pgtide")
+# A drawn migration takes about two seconds.
+_DRAWN = 18
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a person ask for more drawn migrations, new ones each time: `make properties`."""
+    parser.addoption("--examples", type=int, metavar="N", help="go through N new drawn migrations")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Settle how many migrations are drawn: always the same few, unless it is asked for more."""
+    examples = config.getoption("--examples")
+    settings.register_profile(
+        "drawn",
+        max_examples=examples or _DRAWN,
+        derandomize=examples is None,
+        # To make a failing case small takes minutes, which nobody has who only wants to know.
+        phases=(Phase.reuse, Phase.generate, Phase.shrink) if examples else (Phase.generate,),
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
 
 
 def pytest_unconfigure() -> None:

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.display.backup_text import backup_text
+from cli.display.estimate_text import estimate_text
 from cli.display.screen import mark
 from cli.display.sql_text import Sql
 from cli.display.words import plural, span
@@ -36,6 +37,8 @@ def _parts(plan: PlanDocument) -> Iterator[RenderableType]:
     yield Text(_standing(plan))
     yield _backup(plan)
     yield _phases(plan)
+    if plan.estimate:
+        yield from estimate_text(plan.estimate)
     number = 0
     for step, rows in groupby(plan.statements, lambda row: row.step):
         together = list(rows)

@@ -29,7 +29,7 @@ _MARKS: Final = MappingProxyType(
 _BAR: Final = 24
 _SHOWN_BLOCKERS: Final = 3
 # What a run can meet on its way; what must come before it, it has been let past.
-_MET: Final = frozenset({"hold", "lock"})
+_MET: Final = frozenset({"hold", "throttle", "lock"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,11 +11,13 @@ from rich.text import Text
 from cli.display.backup_text import backup_text
 from cli.display.screen import mark
 from cli.display.words import between, moment, percent, plural, span
+from pgtide.ledger.throttled import Throttled
 from pgtide.model.gate import Verdict
 from pgtide.model.performance import QueryStanding, head
 from pgtide.model.state import RUNNING, UNTOUCHED, State
 from pgtide.operate.gates import GateStatus, Mended
 from pgtide.operate.status import MigrationStatus, PhaseStatus
+from pgtide.operate.throttle import RateStatus
 from pgtide.operate.verified import VerificationStatus
 from pgtide.operate.worker import Worker
 
@@ -74,10 +76,9 @@ def _facts(one: MigrationStatus) -> list[tuple[str, RenderableType]]:
         found.append(("backfill", _progress(one)))
     for number, wait in enumerate(one.waiting_for):
         found.append(("" if number else "waits for", Text(wait.text, style="yellow")))
-    if one.last_error:
-        found.append(("last error", Text(one.last_error, style="red")))
-    if one.worker:
-        found.append(("at work", _worker(one.worker)))
+    if one.throttled:
+        found.append(("held back", _throttled(one.throttled)))
+    found += _running(one)
     if one.verification:
         found.append(("verified", _verification(one.verification)))
     if one.backup:
@@ -88,6 +89,17 @@ def _facts(one: MigrationStatus) -> list[tuple[str, RenderableType]]:
     found += _decisions(one)
     undo = _undo(one)
     return [*found, ("undo", undo)] if undo else found
+
+
+def _running(one: MigrationStatus) -> list[tuple[str, RenderableType]]:
+    found: list[tuple[str, RenderableType]] = []
+    if one.last_error:
+        found.append(("last error", Text(one.last_error, style="red")))
+    if one.worker:
+        found.append(("at work", _worker(one.worker)))
+    if one.rate:
+        found.append(("rate", _rate(one.rate)))
+    return found
 
 
 def _undo(one: MigrationStatus) -> str | None:
@@ -137,11 +149,23 @@ def _progress(one: MigrationStatus) -> RenderableType:
     return Group(grid, Text(", ".join(parts), style="dim"))
 
 
+def _throttled(seen: tuple[Throttled, ...]) -> str:
+    parts = [
+        f"{span(held.seconds)} by {held.signal} ({plural(held.holds, 'time')})" for held in seen
+    ]
+    return f"for {', '.join(parts)}"
+
+
 def _worker(worker: Worker) -> Text:
     who = f"{worker.actor} on {worker.host} (pid {worker.pid}), since {moment(worker.since)} UTC"
     if worker.alive:
         return Text(who)
     return Text(f"nobody: {who}, has no heartbeat any more", style="yellow")
+
+
+def _rate(seen: RateStatus) -> Text:
+    share = f"{seen.duty:.0%} of the time, batches of {seen.batch_ms:g} ms"
+    return Text(f"{share}, set by {seen.by} {moment(seen.at)} UTC", style="yellow")
 
 
 def _verification(seen: VerificationStatus) -> Text:

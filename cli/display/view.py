@@ -19,6 +19,8 @@ from pgtide.events import (
     StepBegan,
     StepEnded,
     SweepEnded,
+    ThrottleEnded,
+    ThrottleHeld,
     WayBackClosed,
 )
 
@@ -80,6 +82,10 @@ def sentence(event: Event) -> str | None:  # noqa: PLR0911  # one per event
         case BackupPartEnded(part=part, bytes=size):
             grown = f", {data_size(size)}" if size is not None else ""
             return f"{part} of the backup done in {span(event.seconds)}{grown}"
+        case ThrottleHeld():
+            return f"held back by {event.signal}: {event.reason}"
+        case ThrottleEnded():
+            return f"{event.signal} holds it back no more, after {span(event.seconds)}"
         case WayBackClosed():
             return f"there is no way back from {event.step} on: {event.reason}"
         case BatchRetried():

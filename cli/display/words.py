@@ -30,7 +30,16 @@ def span(seconds: float) -> str:
 
 def between(low: float, high: float) -> str:
     """Write a range of durations from now on, in seconds."""
-    first, second = span(max(0.0, low)), span(max(0.0, high))
+    return _to(span(max(0.0, low)), span(max(0.0, high)))
+
+
+def sizes_between(low: int, high: int) -> str:
+    """Write a range of sizes."""
+    return _to(data_size(low), data_size(high))
+
+
+def _to(first: str, second: str) -> str:
+    """Write two figures as a range, their unit once where it is the same."""
     if first == second:
         return first
     (number, *unit), (_, *other) = first.split(), second.split()

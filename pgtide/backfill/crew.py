@@ -12,6 +12,8 @@ from typing import Self
 from pgtide.backfill.batch import Taken, Work
 from pgtide.backfill.drive import drive
 from pgtide.backfill.outage import steadily
+from pgtide.backfill.pacing import Pacing
+from pgtide.backfill.throttle.wait import Before
 from pgtide.errors import PgtideError
 from pgtide.ledger import backends, slices
 from pgtide.ledger.run import Run
@@ -23,10 +25,11 @@ from pgtide.postgres.session import Session
 class Crew:
     """Lend a worker to each thread that fills; the first that fails stops all."""
 
-    def __init__(self, run: Run, workers: int) -> None:
+    def __init__(self, run: Run, workers: int, before: Before) -> None:
         self._run = run
         self._many = workers
-        self._idle: SimpleQueue[Worker] = SimpleQueue()
+        self._before = before
+        self._idle: SimpleQueue[tuple[Worker, Pacing]] = SimpleQueue()
         self._ending = ExitStack()
         self._first: BaseException | None = None
 
@@ -35,7 +38,7 @@ class Crew:
             for _ in range(self._many):
                 worker = Worker(self._run, steadily(self._run, self._begin), self._check)
                 stack.callback(_end, worker)
-                self._idle.put(worker)
+                self._idle.put((worker, Pacing()))
             self._ending = stack.pop_all()
         return self
 
@@ -48,19 +51,19 @@ class Crew:
         Raises what ended the walk of any worker of the crew.
         """
         try:
-            with self._worker() as worker:
-                return sum(_walk(worker, work, slice_id) for slice_id in ids)
+            with self._worker() as (worker, pacing):
+                return sum(_walk(worker, work, one, pacing, before=self._before) for one in ids)
         except BaseException as error:
             self._first = self._first or error
             raise
 
     @contextmanager
-    def _worker(self) -> Iterator[Worker]:
-        worker = self._idle.get()
+    def _worker(self) -> Iterator[tuple[Worker, Pacing]]:
+        one = self._idle.get()
         try:
-            yield worker
+            yield one
         finally:
-            self._idle.put(worker)
+            self._idle.put(one)
 
     def _begin(self, session: Session) -> int:
         return begin(session, self._run.lease)
@@ -87,13 +90,13 @@ def claimed(worker: Worker, slice_id: int) -> Slice | None:
     return slices.read_one(worker.session, slice_id) if won else None
 
 
-def _walk(worker: Worker, work: Work, slice_id: int) -> int:
+def _walk(worker: Worker, work: Work, slice_id: int, pacing: Pacing, *, before: Before) -> int:
     worker.check()
     piece = steadily(worker, lambda _session: claimed(worker, slice_id))
     if piece is None:
         return 0
     try:
-        return drive(worker, work, piece).rows - piece.rows
+        return drive(worker, work, piece, pacing, before=before).rows - piece.rows
     except Taken:
         # Its new worker goes on with it; what was committed here counts there.
         return 0

@@ -1,36 +1,70 @@
-"""How big the next batch is: a pure function of how long the last one took."""
+"""How big the next batch is: a pure function of how long the last ones took.
 
-from dataclasses import dataclass
+What a block costs is learnt as the median of the last few batches, so that one which had to wait
+for somebody's lock says little; the size follows it in one step down and in bounded steps up.
+"""
+
+from dataclasses import dataclass, replace
+from statistics import median
 from typing import Final
 
 # The design's figures: grow gently, fall back hard when a batch took five times too long.
 _GROW: Final = 1.2
 _COLLAPSE: Final = 0.1
 _COLLAPSE_AT: Final = 5.0
+# Far from the target there is nothing to be gentle about: twice the blocks take twice the time.
+_GROW_FAR: Final = 2.0
+_FAR: Final = 0.5
+# Twice the target is no noise any more: it is followed at once, whatever was learnt before.
+_SLOW: Final = 2.0
 _LARGEST: Final = 4096
+# Few enough to follow the table, many enough for two of them to be exceptions.
+_MEMORY: Final = 5
+# A first batch of 256 kB: small on any hardware; the pace grows from there.
+FIRST_BLOCKS: Final = 32.0
+# No clock tells less.
+_INSTANT: Final = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """A number of blocks per batch, and the seconds that a batch should take."""
+    """A number of blocks per batch, the seconds that a batch should take, and what blocks took."""
 
-    blocks: float
     target: float
+    blocks: float = FIRST_BLOCKS
+    costs: tuple[float, ...] = ()
 
     @property
     def whole(self) -> int:
         """Return the blocks of the next batch."""
         return max(1, round(self.blocks))
 
-    def after(self, seconds: float, *, most: int) -> "Pace":
-        """Return the pace after a batch that took that long; never more than `most` blocks."""
+    @property
+    def seconds(self) -> float:
+        """Return how long the next batch is expected to take."""
+        return self.whole * median(self.costs) if self.costs else self.target
+
+    def after(self, seconds: float, *, blocks: int, most: int) -> "Pace":
+        """Return the pace after a batch of so many blocks; never more than `most` blocks."""
+        if 2 * blocks < self.whole and seconds <= self.target:
+            # The rest of a pass: mostly what a batch costs whatever its size.
+            return self
+        costs = (*self.costs, max(seconds, _INSTANT) / blocks)[-_MEMORY:]
+        learnt = replace(self, costs=costs)
         if seconds > self.target * _COLLAPSE_AT:
-            factor = _COLLAPSE
-        elif seconds > self.target:
-            factor = self.target / seconds
-        else:
-            factor = _GROW
-        return self.bounded(self.blocks * factor, most=most)
+            return learnt.bounded(blocks * _COLLAPSE, most=most)
+        wanted = self.target / median(costs)
+        if seconds > self.target * _SLOW:
+            wanted = min(wanted, blocks * self.target / seconds)
+        growth = _GROW_FAR if seconds < self.target * _FAR else _GROW
+        # A fifth of a few blocks is none: without one more it would stay there for good.
+        return learnt.bounded(min(wanted, max(blocks * growth, blocks + 1.0)), most=most)
+
+    def aiming(self, target: float) -> "Pace":
+        """Return the pace for another target, as far as what was learnt tells its size."""
+        if target == self.target:
+            return self
+        return replace(self, target=target, blocks=max(1.0, self.blocks * target / self.target))
 
     def halved(self) -> "Pace":
         """Return half the pace: a batch ran into its time limit."""
@@ -38,6 +72,25 @@ class Pace:
 
     def bounded(self, blocks: float, *, most: int) -> "Pace":
         """Return a pace of so many blocks, within what is sensible."""
-        return Pace(
-            blocks=min(max(1.0, blocks), float(max(1, min(most, _LARGEST)))), target=self.target
-        )
+        limit = float(max(1, min(most, _LARGEST)))
+        return replace(self, blocks=min(max(1.0, blocks), limit))
+
+
+class Paces:
+    """Know the pace of each pass: the first moves rows, the last takes what is left.
+
+    A worker keeps them from slice to slice.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[int, Pace] = {}
+        self._last: Pace | None = None
+
+    def of(self, step: int, target: float) -> Pace:
+        """Return the pace of a pass, else the last one of another."""
+        found = self._known.get(step) or self._last or Pace(target=target)
+        return found.aiming(target)
+
+    def learn(self, step: int, pace: Pace) -> None:
+        """Keep the pace of a pass."""
+        self._known[step] = self._last = pace

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 from pgtide.backfill.batch import Work
 from pgtide.backfill.crew import Crew
 from pgtide.backfill.outage import steadily
+from pgtide.backfill.throttle.wait import Before, unhindered
 from pgtide.ledger import slices
 from pgtide.ledger.run import Run
 from pgtide.ledger.slices import Kind, Slice
@@ -62,12 +63,16 @@ def spread(
     number: int,
     over: Spread,
     workers: int,
+    before: Before = unhindered,
 ) -> None:
-    """Fill all slices of a round, by so many workers; raises what ended the walk of any."""
+    """Fill all slices of a round, by so many workers; raises what ended the walk of any.
+
+    `before` is called before each batch, and may keep it waiting.
+    """
     silence = run.settings.lease.total_seconds()
     ask = partial(slices.free, lease=run.lease, kind=kind, round_=number, silence=silence)
     pieces = _pieces(run, kind, number)
-    with Crew(run, workers) as crew:
+    with Crew(run, workers, before) as crew:
         # A crash of the server may open slices again that a worker saw done.
         while not all(piece.done for piece in pieces):
             free = steadily(run, ask)

@@ -15,6 +15,8 @@ from pgtide.model.table import Grant, TableName
 from pgtide.postgres.ddl import fill, ident, listed, literal, relation
 
 _OPTION: Final = "GRANT OPTION FOR "
+# What the planner is told needs less.
+_STRONG: Final = ("SET STORAGE ", "SET COMPRESSION ")
 
 
 def marks_statements(plan: Plan, table: TableName, followers: Followers) -> tuple[Statement, ...]:
@@ -177,6 +179,7 @@ def _tuning(table: TableName, marks: ColumnMarks) -> Iterator[Statement]:
     clauses = list(_clauses(marks.new, marks.old, marks.old))
     if not clauses:
         return
+    strong = any(clause.startswith(_STRONG) for clause in clauses)
 
     def altered(clauses: list[str]) -> str:
         name = ident(marks.name)
@@ -188,7 +191,7 @@ def _tuning(table: TableName, marks: ColumnMarks) -> Iterator[Statement]:
 
     yield Statement(
         sql=altered(clauses),
-        lock=Lock.ACCESS_EXCLUSIVE,
+        lock=Lock.ACCESS_EXCLUSIVE if strong else Lock.SHARE_UPDATE_EXCLUSIVE,
         why=f"what planner and storage were told of {marks.name}",
         undo=altered(list(_clauses(marks.old, marks.new, marks.old))),
     )

@@ -245,9 +245,9 @@ def _archive(table: Table, parts: Sequence[Contribution]) -> ArchiveSql | None:
     values = [value for part in parts for value in part.archive]
     if not values:
         return None
-    # Without a key, the whole row is the best name there is.
+    # Without a key, the whole row is the best name there is. `t.*`: `t` might be a column of it.
     names = [f"{literal(name)}, t.{ident(name)}" for name in table.key]
-    key = f"jsonb_build_object({listed(names)})" if names else "to_jsonb(t)"
+    key = f"jsonb_build_object({listed(names)})" if names else "to_jsonb(t.*)"
     # Not jsonb_strip_nulls: it would strip the nulls inside a value too.
     pairs = [
         f"CASE WHEN {where} THEN jsonb_build_object({literal(name)}, {text}) ELSE '{{}}' END"

@@ -7,6 +7,7 @@ Every statement carries its undo, and the undo of the whole gives back the very 
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Final
 
 from pgtide.changes.column_marks import marks_statements
 from pgtide.changes.release import release_guard, released_columns, releasing
@@ -18,15 +19,19 @@ from pgtide.model.state import Phase
 from pgtide.model.statement import Lock, Statement, Step
 from pgtide.model.table import Table, TableName
 from pgtide.postgres.ddl import fill, fitted, ident, listed, literal, relation
+from pgtide.postgres.statement_lock import lock_named
 
 SHAPE = "contract.shape"
+
+# Renaming these reaches for themselves alone.
+_APART: Final = frozenset({"index", "statistics"})
 
 
 def contract_step(plan: Plan, table: Table, followers: Followers) -> Step:
     """Return the one step of contract, made from what the catalog shows before it."""
     locks = tuple(_locks(table.name, followers))
     turned = tuple(replace(one, undo="") for one in plan.turned)
-    ahead, again = tuple(_ahead(followers)), tuple(_again(followers))
+    ahead, again = tuple(_ahead(followers)), tuple(_again(followers, table.name))
     shape = Step(
         name=SHAPE,
         phase=Phase.CONTRACT,
@@ -65,17 +70,17 @@ def _ahead(followers: Followers) -> Iterator[Statement]:
         for text in one.ahead:
             yield Statement(
                 sql=text,
-                lock=Lock.ACCESS_EXCLUSIVE,
+                lock=Lock.NONE,
                 why=f"{one.what} cannot be replaced: it is made again below, with all it had",
             )
 
 
-def _again(followers: Followers) -> Iterator[Statement]:
+def _again(followers: Followers, table: TableName) -> Iterator[Statement]:
     for one in followers.followers:
         for text in one.again:
             yield Statement(
                 sql=text,
-                lock=Lock.ACCESS_EXCLUSIVE,
+                lock=lock_named(text, table) or Lock.ACCESS_EXCLUSIVE,
                 why=f"{one.what} follows the name: said again, it means the new column",
             )
 
@@ -157,7 +162,7 @@ def _renamed_twins(plan: Plan, table: TableName) -> Iterator[Statement]:
         for before, after in ((twin.name, twin.retired), (twin.twin, twin.name)):
             yield Statement(
                 sql=_renamed(twin.kind, table, before, after),
-                lock=Lock.ACCESS_EXCLUSIVE,
+                lock=Lock.NONE if twin.kind in _APART else Lock.ACCESS_EXCLUSIVE,
                 why=f"the {twin.kind.replace('_', ' ')} {before} is called {after} from now on",
                 undo=_renamed(twin.kind, table, after, before),
             )

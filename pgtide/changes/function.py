@@ -19,12 +19,7 @@ def expression_function(
 
     Its parameters are the columns it uses.
     """
-    # A cast rounds as storing the value would (numeric(8,2)), so that the stored value compares as
-    # equal. Types that a cast would cut short (varchar(9)) keep the bare expression: storing too
-    # long a value must fail.
-    body = f"({expression.text}\n)"
-    if returns.modified and not returns.cut:
-        body = f"CAST({body} AS {returns.name})"
+    body = _as_stored(f"({expression.text}\n)", returns)
     signature = listed([f"{ident(source.name)} {source.type}" for source in sources])
     return Statement(
         sql=fill(
@@ -45,6 +40,21 @@ def expression_function(
             types=listed([source.type for source in sources]),
         ),
     )
+
+
+def _as_stored(body: str, returns: TypeFacts) -> str:
+    """Return an expression whose value compares as equal to what becomes of it in a column."""
+    if returns.varying is not None:
+        # What storing does, and a cast does not: too long a value fails, and spaces too many at its
+        # end are cut.
+        return (
+            f'pg_catalog."varchar"(CAST({body} AS pg_catalog."varchar"), {returns.varying}, false)'
+        )
+    # A cast rounds as storing would (numeric(8,2)). Other types that it would cut short (bit(9))
+    # keep the bare expression: storing too long a value must fail.
+    if returns.modified and not returns.cut:
+        return f"CAST({body} AS {returns.name})"
+    return body
 
 
 def call(name: str, arguments: tuple[str, ...]) -> Call:

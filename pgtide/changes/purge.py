@@ -59,9 +59,10 @@ def _originals(plan: Plan, table: TableName) -> Iterator[Statement]:
     """
     for twin in plan.twins:
         if twin.retired:
+            apart = twin.kind == "statistics"
             yield Statement(
                 sql=_dropped(twin, table),
-                lock=Lock.ACCESS_EXCLUSIVE,
+                lock=Lock.SHARE_UPDATE_EXCLUSIVE if apart else Lock.ACCESS_EXCLUSIVE,
                 why=f"{twin.name} is the one on the new column since contract",
             )
 

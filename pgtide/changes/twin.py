@@ -107,7 +107,10 @@ def _undeclared(originals: Originals, declared: Collection[str]) -> list[IndexOr
 
 
 def _with_settings(step: Step, settings: Sequence[Statement]) -> Step:
-    # Before the backfill: a value is stored and compressed as its column says at that moment.
+    # Before the backfill: a value is stored and compressed as its column says at that moment. Not
+    # with a declared statement: that may run apart, where no lock's wait is short.
+    if step.declared:
+        return step
     return replace(step, statements=(*step.statements, *settings))
 
 

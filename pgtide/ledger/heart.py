@@ -8,14 +8,15 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
-from typing import Final, Self
+from datetime import datetime, timedelta
+from typing import Any, Final, Self
 
 from pgtide.clock import Clock
 from pgtide.errors import ConnectionLost, Fenced, PgtideError, Refused, Waiting
-from pgtide.ledger import backends
+from pgtide.ledger import backends, phases
 from pgtide.ledger.control import Hold
 from pgtide.ledger.lease import Lease
+from pgtide.ledger.rate import LiveRate
 from pgtide.ledger.record import fenced
 from pgtide.postgres.activity import try_table_lock
 from pgtide.postgres.session import Session, connect
@@ -52,6 +53,9 @@ class Heart:
         self._me = {"run": lease.run_id, "host": socket.gethostname(), "pid": os.getpid()}
         self._locked = True
         self._beaten = clock.monotonic()
+        # The database's time, and this machine's seconds when it was told.
+        self._told = (phases.now(lock), clock.monotonic())
+        self._rate = LiveRate()
         self._heard: PgtideError | None = None
         self._quiet = threading.Event()
         self._watched: tuple[Session, threading.Event] | None = None
@@ -72,6 +76,16 @@ class Heart:
         """Raise what the heart has heard: a hold, a takeover, or an outage that does not end."""
         if self._heard is not None:
             raise self._heard
+
+    @property
+    def rate(self) -> LiveRate:
+        """Return the rate that an operator has set, as of the last beat."""
+        return self._rate
+
+    def now(self) -> datetime:
+        """Return the database's time, from what it said at the last beat."""
+        told, then = self._told
+        return self._clock.database(told + timedelta(seconds=self._clock.monotonic() - then))
 
     def close(self) -> None:
         """Close the session that holds the lock."""
@@ -104,11 +118,17 @@ class Heart:
         except PgtideError as error:
             self._heard = error
         else:
-            self._beaten = self._clock.monotonic()
-            if heard is None:
-                self._heard = fenced(self._lease)
-            elif heard["hold"] and self._heeds_hold:
-                self._heard = _waiting(self._lease, Hold(by=heard["by"], reason=heard["reason"]))
+            self._hear(heard)
+
+    def _hear(self, heard: dict[str, Any] | None) -> None:
+        self._beaten = self._clock.monotonic()
+        if heard is None:
+            self._heard = fenced(self._lease)
+            return
+        self._told = (heard["now"], self._beaten)
+        self._rate = LiveRate(duty=heard["duty"], batch_ms=heard["batch_ms"])
+        if heard["hold"] and self._heeds_hold:
+            self._heard = _waiting(self._lease, Hold(by=heard["by"], reason=heard["reason"]))
 
     def _reopen(self) -> None:
         # The lock went with its session. Whoever took it meanwhile raises the token, and the beat

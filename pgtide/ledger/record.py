@@ -34,6 +34,8 @@ class Record:
     fingerprint: str | None
     rows_total: int
     waiting_for: str | None
+    # Where it is paused: operator, or window.
+    paused_by: str | None
     last_error: str | None
     token: int
     attempt: int
@@ -114,6 +116,7 @@ def advance(
     resume_to: State | None = None,
     error: str | None = None,
     waiting_for: str | None = None,
+    paused_by: str | None = None,
     sweep_due: bool | None = None,
 ) -> None:
     """Move a migration to its next state; raises Fenced where a newer run has moved it."""
@@ -133,6 +136,7 @@ def advance(
             "resume_to": resume_to,
             "error": error,
             "waiting_for": waiting_for,
+            "paused_by": paused_by,
             "sweep_due": sweep_due,
         },
         doing=f"moving to {to}",
@@ -191,6 +195,8 @@ def _record(row: dict[str, Any]) -> Record:
         fingerprint=row["fingerprint"],
         rows_total=row["rows_total"],
         waiting_for=row["waiting_for"],
+        # A ledger of an older pgtide has no such column.
+        paused_by=row.get("paused_by"),
         last_error=row["last_error"],
         token=row["token"],
         attempt=row["attempt"],

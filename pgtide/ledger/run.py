@@ -35,10 +35,7 @@ _POLL: Final = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who runs, on which flow run, who listens, what tells it to stop.
-
-    And whether a hold of the operator's does.
-    """
+    """Who runs and listens, what stops it, and what does not: `hurry` is a reason not to wait."""
 
     actor: str
     flow_run_id: str | None = None
@@ -46,6 +43,8 @@ class Caller:
     stop: threading.Event = field(default_factory=threading.Event)
     clock: Clock = SYSTEM_CLOCK
     heeds_hold: bool = True
+    hurry: str | None = None
+    accepts_excess: bool = False
 
 
 class Run:

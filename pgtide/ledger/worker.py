@@ -26,7 +26,7 @@ class Worker:
     """Work for a run, in a thread of its own; `check` also raises what the crew stops for."""
 
     def __init__(self, run: Run, number: int, check: Callable[[], None]) -> None:
-        self._run = run
+        self.run = run
         self._check = check
         self.id = number
         self.session: Session = run.open(self._purpose)
@@ -34,30 +34,30 @@ class Worker:
     @property
     def settings(self) -> Settings:
         """Return the run's settings."""
-        return self._run.settings
+        return self.run.settings
 
     @property
     def plan(self) -> Plan:
         """Return the run's plan."""
-        return self._run.plan
+        return self.run.plan
 
     @property
     def lease(self) -> Lease:
         """Return the run's right to write."""
-        return self._run.lease
+        return self.run.lease
 
     @property
     def clock(self) -> Clock:
         """Return the run's clock."""
-        return self._run.clock
+        return self.run.clock
 
     def emit(self, event: Event) -> None:
         """Tell what happened, one worker at a time."""
-        self._run.emit(event)
+        self.run.emit(event)
 
     def check(self) -> None:
         """Raise where the work must end."""
-        self._run.check()
+        self.run.check()
         self._check()
 
     def reconnect(self) -> None:
@@ -66,7 +66,7 @@ class Worker:
         The old server process is ended first, so that it cannot commit any more.
         """
         self.session.close()
-        self.session = self._run.open(self._purpose)
+        self.session = self.run.open(self._purpose)
         backends.end(self.session, self.lease.run_id, purpose=self._purpose)
 
     def end(self) -> None:

@@ -1,8 +1,11 @@
 """How an author wants a table to be filled."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Final, Literal
+
+from pgtide.model.rate import problems as rate_problems
+from pgtide.model.throttle import Throttle
 
 # More would be a load that no throttle of ours could hold back in time.
 MOST_WORKERS: Final = 8
@@ -15,11 +18,17 @@ class Backfill:
     `workers` at once, or `"auto"`: as many as the server has cores that nobody uses, 1 to 8.
     `favour` the smallest table and indexes, or the shortest time. `user_triggers="skip"` keeps the
     application's own triggers silent for the backfill's updates; preflight says where it cannot.
+    A batch aims at `batch_ms` milliseconds, 50 if nobody says otherwise, and `duty` is the share of
+    the time that each worker is at work.
+    `throttle` says when the database is not well, and the backfill holds by itself.
     """
 
     workers: int | Literal["auto"] = "auto"
     favour: Literal["time", "size"] = "size"
     user_triggers: Literal["fire", "skip"] = "fire"
+    batch_ms: float | None = None
+    duty: float | None = None
+    throttle: Throttle = field(default_factory=Throttle)
 
     def spec(self) -> Mapping[str, object]:
         """Return it as plain values, the same for the same declaration."""
@@ -35,3 +44,5 @@ class Backfill:
         ):
             if value not in known:
                 yield f"backfill: {name} is {value!r}; it is one of {', '.join(known)}"
+        yield from (f"backfill: {problem}" for problem in rate_problems(self.duty, self.batch_ms))
+        yield from (f"backfill: {problem}" for problem in self.throttle.problems())

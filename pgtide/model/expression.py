@@ -61,7 +61,7 @@ class TypeFacts:
     """A type as the server writes it.
 
     `modified` types (numeric(8,2)) round, `cut` ones (varchar(9)) refuse, `rewrites` says that
-    adding a column of it rewrites the table.
+    adding a column of it rewrites the table. `varying` is the modifier of a varchar(9): 13.
     """
 
     name: str
@@ -70,6 +70,7 @@ class TypeFacts:
     cut: bool
     collatable: bool
     rewrites: bool
+    varying: int | None
 
 
 class Cost(StrEnum):

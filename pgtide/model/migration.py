@@ -16,6 +16,7 @@ from pgtide.model.backfill import Backfill
 from pgtide.model.performance import Performance
 from pgtide.model.plan import Terms
 from pgtide.model.table import TableName
+from pgtide.model.window import Window
 
 ID: Final = re.compile(r"\d{8}_\d{6}_[a-z0-9_]+")
 _NOTHING: Final = "Nothing was changed."
@@ -37,8 +38,9 @@ class Migration:
     With `dual_write="application"` a person confirms, before the backfill, that the release that
     writes both shapes is out. Contract waits for `soak` after verification, purge for `retain`
     after contract. A write after contract that the old shape cannot hold fails, or with
-    `on_unrepresentable="release"` passes and gives up the way back. `verify` are checks of the
-    author's own: queries that must not become slow.
+    `on_unrepresentable="release"` passes and gives up the way back. It is at work only inside its
+    `window`, if it has one; undo is always possible. `verify` are checks of the author's own:
+    queries that must not become slow.
     `id` is the file's stem and is given by the loader. Raises InvalidMigration.
     """
 
@@ -52,6 +54,7 @@ class Migration:
     soak: timedelta = timedelta(hours=24)
     retain: timedelta = timedelta(days=7)
     backfill: Backfill = field(default_factory=Backfill)
+    window: Window | None = None
     verify: Sequence[Performance] = ()
     id: str = ""
 
@@ -95,6 +98,7 @@ class Migration:
             on_unrepresentable=self.on_unrepresentable,
             soak=self.soak.total_seconds(),
             retain=self.retain.total_seconds(),
+            window=self.window,
         )
 
     def spec(self) -> dict[str, object]:
@@ -109,6 +113,7 @@ class Migration:
             "soak_seconds": self.soak.total_seconds(),
             "retain_seconds": self.retain.total_seconds(),
             "backfill": dict(self.backfill.spec()),
+            "window": dict(self.window.spec()) if self.window else None,
             "changes": [dict(change.spec()) for change in self.changes],
             "verify": [dict(check.spec()) for check in self.verify],
         }
@@ -145,6 +150,8 @@ class Migration:
         for name, span in (("soak", self.soak), ("retain", self.retain)):
             if span < timedelta(0):
                 yield f"{name} is {span!r}; write a span such as timedelta(hours=24)"
+        if self.window is not None:
+            yield from self.window.problems()
 
 
 def split_name(text: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from pgtide.model.backfill import Backfill
 from pgtide.model.performance import Performance
 from pgtide.model.statement import Statement, Step
 from pgtide.model.table import TableName
+from pgtide.model.window import Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +122,7 @@ class Terms:
     on_unrepresentable: str = "fail"
     soak: float = 86_400.0
     retain: float = 604_800.0
+    window: Window | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

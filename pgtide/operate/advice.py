@@ -160,16 +160,18 @@ _LATE: Final = MappingProxyType(
 )
 _CUT_OFF: Final = (
     "Nobody works on it: its run ended in mid-{phase}. `pgtide up {name}` goes on from the last "
-    "checkpoint."
+    "checkpoint{when}."
 )
-_GOES_ON: Final = "`pgtide up {name}` goes on with {phase}."
+_GOES_ON: Final = "`pgtide up {name}` goes on with {phase}{when}."
 _HALF_UNDONE: Final = (
     "The undo has not come to its end, and nobody works on it: mend what stopped it, then "
     "`pgtide down {name}` goes on."
 )
 _SENTENCES: Final = MappingProxyType(
     {
-        State.PLANNED: "`pgtide plan {name}` shows what it would do, `pgtide up {name}` does it.",
+        State.PLANNED: (
+            "`pgtide plan {name}` shows what it would do, `pgtide up {name}` does it{when}."
+        ),
         State.VERIFIED: (
             "Both shapes hold the same. With {live} live, `pgtide contract {name} "
             "--release V` goes on{when}; {back}."
@@ -179,7 +181,9 @@ _SENTENCES: Final = MappingProxyType(
             "good{when}; {back}."
         ),
         State.COMPLETED: "Completed: only the new shape is left.",
-        State.FAILED: "Mend the cause, then `pgtide up {name}` goes on with {phase}; {back}.",
+        State.FAILED: (
+            "Mend the cause, then `pgtide up {name}` goes on with {phase}{when}; {back}."
+        ),
         State.ROLLING_BACK: _HALF_UNDONE,
         State.ROLLBACK_FAILED: _HALF_UNDONE,
         State.ROLLED_BACK: "Undone; `pgtide up {name}` would start over.",

@@ -87,10 +87,19 @@ def _verified(detail: _Detail) -> str:
 
 
 def _not_awaited(detail: _Detail) -> str:
+    what = detail["what"]
+    awaited = "its window to open" if what == "window" else f"the end of the {what}"
     return (
-        f"{detail['phase']} did not wait for the end of the {detail['what']}, "
+        f"{detail['phase']} did not wait for {awaited}, "
         f"{_moment(detail['until'])}: {detail['reason']}"
     )
+
+
+def _rate_set(detail: _Detail) -> str:
+    duty, batch_ms = detail.get("duty"), detail.get("batch_ms")
+    said = [f"{duty:.0%} of the time at work"] if duty else []
+    said += [f"batches of {batch_ms:g} ms"] if batch_ms else []
+    return f"rate set: {', '.join(said) or 'back to what the settings say'}"
 
 
 def _restored(detail: _Detail) -> str:
@@ -132,16 +141,22 @@ WORDS: Final[Mapping[str, Callable[[_Detail], str]]] = MappingProxyType(
         "phase_paused": lambda detail: f"{detail['phase']} paused: {detail['why']}",
         "lock_waited": _waited,
         "slices_cut": _cut,
+        "throttled": lambda detail: f"held back by {detail['signal']}: {detail['reason']}",
+        "throttle_ended": lambda detail: (
+            f"{detail['signal']} holds it back no more, after {detail['seconds']} s"
+        ),
         "table_rewritten": lambda _: "the table was rewritten by somebody: cut anew",
         "verified": _verified,
         "measured": _measured,
         "way_back_closed": lambda detail: f"no way back from {detail['step']} on: {detail['why']}",
         "taken_back": lambda detail: f"taken back: {', '.join(detail['steps'])}",
         "held": lambda detail: f"held: {detail['reason']}",
+        "rate_set": _rate_set,
         "contracted": lambda detail: (
             f"{'the new columns have the final names' if detail['renamed'] else 'contracted'}; "
             f"release {detail['release']} is live"
         ),
+        "excess_accepted": lambda detail: f"begun all the same: {detail['why']}",
         "not_awaited": _not_awaited,
         "verification_withdrawn": lambda detail: f"verification withdrawn: {_cause(detail['why'])}",
         "purged_unproved": lambda detail: (

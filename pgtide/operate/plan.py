@@ -10,14 +10,17 @@ from types import MappingProxyType
 from typing import Final
 
 from pgtide.backfill.hands import hands
+from pgtide.backfill.rate import rate_of
 from pgtide.backfill.statements import filling
 from pgtide.backfill.walk import Walk, choose, cuts
+from pgtide.ledger.rate import LiveRate
+from pgtide.model.estimate import Estimate
 from pgtide.model.performance import Performance
 from pgtide.model.plan import BackfillSql, Plan
 from pgtide.model.state import UNTOUCHED, Phase, State
 from pgtide.model.statement import Finding, Lock, Statement, Step, shown
 from pgtide.operate.backups import BackupStatus
-from pgtide.operate.limit import Limit, milliseconds, one_batch, reading, short, unlimited
+from pgtide.operate.limit import Limit, one_batch, reading, short, unlimited
 from pgtide.postgres.activity import Capacity
 from pgtide.postgres.terrain import Terrain
 from pgtide.settings import Settings
@@ -81,6 +84,7 @@ class PlanDocument:
     backup: BackupStatus | None
     statements: tuple[PlanStatement, ...]
     backfill: BackfillPlan | None
+    estimate: Estimate | None
     queries: tuple[Performance, ...]
     waits: tuple[str, ...]
     releases: tuple[str, ...]
@@ -151,7 +155,7 @@ def walk(settings: Settings, plan: Plan, terrain: Terrain, capacity: Capacity) -
         slices=len(cuts(terrain.blocks, chosen)),
         slice_blocks=chosen.slice_blocks,
         passes=chosen.passes,
-        batch_ms=milliseconds(settings.batch_target),
+        batch_ms=round(rate_of(settings, plan.filling, LiveRate()).target * 1000),
         why=chosen.why,
     )
 
@@ -236,7 +240,7 @@ def _verifying(sql: str, progressed: Progressed) -> PlanStatement:
     )
 
 
-_PLACES: Final = MappingProxyType({"low": "$1", "high": "$2", "mask": "$3", "share": "$4"})
+_PLACES: Final = MappingProxyType({"low": "$1", "high": "$2", "share": "$3", "below": "$4"})
 
 
 def _numbered(sql: str) -> str:

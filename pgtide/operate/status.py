@@ -1,14 +1,16 @@
 """Where a migration stands: its state, phases, progress, what it waits for, and what comes next."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from pgtide.ledger import phases
+from pgtide.ledger import phases, throttled
 from pgtide.ledger.conflicts import conflicts
 from pgtide.ledger.delays import delay
 from pgtide.ledger.performance import measured
 from pgtide.ledger.record import Record, every
+from pgtide.ledger.throttled import Throttled
 from pgtide.model.gate import Gate
 from pgtide.model.performance import QueryStanding, standings
 from pgtide.model.route import WHOLE
@@ -17,9 +19,10 @@ from pgtide.operate.advice import Standing, advice
 from pgtide.operate.backups import BackupStatus, newest_backup
 from pgtide.operate.declared import Declaration
 from pgtide.operate.gates import GateStatus, Mended, gates, mended, waiting_at
-from pgtide.operate.progress import Walked, eta, percent, rows_per_second
+from pgtide.operate.progress import Eta, Walked, eta, percent, rows_per_second
+from pgtide.operate.throttle import RateStatus, rate_status
 from pgtide.operate.verified import VerificationStatus, verification_of, voided
-from pgtide.operate.waiting import Wait, conditions, not_before, obstacles
+from pgtide.operate.waiting import Wait, conditions, not_before, obstacles, outside
 from pgtide.operate.way_back import contract_back, way_back
 from pgtide.operate.worker import Worker, worker_of
 from pgtide.postgres.session import Session
@@ -59,6 +62,7 @@ class MigrationStatus:
     eta_low: datetime | None
     eta_high: datetime | None
     waiting_for: tuple[Wait, ...]
+    throttled: tuple[Throttled, ...]
     gates: tuple[GateStatus, ...]
     last_error: str | None
     rollback_available: bool
@@ -69,6 +73,8 @@ class MigrationStatus:
     conflicts: int | None
     mended: Mended | None
     worker: Worker | None
+    rate: RateStatus | None
+    paused_by: str | None
     next: str
 
 
@@ -97,6 +103,7 @@ def not_begun(file: Declaration) -> MigrationStatus:
         eta_low=None,
         eta_high=None,
         waiting_for=(),
+        throttled=(),
         gates=(),
         last_error=None,
         rollback_available=False,
@@ -107,6 +114,8 @@ def not_begun(file: Declaration) -> MigrationStatus:
         conflicts=None,
         mended=None,
         worker=None,
+        rate=None,
+        paused_by=None,
         next=advice(Standing(name=file.version or file.id, state=State.PLANNED)),
     )
 
@@ -123,15 +132,15 @@ def status_now(session: Session, settings: Settings, migration_id: str) -> Migra
 def status_of(session: Session, settings: Settings, record: Record) -> MigrationStatus:
     """Return the status of a migration that the ledger knows, as of now."""
     worker, walked = worker_of(session, record, settings.lease), _walked(session, record)
-    alive = worker is not None and worker.alive
     verification = verification_of(session, record)
-    at_gates = gates(session, record, settings, void=voided(verification))
+    alive, void = bool(worker and worker.alive), voided(verification)
+    at_gates = gates(session, record, settings, void=void)
     gate = waiting_at(record, at_gates)
-    waits = (*conditions(session, record, gate), *obstacles(session, record, worker))
-    whole = way_back(session, record)
-    standing = _standing(record, gate, waits, alive=alive, void=voided(verification) is not None)
-    filling = record.state is State.BACKFILLING and alive
-    ends = eta(walked, session.value(_SQL["now"])) if filling else None
+    held = throttled.read(session, record.id, fresh=settings.lease.total_seconds())
+    waits = _waits(session, record, gate, worker, held=held)
+    whole, ends = way_back(session, record), _ends(session, record, walked) if alive else None
+    standing = _standing(record, gate, waits, alive=alive, void=void is not None)
+    standing = replace(standing, way_back=whole, contract_back=contract_back(session, record))
     return MigrationStatus(
         id=record.id,
         version=record.version,
@@ -146,6 +155,7 @@ def status_of(session: Session, settings: Settings, record: Record) -> Migration
         eta_low=ends.low if ends else None,
         eta_high=ends.high if ends else None,
         waiting_for=waits,
+        throttled=tuple(held),
         gates=at_gates,
         last_error=record.last_error,
         rollback_available=whole,
@@ -156,10 +166,28 @@ def status_of(session: Session, settings: Settings, record: Record) -> Migration
         conflicts=conflicts(session, record.plan),
         mended=mended(session, record),
         worker=worker,
-        next=advice(
-            replace(standing, way_back=whole, contract_back=contract_back(session, record))
-        ),
+        rate=rate_status(session, record, settings),
+        paused_by=record.paused_by,
+        next=advice(standing),
     )
+
+
+def _waits(
+    session: Session,
+    record: Record,
+    gate: GateStatus | None,
+    worker: Worker | None,
+    *,
+    held: Sequence[Throttled],
+) -> tuple[Wait, ...]:
+    first = tuple(conditions(session, record, gate))
+    shut = outside(session, record, worker, after=not_before(first))
+    return (*first, *shut, *obstacles(session, record, worker, held))
+
+
+def _ends(session: Session, record: Record, walked: Walked) -> Eta | None:
+    filling = record.state is State.BACKFILLING
+    return eta(walked, session.value(_SQL["now"])) if filling else None
 
 
 def _standing(

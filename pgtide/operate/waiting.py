@@ -1,13 +1,16 @@
 """All that a migration waits for, by whatever: people, the clock, a release, a run, a lock."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
+from pgtide.ledger import phases
 from pgtide.ledger.control import held
 from pgtide.ledger.delays import delay, running
+from pgtide.ledger.hours import shown
 from pgtide.ledger.record import Record
+from pgtide.ledger.throttled import Throttled
 from pgtide.model.state import RUNNING, UNDOING, State
 from pgtide.operate.gates import GateStatus, in_words
 from pgtide.operate.worker import Worker
@@ -21,7 +24,7 @@ _SQL: Final = queries("status")
 class Wait:
     """One of the things that a migration waits for; `until` is when it ends, where that is known.
 
-    `kind` is `hold`, `run`, `lock`, `gate`, `release`, `soak` or `retention`.
+    `kind` is `hold`, `run`, `throttle`, `lock`, `gate`, `release`, `soak`, `retention` or `window`.
     """
 
     kind: str
@@ -45,11 +48,32 @@ def conditions(session: Session, record: Record, gate: GateStatus | None) -> Ite
         yield Wait(kind=one.name, text=str(one), until=one.ends)
 
 
-def obstacles(session: Session, record: Record, worker: Worker | None) -> Iterator[Wait]:
-    """Yield who is in the way at this moment: a run at work, or who holds what a run wants."""
+def outside(
+    session: Session, record: Record, worker: Worker | None, *, after: datetime | None
+) -> Iterator[Wait]:
+    """Yield the next opening of a window that is closed now, or will be after another wait."""
+    window = record.plan.terms.window
+    over = record.state in UNDOING | {State.COMPLETED, State.ROLLED_BACK}
+    # Whoever is at work outside of it had a reason, or comes to its next checkpoint in a moment.
+    if window is None or over or (worker is not None and worker.alive):
+        return
+    now = max(phases.now(session), after or datetime.min.replace(tzinfo=UTC))
+    if not window.is_open(now):
+        opens = window.next_opening(now)
+        text = f"its window, {window}, to open at {shown(opens, window)}"
+        yield Wait(kind="window", text=text, until=opens)
+
+
+def obstacles(
+    session: Session, record: Record, worker: Worker | None, throttled: Sequence[Throttled]
+) -> Iterator[Wait]:
+    """Yield what is in the way at this moment: a run at work, a signal, who holds what it wants."""
     if worker is None or not worker.alive:
         return
     if _at_work(record):
+        for one in throttled:
+            if one.held_since is not None:
+                yield Wait(kind="throttle", text=f"the database to be well: {one.reason}")
         who = _blocked_by(session, record)
         if who:
             yield Wait(kind="lock", text=who)
@@ -80,4 +104,4 @@ def _blocker(row: dict[str, Any]) -> str:
 
 def not_before(waits: tuple[Wait, ...]) -> datetime | None:
     """Return the moment before which the next phase does not begin, if there is one."""
-    return next((one.until for one in waits if one.until), None)
+    return max((one.until for one in waits if one.until), default=None)

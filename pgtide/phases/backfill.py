@@ -10,16 +10,19 @@ from pgtide.backfill.batch import Rewritten
 from pgtide.backfill.hands import Hands, hands
 from pgtide.backfill.spread import Spread, side_by_side, spread
 from pgtide.backfill.terrain_of import terrain_of
+from pgtide.backfill.throttle.opened import throttled
+from pgtide.backfill.throttle.wait import Before
 from pgtide.errors import Failed
 from pgtide.events import SlicesCut, SweepEnded
 from pgtide.ledger import audit, slices
 from pgtide.ledger.fingerprint import same_but_for_file
-from pgtide.ledger.record import pay_sweep, set_fingerprint, set_rows_total
+from pgtide.ledger.record import fence, pay_sweep, set_fingerprint, set_rows_total
 from pgtide.ledger.run import Run
 from pgtide.ledger.slices import Kind
 from pgtide.model.gate import Gate, gate_at
 from pgtide.model.plan import BackfillSql
 from pgtide.model.state import Phase
+from pgtide.phases.altered import refuse_altered
 from pgtide.phases.conduct import conducted
 from pgtide.phases.fingerprint import take
 from pgtide.phases.gate import await_gate
@@ -44,8 +47,9 @@ def backfill(run: Run, over: Spread = side_by_side) -> None:
         _follow_file(run)
         if run.plan.backfill is not None:
             many = hands(run.plan.filling, run.settings.workers, capacity(run.session))
-            _walk(run, run.plan.backfill, many, over)
-            _sweep(run, run.plan.backfill, many)
+            with throttled(run) as before:
+                _walk(run, run.plan.backfill, many, over, before=before)
+                _sweep(run, run.plan.backfill, many, before=before)
         outcome.rows = sum(
             piece.rows for kind in (Kind.WALK, Kind.SWEEP) for piece in _all(run, kind)
         )
@@ -62,17 +66,24 @@ def _renew(run: Run) -> None:
         slices.void(session, run.lease, Kind.SWEEP)
         pay_sweep(session, run.lease)
 
-    for step in run.plan.expand:
+    refuse_altered(run)
+    # What was declared was done once, and may not bear to be done twice.
+    own = [step for step in run.plan.expand if not step.declared]
+    for step in own:
         # All of it anew, whatever looks right: a trigger of the same name may do something else.
         perform(run, step, ordinal=run.plan.steps.index(step), also=seal, anew=True)
+    if not own:
+        with run.session.transaction(settings={"synchronous_commit": "on"}) as session:
+            fence(session, run.lease)
+            seal(session)
 
 
-def _walk(run: Run, sql: BackfillSql, many: Hands, over: Spread) -> None:
+def _walk(run: Run, sql: BackfillSql, many: Hands, over: Spread, *, before: Before) -> None:
     work = statements.filling(run.plan, sql)
     for _ in range(_REWRITES):
         _cut(run, many)
         try:
-            spread(run, work, Kind.WALK, number=0, over=over, workers=many.number)
+            spread(run, work, Kind.WALK, number=0, over=over, workers=many.number, before=before)
         except Rewritten:
             _rewritten(run)
         else:
@@ -121,16 +132,7 @@ def _cut(run: Run, many: Hands) -> None:
                 rows = count_rows(session, run.plan.table, blocks=size.blocks)
             set_rows_total(session, run.lease, rows)
         slices.cut(session, run.lease, Kind.WALK, cuts, round_=0, filenode=size.filenode)
-        audit.note(
-            session,
-            run.lease,
-            "slices_cut",
-            slices=len(cuts),
-            passes=chosen.passes,
-            why=chosen.why,
-            workers=many.number,
-            workers_why=many.why,
-        )
+        _note_cut(run, session, chosen, many, count=len(cuts))
     run.emit(
         SlicesCut(
             kind=Kind.WALK,
@@ -142,7 +144,20 @@ def _cut(run: Run, many: Hands) -> None:
     )
 
 
-def _sweep(run: Run, sql: BackfillSql, many: Hands) -> None:
+def _note_cut(run: Run, session: Session, chosen: walk.Walk, many: Hands, *, count: int) -> None:
+    audit.note(
+        session,
+        run.lease,
+        "slices_cut",
+        slices=count,
+        passes=chosen.passes,
+        why=chosen.why,
+        workers=many.number,
+        workers_why=many.why,
+    )
+
+
+def _sweep(run: Run, sql: BackfillSql, many: Hands, *, before: Before) -> None:
     """Go over the whole table until a round changes nothing, or five rounds were not enough."""
     work = statements.filling(run.plan, sql)
     for _ in range(_SWEEPS * _REWRITES):
@@ -151,7 +166,15 @@ def _sweep(run: Run, sql: BackfillSql, many: Hands) -> None:
             return
         number = unended if unended is not None else _cut_round(run, many)
         try:
-            spread(run, work, Kind.SWEEP, number=number, over=side_by_side, workers=many.number)
+            spread(
+                run,
+                work,
+                Kind.SWEEP,
+                number=number,
+                over=side_by_side,
+                workers=many.number,
+                before=before,
+            )
         except Rewritten:
             _rewritten(run)
         else:

@@ -19,6 +19,7 @@ from pgtide.errors import (
     Refused,
     StatementFailed,
     Waiting,
+    WindowClosed,
 )
 from pgtide.events import PhaseBegan, PhaseEnded
 from pgtide.ledger import audit, log, phases
@@ -172,13 +173,26 @@ def _leave(run: Run, phase: Phase, to: State, error: Exception) -> None:
             resume_to=None if phase is Phase.ROLLBACK else RUNNING[phase],
             error=what if failed else None,
             waiting_for=None if failed else what,
+            paused_by=_paused_by(to, error),
         )
         phases.end(session, run.lease, phase, "failed" if failed else "paused")
+        who = {} if failed else {"by": _paused_by(to, error)}
         audit.note(
-            session, run.lease, "phase_failed" if failed else "phase_paused", phase=phase, why=what
+            session,
+            run.lease,
+            "phase_failed" if failed else "phase_paused",
+            phase=phase,
+            why=what,
+            **who,
         )
         if failed:
             _log_failure(run, record, phase, what)
+
+
+def _paused_by(to: State, error: Exception) -> str | None:
+    if to is not State.PAUSED:
+        return None
+    return "window" if isinstance(error, WindowClosed) else "operator"
 
 
 def _log_failure(run: Run, record: Record, phase: Phase, what: str) -> None:

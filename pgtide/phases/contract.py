@@ -11,6 +11,7 @@ from typing import Final
 from semver import Version
 
 from pgtide.changes.contract import SHAPE, contract_step
+from pgtide.clock import SYSTEM_CLOCK, Clock
 from pgtide.errors import AwaitingApproval, Failed, Refused
 from pgtide.events import WayBackClosed
 from pgtide.ledger import audit, hanging, log, phases, steps
@@ -22,7 +23,7 @@ from pgtide.model.performance import Moment
 from pgtide.model.plan import Plan
 from pgtide.model.state import Phase, State
 from pgtide.model.statement import Step
-from pgtide.phases import delay
+from pgtide.phases import delay, window
 from pgtide.phases.begun import refuse_held
 from pgtide.phases.conduct import conducted
 from pgtide.phases.delay import note_hurry
@@ -59,15 +60,16 @@ def contract(run: Run, asked: Contracting) -> None:
     Raises Refused or Waiting before anything has changed.
     """
     record = run.record
-    refuse_early(run.session, record, asked, run.settings)
+    refuse_early(run.session, record, asked, run.settings, clock=run.clock)
     if not _done(run):
         _withdraw_unproved(run)
         _refuse_unfollowable(read_followers(run.session, run.plan))
         refuse_slower(run)
         fresh_backup(run.settings, heeding(run), record)
-        # A backup may take hours, and who approved may think better of it meanwhile.
-        await_gate(run.session, record, Gate.CONTRACT, run.settings)
+        # A backup may take hours: the window may have closed, who approved have thought better.
+        refuse_early(run.session, record, asked, run.settings, clock=run.clock)
     note_hurry(run, record, hurry=asked.hurry)
+    window.note_hurry(run, Phase.CONTRACT, hurry=asked.hurry)
     with conducted(run, Phase.CONTRACT):
         # Once it is done, what followed the old columns follows the new ones: read no more.
         if not _done(run):
@@ -75,10 +77,18 @@ def contract(run: Run, asked: Contracting) -> None:
         measure(run, Moment.AFTER_CONTRACT)
 
 
-def refuse_early(session: Session, record: Record, asked: Contracting, settings: Settings) -> None:
+def refuse_early(
+    session: Session,
+    record: Record,
+    asked: Contracting,
+    settings: Settings,
+    *,
+    clock: Clock = SYSTEM_CLOCK,
+) -> None:
     """Raise what the ledger alone can tell to be in the way.
 
-    Refused for a wrong release or state; Waiting under a hold, during the soak, and at the gate.
+    Refused for a wrong release or state; Waiting under a hold, during the soak, at the gate, and
+    outside the window.
     """
     _refuse_release(record.plan, asked.release)
     if record.standing not in {State.VERIFIED, State.CONTRACTING}:
@@ -90,6 +100,7 @@ def refuse_early(session: Session, record: Record, asked: Contracting, settings:
     refuse_held(session, record.id)
     delay.refuse_early(session, record, hurry=asked.hurry)
     await_gate(session, record, Gate.CONTRACT, settings)
+    window.refuse_early(session, record, Phase.CONTRACT, settings, clock=clock, hurry=asked.hurry)
 
 
 def _refuse_release(plan: Plan, release: str) -> None:

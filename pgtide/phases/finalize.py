@@ -19,7 +19,8 @@ from pgtide.phases.conduct import conducted
 from pgtide.phases.fingerprint import take
 from pgtide.phases.free_step import perform_free
 from pgtide.phases.performance import measure
-from pgtide.phases.step import perform, policy, waited
+from pgtide.phases.step import perform, policy, present, waited
+from pgtide.phases.window import await_step
 from pgtide.postgres.locks import patiently
 from pgtide.postgres.referenced import lock_referenced, read_referenced
 from pgtide.postgres.session import Session
@@ -32,6 +33,8 @@ def finalize(run: Run) -> None:
     """Build indexes and constraints on the new columns, refresh the statistics, and measure."""
     with conducted(run, Phase.FINALIZE):
         for step in run.plan.finalize:
+            if not (step.present and present(run, step)):
+                await_step(run, step)
             if step.declared:
                 perform_free(run, step, ordinal=run.plan.steps.index(step))
             else:

@@ -8,6 +8,8 @@ from pgtide.backfill.batch import Rewritten, Work
 from pgtide.backfill.crew import Crew
 from pgtide.backfill.hands import hands
 from pgtide.backfill.spread import Group, side_by_side
+from pgtide.backfill.throttle.opened import throttled
+from pgtide.backfill.throttle.wait import Before
 from pgtide.errors import Fenced
 from pgtide.ledger import slices
 from pgtide.ledger.run import Run
@@ -28,22 +30,24 @@ def join(run: Run) -> int:
     many = hands(run.plan.filling, run.settings.workers, capacity(run.session))
     rows = 0
     try:
-        while run.plan.backfill and run.record.state is State.BACKFILLING:
-            run.check()
-            rows += _help(run, statements.filling(run.plan, run.plan.backfill), many.number)
-            run.clock.sleep(_POLL)
+        with throttled(run) as before:
+            while run.plan.backfill and run.record.state is State.BACKFILLING:
+                run.check()
+                work = statements.filling(run.plan, run.plan.backfill)
+                rows += _help(run, work, many.number, before)
+                run.clock.sleep(_POLL)
     except Fenced:
         if run.record.state is State.BACKFILLING:
             raise
     return rows
 
 
-def _help(run: Run, work: Work, workers: int) -> int:
+def _help(run: Run, work: Work, workers: int, before: Before) -> int:
     """Take what is free of the round that is under way; return how many rows were filled."""
     free = _free(run)
     filled: list[int] = []
     if free:
-        with Crew(run, min(workers, len(free))) as crew, suppress(Rewritten):
+        with Crew(run, min(workers, len(free)), before) as crew, suppress(Rewritten):
             # The run that was joined cuts a rewritten table anew.
             side_by_side(lambda group: _noted(filled, crew.fill(work, group.slices)), free, workers)
     return sum(filled)

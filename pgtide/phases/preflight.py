@@ -17,6 +17,7 @@ from pgtide.model.state import UNTOUCHED
 from pgtide.model.table import Table
 from pgtide.phases.performance import refuse_queries
 from pgtide.phases.target import refuse_schema, refuse_target, refused, target_table
+from pgtide.phases.throttle import blind, refuse_unanswered
 from pgtide.postgres.activity import old_snapshots
 from pgtide.postgres.catalog import read_unvalidated_checks
 from pgtide.postgres.ddl import fill, relation, search_path
@@ -56,6 +57,7 @@ def preflight(session: Session, settings: Settings, migration: Migration) -> Pla
     refuse_queries(session, table, composed.plan)
     if composed.plan.backfill is not None:
         _refuse_unvalidated(session, table)
+        refuse_unanswered(session, composed.plan)
     return composed.plan
 
 
@@ -89,6 +91,8 @@ def warnings(session: Session, plan: Plan, table: Table) -> tuple[str, ...]:
         f"Nobody reads the replication slot {row['name']}: it keeps all WAL of the backfill."
         for row in session.rows(_SQL["idle_slots"])
     ]
+    if plan.backfill is not None:
+        found += blind(session, plan)
     if not table.key:
         found.append(
             f"{table.name} has no key: archived values would be kept with the whole row as their "

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Final
 
 from pgtide.changes.purge import purge_steps
+from pgtide.clock import SYSTEM_CLOCK, Clock
 from pgtide.errors import AwaitingApproval, Refused
 from pgtide.ledger import audit, hanging, log, phases, steps
 from pgtide.ledger.one_way import one_way
@@ -16,7 +17,7 @@ from pgtide.ledger.record import Record, advance
 from pgtide.ledger.run import Run
 from pgtide.model.gate import Gate
 from pgtide.model.state import Phase, State
-from pgtide.phases import delay
+from pgtide.phases import delay, window
 from pgtide.phases.begun import refuse_held
 from pgtide.phases.conduct import conducted
 from pgtide.phases.delay import note_hurry
@@ -39,8 +40,9 @@ class Purging:
 def purge(run: Run, asked: Purging) -> None:
     """Drop what only the old shape needs; raises Refused or Waiting before anything has changed."""
     record = run.record
-    refuse_early(run.session, record, asked, run.settings)
+    refuse_early(run.session, record, asked, run.settings, clock=run.clock)
     note_hurry(run, record, hurry=asked.hurry)
+    window.note_hurry(run, Phase.PURGE, hurry=asked.hurry)
     with conducted(run, Phase.PURGE):
         plan = run.plan
         table = read_table(run.session, plan.table, plan.table_oid)
@@ -118,10 +120,18 @@ def _stay(run: Run, why: str) -> None:
         )
 
 
-def refuse_early(session: Session, record: Record, asked: Purging, settings: Settings) -> None:
+def refuse_early(
+    session: Session,
+    record: Record,
+    asked: Purging,
+    settings: Settings,
+    *,
+    clock: Clock = SYSTEM_CLOCK,
+) -> None:
     """Raise what the ledger alone can tell to be in the way.
 
-    Refused for a wrong state; Waiting under a hold, during retention, and at the gate.
+    Refused for a wrong state; Waiting under a hold, during retention, at the gate, and outside the
+    window.
     """
     if record.standing not in {State.CONTRACTED, State.PURGING}:
         raise Refused(
@@ -132,6 +142,7 @@ def refuse_early(session: Session, record: Record, asked: Purging, settings: Set
     refuse_held(session, record.id)
     delay.refuse_early(session, record, hurry=asked.hurry)
     await_gate(session, record, Gate.READS_SWITCHED, settings)
+    window.refuse_early(session, record, Phase.PURGE, settings, clock=clock, hurry=asked.hurry)
     if record.standing is State.CONTRACTED:
         # One that has begun to purge is led back to there, under the lock.
         _refuse_hung(session, record)

@@ -11,7 +11,7 @@ Verification only reads.
 
 from typing import Final
 
-from pgtide.errors import Mismatched
+from pgtide.errors import Mismatched, StatementFailed
 from pgtide.events import RangeVerified
 from pgtide.ledger import audit, log, phases
 from pgtide.ledger.conflicts import conflicts
@@ -26,13 +26,15 @@ from pgtide.phases.fingerprint import take
 from pgtide.phases.open_writes import outlast_writers
 from pgtide.postgres.catalog import read_size
 from pgtide.postgres.ddl import fill, literal, relation
-from pgtide.postgres.reflection import differences
+from pgtide.postgres.reflection import differences, hindrances
 
 _LEVEL: Final = "L2"
 _SCHEMA_ONLY: Final = "schema"
 # 32 MB a statement: a snapshot that lives for a moment only, so it keeps nothing from being pruned.
 _RANGE_BLOCKS: Final = 4096
 _SAMPLE: Final = 20
+# A column or a function that is not there: somebody dropped or renamed it.
+_GONE: Final = frozenset({"42703", "42883"})
 
 
 def verify(run: Run) -> Verification:
@@ -66,19 +68,36 @@ class MismatchedRows(Mismatched):
 
 def _examine(run: Run) -> Verification:
     begun = run.clock.monotonic()
-    rows, mismatches, sample = _compare(run) if run.plan.comparisons else (0, 0, ())
-    problems = (*differences(run.session, run.settings.url, run.plan), *_fingerprint_problems(run))
+    level, problems = _SCHEMA_ONLY, []
+    rows, mismatches, sample = _NOTHING
+    try:
+        if run.plan.comparisons:
+            rows, mismatches, sample = _compare(run)
+            level = _LEVEL
+    except StatementFailed as error:
+        if error.sqlstate not in _GONE:
+            raise
+        problems.append(f"no row could be compared: {error.what.rstrip('.')}")
+    if mismatches:
+        problems += hindrances(run.session, run.plan)
+    problems += differences(run.session, run.settings.url, run.plan)
+    # Last: whatever was seen before counts for nothing where this is not what it was.
+    problems += _fingerprint_problems(run)
     return Verification(
-        level=_LEVEL if run.plan.comparisons else _SCHEMA_ONLY,
+        level=level,
         rows=rows,
         mismatches=mismatches,
-        problems=problems,
+        problems=tuple(problems),
         sample=sample,
         seconds=run.clock.monotonic() - begun,
     )
 
 
-def _compare(run: Run) -> tuple[int, int, tuple[Mismatch, ...]]:
+_Compared = tuple[int, int, tuple[Mismatch, ...]]
+_NOTHING: Final[_Compared] = (0, 0, ())
+
+
+def _compare(run: Run) -> _Compared:
     blocks = read_size(run.session, run.plan.table_oid).blocks
     query, rows, mismatches = counting(run.plan), 0, 0
     sample: list[Mismatch] = []

@@ -13,6 +13,7 @@ from pgtide.errors import ConnectionLost, StatementFailed
 _TRANSIENT: Final = frozenset({"55P03", "40P01", "40001"})
 LOCK_TIMEOUT: Final = frozenset({"55P03", "40P01"})
 STATEMENT_TIMEOUT: Final = "57014"
+INSUFFICIENT_PRIVILEGE: Final = "42501"
 # Lost, cancelled, or kept waiting by others: nothing is known of the statement then.
 _TROUBLE: Final = ("08", "40", "53", "55P03", "57", "58", "XX")
 _VALUE: Final = re.compile(r": \".*\"", re.DOTALL)

@@ -40,6 +40,12 @@ class LockPolicy:
     longest_pause: timedelta = timedelta(seconds=10)
     hold: timedelta = timedelta(seconds=10)
 
+    @property
+    def patience(self) -> float:
+        """Return the seconds that all tries and pauses take at most."""
+        pauses = sum(self.pause(attempt, 1.0) for attempt in range(1, self.tries))
+        return self.tries * self.wait.total_seconds() + pauses
+
     def pause(self, attempt: int, chance: float) -> float:
         """Return the pause in seconds after an attempt (from 1).
 

@@ -82,13 +82,30 @@ def differences(session: Session, url: str, plan: Plan) -> tuple[str, ...]:
     )
 
 
-def _columns(session: Session, plan: Plan, there: set[str]) -> Iterator[str]:
+def altered(session: Session, plan: Plan) -> tuple[str, ...]:
+    """Return sentences on the new columns that have another type than the plan declares."""
     types = {column.name: column.type for column in read_columns(session, plan.table_oid)}
-    for name, kind in plan.expected.columns:
+    return tuple(
+        f"column {name} is {types[name]}, declared {kind}"
+        for name, kind in plan.expected.columns
+        if types.get(name, kind) != kind
+    )
+
+
+def hindrances(session: Session, plan: Plan) -> tuple[str, ...]:
+    """Return sentences on what keeps an UPDATE from the rows, and so any sweep."""
+    return tuple(
+        f"rule {row['name']} does something else instead of an UPDATE, so no sweep can mend a row: "
+        "drop or disable it"
+        for row in session.rows(_SQL["update_rules"], {"oid": plan.table_oid})
+    )
+
+
+def _columns(session: Session, plan: Plan, there: set[str]) -> Iterator[str]:
+    for name, _ in plan.expected.columns:
         if name not in there:
             yield f"column {name} is missing"
-        elif types[name] != kind:
-            yield f"column {name} is {types[name]}, declared {kind}"
+    yield from altered(session, plan)
 
 
 def _indexes(
@@ -132,7 +149,10 @@ def _triggers(session: Session, plan: Plan) -> Iterator[str]:
         if name not in always:
             yield f"trigger {name} is missing or not enabled always"
         elif name != last:
-            yield f"trigger {last} fires after {name} and may undo what it does"
+            yield (
+                f"trigger {last} fires after {name} and may undo what it does: drop it, or give it "
+                "a name that sorts before"
+            )
 
 
 def _last(found: list[dict[str, object]], event: str) -> str:

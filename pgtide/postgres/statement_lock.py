@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any, Final
 
-from postgast import walk
+from postgast import parse, walk
 
 from pgtide.model.statement import Lock
 from pgtide.model.table import TableName
@@ -47,6 +47,7 @@ _ELSEWHERE: Final = frozenset(
         "create_stats_stmt",
         "create_stmt",
         "create_table_as_stmt",
+        "create_trig_stmt",
         "grant_stmt",
         "index_stmt",
         "view_stmt",
@@ -70,6 +71,16 @@ _DROPPED_ALONE: Final = frozenset(
 )
 
 
+_WRITES: Final = frozenset({"DeleteStmt", "InsertStmt", "MergeStmt", "UpdateStmt"})
+
+
+def lock_named(text: str, table: TableName) -> Lock | None:
+    """Return the lock on the table that the only statement of a text takes, None if not known."""
+    [one] = parse(text).stmts
+    kind = one.stmt.WhichOneof("node")
+    return lock_of(kind, getattr(one.stmt, kind), table)
+
+
 def lock_of(kind: str, node: Node, table: TableName) -> Lock | None:
     """Return the lock on the table, or None where it is not known."""
     if kind == "drop_stmt":
@@ -78,8 +89,7 @@ def lock_of(kind: str, node: Node, table: TableName) -> Lock | None:
         apart = any(one.def_elem.defname == "concurrently" for one in node.params)
         return Lock.SHARE_UPDATE_EXCLUSIVE if apart else None
     if kind == "create_function_stmt":
-        # A SQL body is bound when it is made, and what it names is locked.
-        return None if _names(node, table) or _language(node) == "sql" else Lock.NONE
+        return _function(node, table)
     if not _names(node, table) and not _comments(kind, node, table) and not _owned(node, table):
         return Lock.NONE if kind in _ELSEWHERE or _of_object(kind, node) else None
     found = _ON_TABLE.get(kind)
@@ -120,9 +130,20 @@ def _drop(node: Node, table: TableName) -> Lock | None:
     return Lock.NONE if kind in _DROPPED_ALONE and not cascades else None
 
 
+def _function(node: Node, table: TableName) -> Lock | None:
+    """Return what a function's body locks, which is bound when it is made; a text hides it."""
+    if not node.HasField("sql_body"):
+        return None if _names(node, table) or _language(node) == "sql" else Lock.NONE
+    parts = [one for _, one in walk(node.sql_body)]
+    if any(type(one).__name__ in _WRITES and is_table(one.relation, table) for one in parts):
+        return Lock.ROW_EXCLUSIVE
+    return _reading(node, table) if _names(node, table) else Lock.NONE
+
+
 def _reading(node: Node, table: TableName) -> Lock:
-    del node, table
-    return Lock.ACCESS_SHARE
+    del table
+    locks = any(type(one).__name__ == "LockingClause" for _, one in walk(node))
+    return Lock.ROW_SHARE if locks else Lock.ACCESS_SHARE
 
 
 def _writing(node: Node, table: TableName) -> Lock | None:

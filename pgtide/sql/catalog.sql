@@ -107,6 +107,11 @@ SELECT json_build_object(
   'rules', (SELECT json_agg(r.xmin::text ORDER BY r.rulename) FROM pg_rewrite r WHERE r.ev_class = %(oid)s)
 )::text
 
+-- update_rules --
+-- The rules of a table that do something else instead of an UPDATE, whose number is 2.
+SELECT rulename AS name FROM pg_rewrite
+ WHERE ev_class = %(oid)s AND ev_type = '2' AND is_instead AND ev_enabled IN ('O', 'A') ORDER BY rulename COLLATE "C"
+
 -- valid_indexes --
 -- The indexes of a table that the planner may use.
 SELECT c.relname AS name FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid

@@ -1,7 +1,8 @@
 -- type_facts --
 -- A type as the server writes it, from a column of the trial table.
 SELECT format_type(a.atttypid, a.atttypmod) AS name, a.atttypmod >= 0 AND t.typtype <> 'd' AS modified,
-       t.typname IN ('varchar', 'bpchar', 'bit', 'varbit') AS cut, t.typcollation <> 0 AS collatable
+       t.typname IN ('varchar', 'bpchar', 'bit', 'varbit') AS cut, t.typcollation <> 0 AS collatable,
+       CASE WHEN t.oid = 'varchar'::regtype AND a.atttypmod >= 0 THEN a.atttypmod END AS varying
   FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
  WHERE a.attrelid = 'pg_temp.pgtide_trial'::regclass AND a.attname = 'probe'
 

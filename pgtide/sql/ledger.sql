@@ -78,7 +78,7 @@ INSERT INTO pgtide.backend (run_id, pid, started, purpose) VALUES (%(run)s, %(pi
 ON CONFLICT DO NOTHING
 
 -- beat --
--- Say that the run and this process's workers live, while it is the newest; read what the operator wants.
+-- Say that the run and this process's workers live, while it is the newest; read what the operator wants, and the time.
 WITH workers AS (
     UPDATE pgtide.worker SET heartbeat_at = clock_timestamp()
      WHERE run_id = %(run)s AND host = %(host)s AND pid = %(pid)s AND ended_at IS NULL
@@ -86,7 +86,7 @@ WITH workers AS (
 UPDATE pgtide.run r SET heartbeat_at = clock_timestamp()
   FROM pgtide.migration m LEFT JOIN pgtide.control c ON c.migration_id = m.id
  WHERE r.id = %(run)s AND m.id = r.migration_id AND m.token = r.token AND r.ended_at IS NULL
-RETURNING coalesce(c.hold, false) AS hold, c.reason, c.by
+RETURNING coalesce(c.hold, false) AS hold, c.reason, c.by, c.duty, c.batch_ms, clock_timestamp() AS now
 
 -- beat_beside --
 -- Say that the workers of a process that has joined a run live; no row where that run is over.
@@ -94,7 +94,7 @@ WITH workers AS (
     UPDATE pgtide.worker SET heartbeat_at = clock_timestamp()
      WHERE run_id = %(run)s AND host = %(host)s AND pid = %(pid)s AND ended_at IS NULL
 )
-SELECT coalesce(c.hold, false) AS hold, c.reason, c.by
+SELECT coalesce(c.hold, false) AS hold, c.reason, c.by, c.duty, c.batch_ms, clock_timestamp() AS now
   FROM pgtide.run r JOIN pgtide.migration m ON m.id = r.migration_id
   LEFT JOIN pgtide.control c ON c.migration_id = m.id
  WHERE r.id = %(run)s AND m.token = r.token AND r.ended_at IS NULL
@@ -129,6 +129,7 @@ UPDATE pgtide.run SET ended_at = clock_timestamp(), outcome = %(outcome)s WHERE 
 -- Move a migration to its next state, if it is still where the caller saw it and the caller is the newest run.
 UPDATE pgtide.migration
    SET state = %(to)s, resume_to = %(resume_to)s, last_error = %(error)s, waiting_for = %(waiting_for)s,
+       paused_by = %(paused_by)s,
        sweep_due = CASE WHEN %(sweep_due)s::boolean IS NULL THEN sweep_due ELSE %(sweep_due)s END,
        updated_at = clock_timestamp()
  WHERE id = %(id)s AND state = %(seen)s AND token = %(token)s

@@ -22,3 +22,36 @@ ALTER TABLE pgtide.slice ALTER schedule SET NOT NULL, DROP COLUMN passes,
 
 -- How many of a slice's rows stayed on their page (HOT), as the server counts them.
 ALTER TABLE pgtide.slice ADD COLUMN hot bigint NOT NULL DEFAULT 0;
+
+-- The live rate: what an operator set with `pgtide throttle`; null is what the settings and the migration say.
+ALTER TABLE pgtide.control
+    ADD COLUMN duty double precision CHECK (duty BETWEEN 0.05 AND 1),
+    ADD COLUMN batch_ms double precision CHECK (batch_ms > 0),
+    ADD COLUMN rate_by text,
+    ADD COLUMN rate_at timestamptz;
+
+-- Who paused a migration: a window's pause ends with its next opening, an operator's with `pgtide resume` alone.
+ALTER TABLE pgtide.migration ADD COLUMN paused_by text CHECK (paused_by IN ('operator', 'window'));
+UPDATE pgtide.migration SET paused_by = 'operator' WHERE state = 'paused';
+ALTER TABLE pgtide.migration
+    ADD CONSTRAINT paused_by_somebody CHECK ((state = 'paused') = (paused_by IS NOT NULL));
+-- Throttle: what holds the backfill back by itself at this moment, and for how long it has, signal by signal.
+CREATE TABLE pgtide.throttle (
+    migration_id text NOT NULL REFERENCES pgtide.migration,
+    attempt int NOT NULL,
+    signal text NOT NULL,
+    -- Null: it does not hold now.
+    held_since timestamptz,
+    -- When a process last said that it holds.
+    seen_at timestamptz,
+    reason text,
+    value double precision,
+    "limit" double precision,
+    -- In all, and how often.
+    seconds double precision NOT NULL DEFAULT 0,
+    holds int NOT NULL DEFAULT 0,
+    -- What a growth is counted from.
+    base double precision,
+    PRIMARY KEY (migration_id, attempt, signal),
+    CONSTRAINT holds_for_a_reason CHECK (held_since IS NULL OR (reason IS NOT NULL AND seen_at IS NOT NULL))
+);

@@ -198,7 +198,7 @@ BEGIN
     END IF;
     UPDATE pgtide.migration
        SET state = CASE WHEN why IS NULL THEN 'rolled_back' ELSE 'rollback_failed' END, resume_to = NULL,
-           last_error = why, waiting_for = NULL, updated_at = now
+           last_error = why, waiting_for = NULL, paused_by = NULL, updated_at = now
      WHERE id = m.id;
     UPDATE pgtide.phase SET state = CASE WHEN why IS NULL THEN 'done' ELSE 'failed' END, ended_at = now,
                             rows = coalesce(kept, rows)

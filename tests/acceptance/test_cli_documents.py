@@ -55,9 +55,16 @@ def test_the_plan_has_the_documented_keys(place: Workplace) -> None:
         "A statement": plan["statements"][0],
         "A limit": plan["statements"][0]["limit"],
         "A backfill": plan["backfill"],
+        "An estimate": plan["estimate"],
+        "A range": plan["estimate"]["rows"],
+        "Room": plan["estimate"]["room"],
         "A query": plan["queries"][0],
     }
     assert documented("plan-json.md") == {title: set(value) for title, value in real.items()}
+
+
+HELD = """INSERT INTO pgtide.throttle (migration_id, attempt, signal, reason, holds)
+    SELECT id, attempt, 'connections', '90 of 97 connections are taken', 1 FROM pgtide.migration"""
 
 
 def test_the_status_has_the_documented_keys(place: Workplace, database: str) -> None:
@@ -68,13 +75,17 @@ def test_the_status_has_the_documented_keys(place: Workplace, database: str) -> 
     place.json("approve", "2.1.0", "dual_write_deployed", "--reason", "release 2.1 is out")
     record = migrate(database, dual)
     place.json("backup", record.id)
+    place.json("throttle", record.id, "--duty", "0.5")
+    run(database, HELD)
     with holding(settings_for(database), Caller(actor="ann"), record):
         status = place.status()
     real: dict[str, Any] = {
         "A migration": status,
         "A wait": status["waiting_for"][0],
+        "A hold of the throttle": status["throttled"][0],
         "A gate": status["gates"][0],
         "Mended writes": status["mended"],
+        "A rate": status["rate"],
         "A phase": status["phases"][0],
         "A verification": status["verification"],
         "A backup": status["backup"],

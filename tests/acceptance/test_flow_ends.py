@@ -1,6 +1,7 @@
 """How a flow ends when it does not run through: what the caller learns, what Prefect shows."""
 
 import threading
+from dataclasses import replace
 from typing import get_args
 
 import psycopg
@@ -9,7 +10,14 @@ from prefect.exceptions import ParameterTypeError
 
 from flows.migration_flow import Until, flow_of
 from flows.run import run_any, run_flow
-from pgtide.errors import AwaitingApproval, Interrupted, PgtideError, Refused, Waiting
+from pgtide.errors import (
+    AwaitingApproval,
+    Interrupted,
+    PgtideError,
+    Refused,
+    Waiting,
+    WindowClosed,
+)
 from pgtide.events import BatchCommitted, Event, PhaseBegan, RunBegan, SlicesCut
 from pgtide.ledger.control import hold, release
 from pgtide.ledger.run import Caller
@@ -20,8 +28,9 @@ from pgtide.phases.verify import MismatchedRows
 from pgtide.postgres.session import connect
 from tests.acceptance.flow_records import Heard, email, out_of_step, runs, state_of
 from tests.approving import approve, dual_writing
+from tests.nights import Nights
 from tests.prefect_server import PrefectApi, prefect_api
-from tests.users import MIGRATION_ID, create_users
+from tests.users import MIGRATION_ID, create_users, email_migration
 
 __all__ = ["prefect_api"]
 
@@ -46,6 +55,26 @@ def test_a_flow_that_never_comes_to_its_work_is_no_success(
         run_any(
             email().flow, prefect_api.settings(database), Caller(actor="ann"), {"until": "then"}
         )
+
+
+def test_a_window_that_closes_ends_the_flow_as_completed(
+    database: str, prefect_api: PrefectApi
+) -> None:
+    create_users(database, rows=ROWS)
+    nights = Nights()
+    nights.next_opening()
+    flow = flow_of(replace(email_migration(), window=nights.window), MIGRATION_ID)
+
+    def close_it(event: Event) -> None:
+        if isinstance(event, BatchCommitted):
+            nights.last_seconds(-1)
+
+    caller = Caller(actor="ann", emit=close_it, clock=nights.clock)
+    with pytest.raises(WindowClosed):
+        run_flow(flow, prefect_api.settings(database), caller)
+    kind, name, message = shown(prefect_api, database)
+    assert (kind, name) == ("COMPLETED", "WindowClosed")
+    assert "it opens at" in message
 
 
 def test_a_mistake_that_nobody_foresaw_comes_out_and_is_no_success(

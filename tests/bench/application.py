@@ -2,7 +2,8 @@
 
 `python -m tests.bench.application URL ROWS` says `ready`, works until its standard input is closed,
 and prints what it did. A statement is measured from when it was due: one that keeps a connection
-for a second makes those behind it late too, and their users wait as well.
+for a second makes those behind it late too, and their users wait as well. What was due before the
+end is still done after it: a connection that was blocked to the last has statements behind it.
 """
 
 import itertools
@@ -59,12 +60,30 @@ _TOKEN: Final = "UPDATE public.users SET verification_token = 't' || %s WHERE id
 _NEW: Final = "INSERT INTO public.users (id, email) VALUES (%s, 'new@example.org')"
 
 
-def work(url: str, rows: int, *, worker: int, stop: threading.Event, seen: list[Entry]) -> None:
-    """Run statements at a steady pace until told to stop; late ones are caught up with."""
+class End:
+    """The moment from which nothing is due any more."""
+
+    def __init__(self) -> None:
+        self._came = threading.Event()
+        self._at = float("inf")
+
+    def come(self) -> None:
+        """Make it now."""
+        self._at = time.monotonic()
+        self._came.set()
+
+    def before(self, due: float) -> bool:
+        """Wait until something is due; tell whether the end is before that."""
+        self._came.wait(max(0.0, due - time.monotonic()))
+        return due > self._at
+
+
+def work(url: str, rows: int, *, worker: int, end: End, seen: list[Entry]) -> None:
+    """Run statements at a steady pace to the end; late ones are caught up with."""
     due = time.monotonic() + worker / RATE
     with psycopg.connect(url, autocommit=True, prepare_threshold=None) as session:
         for text, values in requests(rows, worker=worker):
-            if stop.wait(max(0.0, due - time.monotonic())):
+            if end.before(due):
                 return
             failed = False
             try:
@@ -78,11 +97,11 @@ def work(url: str, rows: int, *, worker: int, stop: threading.Event, seen: list[
 
 def main() -> None:
     """Work until standard input ends."""
-    url, rows, stop = sys.argv[1], int(sys.argv[2]), threading.Event()
+    url, rows, end = sys.argv[1], int(sys.argv[2]), End()
     seen: list[Entry] = []
     threads = [
         threading.Thread(
-            target=work, args=(url, rows), kwargs={"worker": number, "stop": stop, "seen": seen}
+            target=work, args=(url, rows), kwargs={"worker": number, "end": end, "seen": seen}
         )
         for number in range(CONNECTIONS)
     ]
@@ -90,7 +109,7 @@ def main() -> None:
         thread.start()
     print("ready", flush=True)
     sys.stdin.read()
-    stop.set()
+    end.come()
     for thread in threads:
         thread.join()
     json.dump(seen, sys.stdout)

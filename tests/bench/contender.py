@@ -1,28 +1,44 @@
 """One way of filling the new columns of a table that is in use."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Final
 
-from tests.bench.dataset import TABLE
-from tests.users import DEFAULTED
+from pgtide.model.state import Phase
+from tests.bench.bench_table import BenchTable
+from tests.driving import migrate
 
-# Rows that are not in the new shape afterwards.
-LEFT: Final = (
-    f"SELECT count(*) FROM {TABLE} WHERE email_verified_v2 IS DISTINCT FROM email_verified"
-    " OR verification_token_v2 IS DISTINCT FROM verification_token"
-    " OR {date} IS DISTINCT FROM CASE WHEN email_verified THEN created_at END"
-)
+# The filling itself, which alone is timed; it may return what `Walked`.
+Filling = Callable[[], object]
+# What is there before it begins, in the database of this address; it yields the filling.
+Ready = Callable[[str, BenchTable], AbstractContextManager[Filling]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contender:
-    """A name, what is there before it begins, and the filling itself, which alone is timed.
+    """A name, and what it does.
 
-    `prepare` is given the address of a database; it returns the filling.
+    One that ends on no other table has one of its own, and at most so many rows. Beside one that is
+    offline no application can work.
     """
 
     name: str
-    prepare: Callable[[str], Callable[[], object]]
-    kind: str = DEFAULTED
-    left: str = LEFT.format(date="verified_at")
+    ready: Ready
+    table: BenchTable | None = None
+    most_rows: int | None = None
+    offline: bool = False
+
+    def rows(self, asked: int) -> int:
+        """Return the rows that it fills, where so many are asked for."""
+        return asked if self.most_rows is None else min(asked, self.most_rows)
+
+
+def expanded(fill: Callable[[str, BenchTable], object]) -> Ready:
+    """Expand as pgtide does: the columns are there, and triggers keep every write in step."""
+
+    @contextmanager
+    def ready(url: str, table: BenchTable) -> Iterator[Filling]:
+        migrate(url, table.migration(), until=Phase.EXPAND)
+        yield lambda: fill(url, table)
+
+    return ready

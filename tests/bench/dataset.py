@@ -9,8 +9,8 @@ import psycopg
 from psycopg import sql
 
 from pgtide.postgres.embedded import Server
+from tests.bench.bench_table import BenchTable
 from tests.small_table import run
-from tests.users import create_users
 
 # The disk of a shared machine would be most of what is measured. The rest is what a person would
 # set on a server of this size; the screen shows it beside the figures.
@@ -20,16 +20,6 @@ SETTINGS: Final = {
     "max_wal_size": "4GB",
     "max_connections": "50",
 }
-TABLE: Final = "public.users"
-# What brings an old row into the new shape, for whoever does it by hand.
-FILL: Final = (
-    "email_verified_v2 = email_verified, verification_token_v2 = verification_token,"
-    " verified_at = CASE WHEN email_verified THEN created_at END"
-)
-WIDEN: Final = (
-    "ALTER TABLE public.users ADD COLUMN email_verified_v2 boolean,"
-    " ADD COLUMN verification_token_v2 varchar(255), ADD COLUMN verified_at timestamp"
-)
 
 
 class Dataset:
@@ -39,11 +29,16 @@ class Dataset:
         self._server = server
         self._made: set[str] = set()
 
-    def table(self, rows: int, *, kind: str, name: str) -> str:
-        """Return the database of the strategy's table, of so many rows."""
-        return self.made(name, lambda url: _fill(url, rows=rows, kind=kind))
+    @property
+    def url(self) -> str:
+        """Return the server's own address."""
+        return self._server.url
 
-    def made(self, name: str, make: Callable[[str], None]) -> str:
+    def table(self, table: BenchTable, rows: int) -> str:
+        """Return the database of a table of so many rows."""
+        return self.made(f"{table.name}_{rows}", lambda url: _fill(url, table, rows))
+
+    def made(self, name: str, make: Callable[[str], object]) -> str:
         """Return the database of this name, made by `make` the first time."""
         if name not in self._made:
             self._admin(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
@@ -72,7 +67,7 @@ class Dataset:
             admin.execute(statement)
 
 
-def _fill(url: str, *, rows: int, kind: str) -> None:
-    create_users(url, rows=rows, kind=kind)
+def _fill(url: str, table: BenchTable, rows: int) -> None:
+    table.create(url, rows)
     # No debt from the filling, which the first to come would pay.
-    run(url, "VACUUM (FREEZE, ANALYZE) public.users")
+    run(url, f"VACUUM (FREEZE, ANALYZE) {table.relation}")

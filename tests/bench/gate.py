@@ -13,3 +13,8 @@ class Gate:
     claim: str
     kept: bool
     measured: str
+
+
+def at_most(what: str, ratio: float, limit: float) -> Gate:
+    """Claim that a ratio stays within a limit."""
+    return Gate(claim=f"{what}: at most {limit:.2f}", kept=ratio <= limit, measured=f"{ratio:.2f}")

@@ -18,7 +18,10 @@ _HUNDREDTHS: Final = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waits:
-    """How long statements took, from when they were due; None where none was."""
+    """How long statements took, from when they were due; None where none was.
+
+    `per_second` counts those that had their answer while the act lasted.
+    """
 
     p50_ms: float | None
     p99_ms: float | None
@@ -43,18 +46,19 @@ def beside(url: str, rows: int, act: Callable[[], object]) -> Waits:
         ended = time.monotonic()
         said, _ = process.communicate("")
     assert process.returncode == 0
-    return waits([one for one in json.loads(said) if begun <= one[0] < ended], ended - begun)
+    return waits(json.loads(said), begun=begun, ended=ended)
 
 
-def waits(entries: Sequence[Entry], seconds: float) -> Waits:
-    """Sum up what was due within so many seconds."""
-    took = [1000 * entry[1] for entry in entries]
+def waits(entries: Sequence[Entry], *, begun: float, ended: float) -> Waits:
+    """Sum up what was due from the begin of an act to its end."""
+    concerned = [entry for entry in entries if begun <= entry[0] < ended]
+    took = [1000 * entry[1] for entry in concerned]
     return Waits(
         p50_ms=median(took) if took else None,
         p99_ms=quantiles(took, n=_HUNDREDTHS, method="inclusive")[-1] if len(took) > 1 else None,
         max_ms=max(took, default=None),
-        failures=sum(entry[2] for entry in entries),
-        per_second=len(entries) / seconds,
+        failures=sum(entry[2] for entry in concerned),
+        per_second=sum(begun <= entry[0] + entry[1] < ended for entry in entries) / (ended - begun),
     )
 
 

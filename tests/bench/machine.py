@@ -1,10 +1,16 @@
 """What a figure was measured on, and how busy that was with other things."""
 
 import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Final
 
 from tests.bench.dataset import SETTINGS
 from tests.small_table import run
+
+_PATIENCE: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,3 +48,26 @@ def machine(url: str, *, load_before: float) -> Machine:
         load_before=load_before,
         load_after=load(),
     )
+
+
+def full_pages(url: str) -> bool:
+    """Tell whether images of whole pages go to the log."""
+    return run(url, "SHOW full_page_writes") == [("on",)]
+
+
+@contextmanager
+def without_full_pages(url: str) -> Iterator[None]:
+    """Keep images of whole pages out of the log while the block runs."""
+    _set_full_pages(url, wanted="off")
+    try:
+        yield
+    finally:
+        _set_full_pages(url, wanted="on")
+
+
+def _set_full_pages(url: str, *, wanted: str) -> None:
+    run(url, f"ALTER SYSTEM SET full_page_writes = {wanted}", "SELECT pg_reload_conf()")
+    deadline = time.monotonic() + _PATIENCE
+    while run(url, "SHOW full_page_writes") != [(wanted,)]:
+        assert time.monotonic() < deadline, "the server does not heed full_page_writes"
+        time.sleep(0.05)

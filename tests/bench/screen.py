@@ -8,8 +8,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from tests.bench.application import RATE
 from tests.bench.backfill import Compared
 from tests.bench.gate import Gate
+from tests.bench.load import Waits
+from tests.bench.scaling import Scaled
 from tests.bench.undo import Undone
 
 # On a pipe, rich would fold every table to 80 columns.
@@ -35,16 +38,19 @@ def show_undo(console: Console, measured: Sequence[Undone]) -> None:
     console.print(table)
 
 
-def show_backfill(console: Console, compared: Compared) -> None:
+def show_backfill(console: Console, title: str, compared: Compared) -> None:
     """Print what each contender took, left behind, and made the application wait."""
+    idle = compared.idle
+    application = ("app p50", "app p99", "app max", "failed", "rate") if idle else ()
     table = _table(
-        "backfill, medians; table and indexes as multiples of the same rows freshly written, and of"
-        " before",
+        f"{title}: backfill, medians; table and indexes as multiples of the same rows freshly"
+        " written, and of before",
         *("contender", "seconds (all tries)", "table", "indexes", "WAL", "HOT"),
-        *("app p50", "app p99", "app max", "failed"),
+        *application,
     )
     for one in compared.figures:
-        tries = compared.seconds[one.contender]
+        tries = [each.seconds for each in compared.tries[one.contender]]
+        saw = compared.waits.get(one.contender)
         table.add_row(
             one.contender,
             f"{one.seconds:,.1f} ({min(tries):,.1f} - {max(tries):,.1f})",
@@ -52,20 +58,35 @@ def show_backfill(console: Console, compared: Compared) -> None:
             f"{one.index_bytes_after / one.index_bytes_before:.2f}",
             f"{one.wal_bytes / _MB:,.0f} MB",
             f"{one.hot_share:.0%}",
-            *(_ms(each) for each in (one.app_p50_ms, one.app_p99_ms, one.app_max_ms)),
-            f"{one.app_failures:,}",
+            *(_waits(saw) if saw else ()),
         )
-    idle = compared.idle
-    table.add_row(
-        *("nobody migrates", "", "", "", "", ""),
-        *(_ms(each) for each in (idle.p50_ms, idle.p99_ms, idle.max_ms)),
-        f"{idle.failures:,}",
-    )
+    if idle:
+        table.add_row("nobody migrates", "", "", "", "", "", *_waits(idle))
     console.print(table)
-    console.print(
-        f"The application: {idle.per_second:,.0f} statements a second while nobody migrates, each"
-        " measured from when it was due."
+    if idle:
+        console.print(
+            f"The application wants {RATE} statements a second; the rate is what it had answered"
+            " while the contender worked. A wait counts from when a statement was due."
+        )
+
+
+def show_scaling(console: Console, measured: Sequence[Scaled]) -> None:
+    """Print what a row costs on tables of each size, and how a worker's process grew."""
+    table = _table(
+        "scaling, medians, from the first batch on; the process in the run in which it grew most",
+        *("contender", "rows", "seconds (all runs)", "a row", "memory at first", "at most"),
     )
+    for one in measured:
+        process = one.process
+        table.add_row(
+            one.contender,
+            f"{one.rows:,}",
+            f"{one.seconds:,.2f} ({min(one.tries):,.2f} - {max(one.tries):,.2f})",
+            f"{one.per_row:.2f} µs",
+            f"{process.first_bytes / _MB:,.0f} MB" if process else "",
+            f"{process.most_bytes / _MB:,.0f} MB" if process else "",
+        )
+    console.print(table)
 
 
 def show_gates(console: Console, title: str, gates: Sequence[Gate]) -> None:
@@ -84,6 +105,11 @@ def _table(title: str, *columns: str) -> Table:
     if len(columns) == len(("claim", "", "measured")):
         table.columns[-1].justify = "left"
     return table
+
+
+def _waits(saw: Waits) -> tuple[str, ...]:
+    times = (saw.p50_ms, saw.p99_ms, saw.max_ms)
+    return (*(_ms(each) for each in times), f"{saw.failures:,}", f"{saw.per_second:,.0f}/s")
 
 
 def _spread(seconds: Sequence[float], *, middle: float | None = None) -> str:

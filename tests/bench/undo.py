@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 from typing import Final
@@ -83,6 +83,17 @@ class Undone:
         """
         spread = max(one.hold for one in self.tries) - self.hold
         return spread + median(one.blink for one in self.tries)
+
+    def document(self) -> dict[str, object]:
+        """Return what is written down of it."""
+        return {
+            "way": self.way,
+            "rows": self.rows,
+            "hold_seconds": self.hold,
+            "waited_seconds": self.waited,
+            "noise_seconds": self.noise,
+            "tries": [asdict(each) for each in self.tries],
+        }
 
 
 def measure(

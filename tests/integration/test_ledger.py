@@ -43,7 +43,12 @@ def test_the_audit_is_append_only(ledger: psycopg.Connection, statement: str) ->
     ("constraint", "statement"),
     [
         ("state_known", "UPDATE pgtide.migration SET state = 'done'"),
-        ("remembers_where_it_was", "UPDATE pgtide.migration SET state = 'paused'"),
+        ("remembers_where_it_was", "UPDATE pgtide.migration SET state = 'failed'"),
+        (
+            "paused_by_somebody",
+            "UPDATE pgtide.migration SET state = 'paused', resume_to = 'expanding'",
+        ),
+        ("paused_by_somebody", "UPDATE pgtide.migration SET paused_by = 'window'"),
         ("remembers_where_it_was", "UPDATE pgtide.migration SET resume_to = 'expanding'"),
         ("ended_with_an_outcome", "UPDATE pgtide.run SET outcome = NULL"),
         ("cursor_inside", "UPDATE pgtide.slice SET cursor = first_block - 1"),

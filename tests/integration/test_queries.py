@@ -27,6 +27,7 @@ TRIAL = (
     "CREATE TEMP VIEW pgtide_view AS SELECT probe FROM pgtide_trial",
     "CREATE INDEX pgtide_index ON pgtide_trial (probe)",
     "CREATE SEQUENCE pgtide.counter",
+    "CREATE TEMP TABLE pgtide_sample (probe int)",
 )
 
 

@@ -27,7 +27,7 @@ from pgtide.events import BatchBegan, Event
 from pgtide.ledger.joined import joined
 from pgtide.ledger.record import find
 from pgtide.ledger.run import Caller
-from pgtide.model.state import State
+from pgtide.model.state import Phase, State
 from pgtide.phases.backward import undo
 from pgtide.phases.begun import begun, recorded
 from pgtide.phases.contract import Contracting, contract
@@ -47,8 +47,8 @@ _INSERT = "INSERT INTO began (run, slice_id, kind, pass, cursor) VALUES (%s, %s,
 
 
 # `back` undoes contract, and contract only.
-# `join` helps with what another process has begun.
-Action = Literal["up", "down", "contract", "purge", "back", "join"]
+# `back_up` goes as far as the backup, `join` helps with what another process has begun.
+Action = Literal["up", "back_up", "down", "contract", "purge", "back", "join"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,7 @@ class Order:
 
 def label(event: Event) -> str:
     """Return an event's name, with what makes it one of its kind; batches are only counted."""
-    parts = (getattr(event, name, None) for name in ("step", "ordinal", "phase"))
+    parts = (getattr(event, name, None) for name in ("step", "ordinal", "phase", "part"))
     name = type(event).__name__
     if name.startswith("Batch"):
         return name
@@ -143,7 +143,7 @@ def _act(order: Order, caller: Caller) -> None:
     settings = Settings(
         database_url=order.url,
         actor=order.actor,
-        backup_first=False,
+        backup_first=order.action == "back_up",
         batch_target=timedelta(milliseconds=order.batch_ms),
         heartbeat=timedelta(milliseconds=order.heartbeat_ms),
         lease=timedelta(milliseconds=order.lease_ms),
@@ -153,6 +153,7 @@ def _act(order: Order, caller: Caller) -> None:
     )
     actions: dict[str, Callable[[Settings, Caller], None]] = {
         "up": _up,
+        "back_up": partial(_up, until=Phase.BACKUP),
         "down": _down,
         "back": partial(_down, to=State.VERIFIED),
         "contract": _contract,
@@ -179,9 +180,9 @@ def _filling(settings: Settings) -> bool:
     return record is not None and record.state is State.BACKFILLING
 
 
-def _up(settings: Settings, caller: Caller) -> None:
+def _up(settings: Settings, caller: Caller, *, until: Phase = Phase.VERIFY) -> None:
     with opened(settings, caller, email_migration()) as run:
-        forward(run)
+        forward(run, until)
 
 
 def _down(settings: Settings, caller: Caller, *, to: State = State.ROLLED_BACK) -> None:

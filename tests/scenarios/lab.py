@@ -69,6 +69,9 @@ class Lab:
     purge: Course
     back: Course
     down_after: Course
+    # Whose process takes a backup on its way, since there is none that it could rely on.
+    back_up: Course
+    contract_unprepared: Course
 
 
 @contextmanager
@@ -95,6 +98,11 @@ class _Maker:
         url = self.like(template)
         return url, _course(Order(url=url, action=action, backups=self.backups), template)
 
+    def approved(self, url: str, gate: Gate) -> str:
+        new = self.like(url)
+        approve(new, MIGRATION_ID, gate)
+        return new
+
 
 @contextmanager
 def laboratory(server: Server) -> Iterator[Lab]:
@@ -105,12 +113,11 @@ def laboratory(server: Server) -> Iterator[Lab]:
         create_users(table, rows=ROWS)
         make = _Maker(server=server, stack=stack, backups=backups)
         verified, up = make.course("up", table)
-        ready = make.like(verified)
+        unprepared = make.approved(verified, Gate.CONTRACT)
+        ready = make.like(unprepared)
         _back_up(ready, backups)
-        approve(ready, MIGRATION_ID, Gate.CONTRACT)
         contracted, contract = make.course("contract", ready)
-        leaving = make.like(contracted)
-        approve(leaving, MIGRATION_ID, Gate.READS_SWITCHED)
+        leaving = make.approved(contracted, Gate.READS_SWITCHED)
         yield Lab(
             server=server,
             witness=stack.enter_context(witnessed(server)),
@@ -126,6 +133,8 @@ def laboratory(server: Server) -> Iterator[Lab]:
             purge=make.course("purge", leaving)[1],
             back=make.course("back", contracted)[1],
             down_after=make.course("down", contracted)[1],
+            back_up=make.course("back_up", table)[1],
+            contract_unprepared=make.course("contract", unprepared)[1],
         )
 
 

@@ -2,10 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import psycopg
 
+from pgtide.backup.files import damage
 from pgtide.changes.contract import SHAPE, present
+from pgtide.ledger import backups
+from pgtide.ledger.backups import BackupFile
 from pgtide.ledger.record import Record, find
 from pgtide.ledger.steps import recorded
 from pgtide.model.state import UNDOING, State
@@ -165,3 +169,26 @@ def _out(session: Session, record: Record, where: str = "true") -> int:
     assert record.plan.backfill is not None
     test = f"NOT {record.plan.backfill.in_step} AND ({where})"
     return int(session.value(f"SELECT count(*) FROM ONLY public.users AS t WHERE {test}"))
+
+
+def unsound_backups(url: str) -> list[str]:
+    """Name the backups that count and are not whole, and the scratch databases left behind."""
+    with connect(url, purpose="test") as session:
+        if not backups.there(session):
+            return []
+        rows = session.rows("SELECT state, directory, files, scratch FROM pgtide.backup")
+        left = session.rows(
+            "SELECT datname FROM pg_database WHERE datname = ANY (%(names)s)",
+            {"names": [row["scratch"] for row in rows]},
+        )
+    harm = [
+        f"backup in {row['directory']}: {wrong}"
+        for row in rows
+        if row["state"] == "passed"
+        and (
+            wrong := damage(
+                Path(row["directory"]), tuple(BackupFile(**one) for one in row["files"])
+            )
+        )
+    ]
+    return [*harm, *(f"scratch database {row['datname']} is left" for row in left)]

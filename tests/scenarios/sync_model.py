@@ -33,6 +33,56 @@ class PairRule:
             return True
         return row[self.new] is not None and row[self.old] == self.down(row)
 
+    def inserted(self, row: Row) -> None:
+        """Bring a new row in step: the new column has no default, so a value in it was given."""
+        if row[self.new] is None:
+            row[self.new] = self.up(row)
+        elif not self.in_step(row):
+            row[self.old] = self.down(row)
+
+    def updated(self, before: Row, row: Row) -> bool:
+        """Bring a row's next version in step; tell whether it contradicts itself."""
+        old_moved = any(row[name] != before[name] for name in self.sources)
+        new_moved = row[self.new] != before[self.new]
+        if self.in_step(row):
+            if old_moved and not new_moved:
+                row[self.new] = self.up(row)
+        elif old_moved and new_moved:
+            return True
+        elif new_moved:
+            row[self.old] = self.down(row)
+        else:
+            row[self.new] = self.up(row)
+        return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnedRule:
+    """A pair after contract: what the application writes is `final`, and `retired` follows."""
+
+    retired: str
+    final: str
+    up: Value
+    down: Value
+
+    def in_step(self, row: Row) -> bool:
+        """Tell whether either side follows from the other; NULLs are equal."""
+        if row[self.final] == self.up(row):
+            return True
+        return row[self.final] is not None and row[self.retired] == self.down(row)
+
+    def inserted(self, row: Row) -> None:
+        """Bring a new row in step: nobody gives a value to the retired column."""
+        if row[self.retired] is None:
+            row[self.retired] = self.down(row)
+
+    def updated(self, before: Row, row: Row) -> bool:
+        """Bring a row's next version in step; nobody can contradict it."""
+        del before
+        if not self.in_step(row):
+            row[self.retired] = self.down(row)
+        return False
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddedRule:
@@ -58,7 +108,7 @@ class Model:
     """A table's rows by their key, the rules they obey, and the contradictions counted so far."""
 
     key: str
-    pairs: Sequence[PairRule]
+    pairs: Sequence[PairRule | TurnedRule]
     added: Sequence[AddedRule]
     defaults: Mapping[str, object]
     required: frozenset[str]
@@ -74,10 +124,7 @@ class Model:
         for trigger in self.own_triggers:
             row = trigger(None, row)
         for pair in self.pairs:
-            if row[pair.new] is None:
-                row[pair.new] = pair.up(row)
-            elif not pair.in_step(row):
-                row[pair.old] = pair.down(row)
+            pair.inserted(row)
         for one in self.added:
             if row[one.name] is None:
                 _follow(one, row, source_moved=True)
@@ -89,18 +136,24 @@ class Model:
 
     def update(self, key: object, given: Row) -> None:
         """Store a row's next version."""
-        before = self.rows[key]
-        row = {**before, **given}
-        for trigger in self.own_triggers:
-            row = trigger(before, row)
         self.contradicted.discard(key)
-        for pair in self.pairs:
-            self._bring_in_step(pair, before, row)
-        for one in self.added:
-            _fill_added(one, before, row)
+        row, contradictions = self.changed(self.rows[key], given)
+        self.conflicts += contradictions
+        if contradictions:
+            self.contradicted.add(row[self.key])
         del self.rows[key]
         self.written.discard(key)
         self._store(row)
+
+    def changed(self, before: Row, given: Row) -> tuple[Row, int]:
+        """Return a row's next version, and how many pairs contradict themselves in it."""
+        row = {**before, **given}
+        for trigger in self.own_triggers:
+            row = trigger(before, row)
+        contradictions = sum(pair.updated(before, row) for pair in self.pairs)
+        for one in self.added:
+            _fill_added(one, before, row)
+        return row, contradictions
 
     def astray(self) -> set[object]:
         """Return the keys of written rows whose pairs are out of step."""
@@ -118,20 +171,6 @@ class Model:
             for one in self.added
             if self.rows[key][one.name] is None and not one.in_step(self.rows[key])
         }
-
-    def _bring_in_step(self, pair: PairRule, before: Row, row: Row) -> None:
-        old_moved = any(row[name] != before[name] for name in pair.sources)
-        new_moved = row[pair.new] != before[pair.new]
-        if pair.in_step(row):
-            if old_moved and not new_moved:
-                row[pair.new] = pair.up(row)
-        elif old_moved and new_moved:
-            self.conflicts += 1
-            self.contradicted.add(row[self.key])
-        elif new_moved:
-            row[pair.old] = pair.down(row)
-        else:
-            row[pair.new] = pair.up(row)
 
     def _store(self, row: Row) -> None:
         if any(row[name] is None for name in self.required):

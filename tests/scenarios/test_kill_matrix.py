@@ -23,10 +23,17 @@ from pgtide.postgres.embedded import Server
 from tests.scenarios.child import Ended, carried_out, started
 from tests.scenarios.killed import Order
 from tests.scenarios.lab import Course, Lab, laboratory
-from tests.scenarios.ledger_truth import begun, disagreements, places, repeated
+from tests.scenarios.ledger_truth import (
+    begun,
+    disagreements,
+    places,
+    repeated,
+    unsound_backups,
+)
 from tests.server import fresh_database
 from tests.table_state import schema_dump, table_state
 
+PARTS = ("schema", "data", "reading", "restoring", "comparing")
 _BATCHES = 8
 _MOMENTS = 5
 # The process that goes on is killed as well, so often.
@@ -68,7 +75,8 @@ def points(course: Course, chance: random.Random) -> list[Point]:
     found = []
     for label in course.labels:
         seen[label] += 1
-        if not label.startswith("Batch"):
+        # A file that grows says so as often as there is time for it: once will do.
+        if not label.startswith("Batch") and (seen[label] == 1 or "Grew" not in label):
             found.append(Point(label=label, nth=seen[label]))
     batches = seen["BatchBegan"]
     for label in ("BatchBegan", "BatchCommitted"):
@@ -107,6 +115,7 @@ def survived(lab: Lab, course: Course, point: Point) -> list[str]:
         ended = carried_out(order)
         found += repeated(known, begun(lab.witness, order.run)) + disagreements(url)
         found += [*_complaints(course, ended), *course.end.differences(table_state(url))]
+        found += unsound_backups(url)
         if schema_dump(url) != course.shape:
             found.append("the table's schema dump is not that of the undisturbed run")
         return [f"{point}: {problem}" for problem in found]
@@ -125,6 +134,7 @@ def _killed(order: Order, point: Point) -> list[str]:
 # What the next process says where the one before had come to its end, and was killed after it.
 _ENDED = {
     "up": "",
+    "back_up": "",
     "down": "there is nothing to undo",
     "back": "there is no contract to undo",
     "contract": "contract begins where",
@@ -219,6 +229,27 @@ def test_a_contract_killed_anywhere_is_ended_by_the_next_process(
     lab: Lab, chance: random.Random
 ) -> None:
     matrix(lab, lab.contract, chance)
+
+
+@pytest.mark.timeout(900)
+def test_a_first_backup_killed_anywhere_is_taken_by_the_next_process(
+    lab: Lab, chance: random.Random
+) -> None:
+    labels = {point.label for point in points(lab.back_up, chance)}
+    assert {f"BackupPart{what}:{part}" for what in ("Began", "Ended") for part in PARTS} <= labels
+    matrix(lab, lab.back_up, chance)
+
+
+@pytest.mark.timeout(900)
+def test_a_contract_killed_in_its_own_backup_is_ended_by_the_next_process(
+    lab: Lab, chance: random.Random
+) -> None:
+    course = lab.contract_unprepared
+    killed = [point for point in points(course, chance) if point.label.startswith("Backup")]
+    assert {f"BackupPartBegan:{part}" for part in PARTS} <= {point.label for point in killed}
+    with ThreadPoolExecutor(_WORKERS) as workers:
+        problems = list(workers.map(partial(survived, lab, course), killed))
+    assert list(chain.from_iterable(problems)) == []
 
 
 @pytest.mark.timeout(900)

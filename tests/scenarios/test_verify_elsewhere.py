@@ -54,5 +54,9 @@ def test_before_there_is_anything_to_compare_up_leads_there(small: str) -> None:
     assert "`pgtide up 1.0.0` verifies at its end" in asked(small)
     run(small, "UPDATE pgtide.migration SET state = 'rollback_failed'")
     assert "`pgtide down 1.0.0` goes on" in asked(small)
-    run(small, "UPDATE pgtide.migration SET state = 'paused', resume_to = 'verifying'")
+    run(
+        small,
+        "UPDATE pgtide.migration SET state = 'paused', resume_to = 'verifying',"
+        " paused_by = 'operator'",
+    )
     assert "`pgtide resume 1.0.0`" in asked(small)

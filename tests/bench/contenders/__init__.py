@@ -3,14 +3,26 @@
 from typing import Final
 
 from tests.bench.contender import Contender
-from tests.bench.contenders import key_ranges, keyset, one_update, one_worker, strategy_loop
+from tests.bench.contenders import (
+    key_ranges,
+    keyset,
+    one_update,
+    pgtide_workers,
+    rewrite,
+    strategy_loop,
+)
 
-ONE_UPDATE: Final = one_update.CONTENDER.name
-ONE_WORKER: Final = one_worker.CONTENDER.name
+ONE_UPDATE: Final = one_update.CONTENDER
+ONE_WORKER: Final = pgtide_workers.ONE_WORKER
+TWO_WORKERS: Final = pgtide_workers.TWO_WORKERS
+FOR_TIME: Final = pgtide_workers.FOR_TIME
+PGTIDE: Final = (ONE_WORKER, TWO_WORKERS, FOR_TIME)
 CONTENDERS: Final[tuple[Contender, ...]] = (
-    one_update.CONTENDER,
-    strategy_loop.CONTENDER,
+    ONE_UPDATE,
+    strategy_loop.AT_ONCE,
+    strategy_loop.COMMITTED,
     keyset.CONTENDER,
     key_ranges.CONTENDER,
-    one_worker.CONTENDER,
+    *PGTIDE,
+    rewrite.CONTENDER,
 )

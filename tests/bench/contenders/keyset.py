@@ -3,14 +3,15 @@
 So pgroll does it: its trigger, which keeps the shapes in step, is also what computes the values.
 """
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import psycopg
 
-from tests.bench.contender import Contender
-from tests.bench.dataset import TABLE, WIDEN
+from tests.bench.bench_table import BenchTable
+from tests.bench.contender import Contender, Filling
+from tests.bench.tables.strategy import RELATION, TABLE
 from tests.small_table import run
 
 _FUNCTION: Final = """
@@ -24,23 +25,24 @@ END
 $$
 """
 _TRIGGER: Final = (
-    f"CREATE TRIGGER fill BEFORE INSERT OR UPDATE ON {TABLE}"
+    f"CREATE TRIGGER fill BEFORE INSERT OR UPDATE ON {RELATION}"
     " FOR EACH ROW EXECUTE FUNCTION public.fill()"
 )
 _BATCH: Final = f"""
 WITH batch AS (
-    SELECT id FROM {TABLE} WHERE id > %s ORDER BY id LIMIT 1000 FOR NO KEY UPDATE
+    SELECT id FROM {RELATION} WHERE id > %s ORDER BY id LIMIT 1000 FOR NO KEY UPDATE
 ), touched AS (
-    UPDATE {TABLE} AS t SET id = t.id FROM batch WHERE t.id = batch.id RETURNING t.id
+    UPDATE {RELATION} AS t SET id = t.id FROM batch WHERE t.id = batch.id RETURNING t.id
 )
 SELECT max(id) FROM touched
 """
 
 
-def prepare(url: str) -> Callable[[], object]:
+@contextmanager
+def ready(url: str, table: BenchTable) -> Iterator[Filling]:
     """Add the columns and the trigger."""
-    run(url, WIDEN, _FUNCTION, _TRIGGER)
-    return partial(fill, url)
+    run(url, table.widen, _FUNCTION, _TRIGGER)
+    yield lambda: fill(url)
 
 
 def fill(url: str) -> None:
@@ -52,4 +54,4 @@ def fill(url: str) -> None:
             last = end[0]
 
 
-CONTENDER: Final = Contender(name="keyset of 1,000, CTE, trigger", prepare=prepare)
+CONTENDER: Final = Contender(name="keyset of 1,000, CTE, trigger", ready=ready, table=TABLE)

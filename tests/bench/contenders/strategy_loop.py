@@ -1,39 +1,42 @@
-"""The strategy's own loop, its pauses included, but committed after each batch.
+"""The strategy's own loop, its pauses included: as one DO block, and committed after each batch.
 
 On a table without NULLs: with one it never ends (tests/strategy/test_negative_controls.py). Nor
 does it while somebody inserts a row in each of its pauses: it is stopped after as many batches as
 its table has. It has no triggers: what is written behind it is lost.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Final
 
-from tests.bench.contender import LEFT, Contender
-from tests.bench.dataset import WIDEN
+from tests.bench.bench_table import BenchTable
+from tests.bench.contender import Contender, Filling
+from tests.bench.tables.strategy import REQUIRED_TABLE
 from tests.small_table import run
 from tests.strategy.interleaving import quoted
-from tests.users import REQUIRED
 
-_CHANGED: Final = {
-    "        -- Pausa": "        COMMIT;\n        -- Pausa",
-    "    ) LOOP": "    ) AND processed < total_rows LOOP",
-}
+_ENDS: Final = {"    ) LOOP": "    ) AND processed < total_rows LOOP"}
+_COMMITS: Final = {"        -- Pausa": "        COMMIT;\n        -- Pausa"}
+# Each of its batches looks for its rows from the start of the table.
+_MOST_ROWS: Final = 1_000_000
 
 
-def prepare(url: str) -> Callable[[], object]:
-    """Add the columns under the strategy's names."""
-    run(url, WIDEN.replace("verified_at", "verified_at_v2"))
+@contextmanager
+def _ready(changed: Mapping[str, str], url: str, table: BenchTable) -> Iterator[Filling]:
+    run(url, table.widen)
     loop = quoted("backfill_loop").decode()
-    for its, ours in _CHANGED.items():
+    for its, ours in changed.items():
         assert loop.count(its) == 1, its
         loop = loop.replace(its, ours)
-    return partial(run, url, "SET client_min_messages = warning", loop)
+    yield lambda: run(url, "SET client_min_messages = warning", loop)
 
 
-CONTENDER: Final = Contender(
-    name="strategy's loop, committed",
-    prepare=prepare,
-    kind=REQUIRED,
-    left=LEFT.format(date="verified_at_v2"),
-)
+def _loop(name: str, changed: Mapping[str, str]) -> Contender:
+    return Contender(
+        name=name, ready=partial(_ready, changed), table=REQUIRED_TABLE, most_rows=_MOST_ROWS
+    )
+
+
+AT_ONCE: Final = _loop("strategy's loop, one DO block", _ENDS)
+COMMITTED: Final = _loop("strategy's loop, committed", {**_ENDS, **_COMMITS})

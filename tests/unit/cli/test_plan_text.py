@@ -38,6 +38,7 @@ def drawn(width: int) -> str:
         backup=None,
         statements=(statement,) * 101,
         backfill=None,
+        estimate=None,
         queries=(),
         waits=(),
         releases=(),

@@ -27,6 +27,7 @@ RECORD = Record(
     plan_text="",
     fingerprint=None,
     rows_total=9,
+    paused_by=None,
     waiting_for=None,
     last_error="an old one",
     token=1,

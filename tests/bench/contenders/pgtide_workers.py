@@ -1,0 +1,51 @@
+"""pgtide: its phase as it is, from the first slice to the last sweep, in a process of its own."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Final
+
+from pgtide.model.state import Phase
+from tests.bench.bench_table import BenchTable
+from tests.bench.contender import Contender, Filling
+from tests.bench.walked import Walked
+from tests.bench.worker import GO, READY, Hands, declared
+from tests.driving import migrate
+
+
+@contextmanager
+def _ready(hands: Hands, url: str, table: BenchTable) -> Iterator[Filling]:
+    """Expand, and let the process come to where nothing is left to load."""
+    migrate(url, declared(table, hands), until=Phase.EXPAND)
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.bench.worker", url, table.name, *hands.arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == READY
+        # The end of its input lets it go, whatever happens here.
+        yield partial(_fill, process)
+
+
+def _fill(process: subprocess.Popen[str]) -> Walked:
+    assert process.stdin
+    assert process.stdout
+    process.stdin.write(GO)
+    process.stdin.flush()
+    said = process.stdout.readline()
+    assert said, "the process has failed; it said why above"
+    return Walked(**json.loads(said))
+
+
+def _contender(hands: Hands) -> Contender:
+    return Contender(name=str(hands), ready=partial(_ready, hands))
+
+
+ONE_WORKER: Final = _contender(Hands(workers=1))
+TWO_WORKERS: Final = _contender(Hands(workers=2))
+FOR_TIME: Final = _contender(Hands(workers=2, favour="time"))
