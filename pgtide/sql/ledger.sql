@@ -119,7 +119,10 @@ INSERT INTO pgtide.worker (run_id, host, pid) VALUES (%(run)s, %(host)s, %(pid)s
 WITH given_back AS (
     UPDATE pgtide.slice SET worker_id = NULL WHERE worker_id = %(worker)s AND state = 'open'
 )
-UPDATE pgtide.worker SET ended_at = clock_timestamp() WHERE id = %(worker)s
+UPDATE pgtide.worker w SET ended_at = clock_timestamp()
+  FROM pgtide.run r JOIN pgtide.migration m ON m.id = r.migration_id
+ -- One that was taken over writes nothing any more.
+ WHERE w.id = %(worker)s AND r.id = w.run_id AND m.token = r.token
 
 -- end_run --
 -- Close a run.
