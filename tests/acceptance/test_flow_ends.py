@@ -160,7 +160,9 @@ def test_a_stop_ends_the_flow_after_its_batch(database: str, prefect_api: Prefec
             prefect_api.settings(database),
             Caller(actor="ann", emit=listen, stop=stop),
         )
-    assert len(heard.batches) == 1
+    # Each worker ends the batch that it has at hand, of a slice of its own, and begins no other.
+    slices = [slice_id for slice_id, *_ in heard.batches]
+    assert 1 <= len(slices) == len(set(slices))
     assert state_of(database) is State.BACKFILLING
     assert runs(database)[-1]["outcome"] == "interrupted"
     assert shown(prefect_api, database)[:2] == ("CANCELLED", "Interrupted")
