@@ -268,7 +268,12 @@ def test_triggers_touched_after_a_contract_that_was_left_send_it_back_all_the_sa
         assert isinstance(
             refusal(lambda: contract(verified, MIGRATION_ID, settings=brief)), LockNotAcquired
         )
-    run(verified, f"UPDATE pgtide.migration SET state = '{aside}'", *WRITE_PAST)
+    by = "'operator'" if aside is State.PAUSED else "NULL"
+    run(
+        verified,
+        f"UPDATE pgtide.migration SET state = '{aside}', paused_by = {by}",
+        *WRITE_PAST,
+    )
     error = refusal(lambda: contract(verified, MIGRATION_ID))
     assert (error.exit_code, "cannot be contracted" in error.what) == (2, True)
     record = record_of(verified, MIGRATION_ID)
