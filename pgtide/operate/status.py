@@ -139,7 +139,7 @@ def status_of(session: Session, settings: Settings, record: Record) -> Migration
     held = throttled.read(session, record.id, fresh=settings.lease.total_seconds())
     waits = _waits(session, record, gate, worker, held=held)
     whole, ends = way_back(session, record), _ends(session, record, walked) if alive else None
-    standing = _standing(record, gate, waits, alive=alive, void=void is not None)
+    standing = replace(_standing(record, gate, waits, alive=alive, void=bool(void)), way_back=whole)
     return MigrationStatus(
         id=record.id,
         version=record.version,
@@ -167,7 +167,7 @@ def status_of(session: Session, settings: Settings, record: Record) -> Migration
         worker=worker,
         rate=rate_status(session, record, settings),
         paused_by=record.paused_by,
-        next=advice(replace(standing, way_back=whole, contract_back=contract_back(session, record))),
+        next=advice(replace(standing, contract_back=contract_back(session, record))),
     )
 
 

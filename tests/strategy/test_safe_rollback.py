@@ -75,10 +75,11 @@ def test_it_begins_wherever_pgtide_down_may(
     verified: str, state: State, resume_to: State | None
 ) -> None:
     """But not where purge began: that may have dropped what an undo needs."""
+    by = "operator" if state is State.PAUSED else None
     run(
         verified,
-        sql.SQL("UPDATE pgtide.migration SET state = {}, resume_to = {}")
-        .format(sql.Literal(state), sql.Literal(resume_to))
+        sql.SQL("UPDATE pgtide.migration SET state = {}, resume_to = {}, paused_by = {}")
+        .format(*map(sql.Literal, (state, resume_to, by)))
         .as_string(None),
     )
     there = schema_dump(verified)
