@@ -5,7 +5,8 @@ neither, also with synchronous_commit off (finding 5). The UPDATE of the slice r
 carries the run's token, and a plain SELECT of the token is none (experiment 6).
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import Final
 
@@ -39,14 +40,24 @@ class Taken(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """A statement over a range of blocks: parameters low, high, share and below."""
+    """A statement over a range of blocks: parameters low, high, share and below.
+
+    `sparing` is the same for a range with rows in quarantine, whose places are the parameter kept.
+    `holding` puts a row there; without it no row can be.
+    """
 
     bounded: str
     open_ended: str
     shared: str
+    sparing: "Work | None" = None
+    holding: str = ""
 
-    def text(self, batch: Batch) -> str:
-        """Return the statement that fits a batch."""
+    def text(self, batch: Batch, kept: Sequence[str] = ()) -> str:
+        """Return the statement that fits a batch, with rows in quarantine at some places."""
+        if batch.fault is not None:
+            return self.holding
+        if kept and self.sparing is not None:
+            return self.sparing.text(batch)
         if batch.share is not None:
             return self.shared
         return self.open_ended if batch.end is None else self.bounded
@@ -89,7 +100,7 @@ def run_batch(worker: Worker, work: Work, piece: Slice, batch: Batch) -> Outcome
         except ConnectionLost as error:
             _pause(worker, piece, attempt, error)
             now = outlast(worker, lambda session: slices.read_one(session, piece.id))
-            if now.worker_id == worker.id and _place(now) != _place(piece):
+            if now.worker_id == worker.id and _stand(now) != _stand(piece):
                 seconds = worker.clock.monotonic() - begun
                 return _resolved(worker, piece, batch, now, seconds=seconds)
         else:
@@ -109,9 +120,20 @@ def _transaction(worker: Worker, work: Work, piece: Slice, batch: Batch) -> Fill
         # The application's own triggers fire too, and look for names.
         settings={"search_path": search_path(worker.plan.table)},
     ) as session:
-        if not slices.move(session, worker.lease, piece, batch.move, worker_id=worker.id):
+        kept = slices.move(
+            session,
+            worker.lease,
+            piece,
+            batch.move,
+            worker_id=worker.id,
+            within=(batch.low, batch.high),
+        )
+        if kept is None:
             raise _lost(worker, piece)
-        rows = session.execute(work.text(batch), _params(batch), doing="filling a batch")
+        params = {**_params(batch), "kept": kept, **_fault(worker, batch)}
+        rows = session.execute(work.text(batch, kept), params, doing="filling a batch")
+        if batch.fault is not None:
+            rows = 0
         # While the batch's own lock on the table is held, nobody can rewrite it: now the check is
         # final.
         hot = slices.count(session, piece, rows=rows, table=worker.plan.table)
@@ -129,11 +151,19 @@ def _lost(worker: Worker, piece: Slice) -> Exception:
 
 def _params(batch: Batch) -> dict[str, object]:
     share, below = batch.share or (None, None)
+    return {"low": batch.low, "high": batch.high, "share": share, "below": below}
+
+
+def _fault(worker: Worker, batch: Batch) -> dict[str, object]:
+    if batch.fault is None:
+        return {}
+    lease = worker.lease
     return {
-        "low": f"({batch.cursor},0)",
-        "high": f"({batch.end},0)",
-        "share": share,
-        "below": below,
+        "id": lease.migration_id,
+        "attempt": lease.attempt,
+        "run": lease.run_id,
+        "token": lease.token,
+        **asdict(batch.fault),
     }
 
 
@@ -145,14 +175,15 @@ def _pause(worker: Worker, piece: Slice, attempt: int, error: Failed) -> None:
 
 def _resolved(worker: Worker, piece: Slice, batch: Batch, now: Slice, *, seconds: float) -> Outcome:
     """Return what became of a batch whose connection broke, when the ledger is not where it was."""
-    if _place(now) == (batch.move.step, batch.move.cursor, batch.move.done):
+    if _stand(now) == (batch.move.step, batch.move.cursor, batch.move.done, piece.batches + 1):
         filled = Filled(rows=now.rows - piece.rows, hot=now.hot - piece.hot)
         return _committed(worker, piece, batch, filled, seconds=seconds)
     return Outcome(rows=0, seconds=seconds, after=now)
 
 
-def _place(piece: Slice) -> tuple[int, int, bool]:
-    return (piece.step, piece.cursor, piece.done)
+def _stand(piece: Slice) -> tuple[int, int, bool, int]:
+    # Some rows of a block leave the slice where it is: its batches tell, too.
+    return (piece.step, piece.cursor, piece.done, piece.batches)
 
 
 def _began(piece: Slice, batch: Batch) -> BatchBegan:

@@ -144,10 +144,19 @@ def taken(session: Session, lease: Lease, seen: Slice, worker_id: int) -> bool:
     return row is not None and row["token"] == lease.token and row["worker_id"] != worker_id
 
 
-def move(session: Session, lease: Lease, seen: Slice, to: Move, *, worker_id: int) -> bool:
+def move(
+    session: Session,
+    lease: Lease,
+    seen: Slice,
+    to: Move,
+    *,
+    worker_id: int,
+    within: tuple[str, str | None],
+) -> list[str] | None:
     """Checkpoint and fence a batch, inside its transaction.
 
-    False where a newer run, or another worker, has taken over.
+    Returns where rows in quarantine stand within the batch's bounds, an end of None being open.
+    None where a newer run, or another worker, has taken over.
     """
     params = {
         "slice": seen.id,
@@ -158,8 +167,11 @@ def move(session: Session, lease: Lease, seen: Slice, to: Move, *, worker_id: in
         "pass": to.step,
         "cursor": to.cursor,
         "state": "done" if to.done else "open",
+        "low": within[0],
+        "high": within[1],
     }
-    return session.execute(_SQL["move_cursor"], params, doing="checkpointing a batch") == 1
+    moved = session.row(_SQL["move_cursor"], params, doing="checkpointing a batch")
+    return list(moved["kept"]) if moved is not None else None
 
 
 def count(session: Session, seen: Slice, *, rows: int, table: TableName) -> int | None:

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
 from typing import Final, Literal
 
+from pgtide.model.breaker import MOST
 from pgtide.model.rate import problems as rate_problems
 from pgtide.model.throttle import Throttle
 
 # More would be a load that no throttle of ours could hold back in time.
 MOST_WORKERS: Final = 8
+_LATER: Final[Mapping[str, object]] = MappingProxyType({"quarantine": MOST})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +24,7 @@ class Backfill:
     A batch aims at `batch_ms` milliseconds, 50 if nobody says otherwise, and `duty` is the share of
     the time that each worker is at work.
     `throttle` says when the database is not well, and the backfill holds by itself.
+    Rows that fail for what they hold are put in quarantine, at most `quarantine` of them.
     """
 
     workers: int | Literal["auto"] = "auto"
@@ -29,10 +33,16 @@ class Backfill:
     batch_ms: float | None = None
     duty: float | None = None
     throttle: Throttle = field(default_factory=Throttle)
+    quarantine: int = MOST
 
     def spec(self) -> Mapping[str, object]:
         """Return it as plain values, the same for the same declaration."""
-        return asdict(self)
+        spec = asdict(self)
+        # What came later is left out where nobody asks for it: a migration that has begun before
+        # keeps its checksum.
+        return {
+            name: spec[name] for name in spec if name not in _LATER or spec[name] != _LATER[name]
+        }
 
     def problems(self) -> Iterator[str]:
         """Say what cannot be meant."""
@@ -44,5 +54,7 @@ class Backfill:
         ):
             if value not in known:
                 yield f"backfill: {name} is {value!r}; it is one of {', '.join(known)}"
+        if self.quarantine < 0:
+            yield f"backfill: quarantine is {self.quarantine!r}; it is a number of rows, or 0"
         yield from (f"backfill: {problem}" for problem in rate_problems(self.duty, self.batch_ms))
         yield from (f"backfill: {problem}" for problem in self.throttle.problems())

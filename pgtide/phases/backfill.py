@@ -26,6 +26,7 @@ from pgtide.phases.altered import refuse_altered
 from pgtide.phases.conduct import conducted
 from pgtide.phases.fingerprint import take
 from pgtide.phases.gate import await_gate
+from pgtide.phases.quarantine import refuse_held, retry, settle
 from pgtide.phases.step import perform
 from pgtide.postgres.activity import capacity
 from pgtide.postgres.catalog import count_rows, read_size, row_estimate
@@ -48,8 +49,12 @@ def backfill(run: Run, over: Spread = side_by_side) -> None:
         if run.plan.backfill is not None:
             many = hands(run.plan.filling, run.settings.workers, capacity(run.session))
             with throttled(run) as before:
+                retry(run)
                 _walk(run, run.plan.backfill, many, over, before=before)
                 _sweep(run, run.plan.backfill, many, before=before)
+                while not settle(run):
+                    _sweep(run, run.plan.backfill, many, before=before)
+            refuse_held(run)
         outcome.rows = sum(
             piece.rows for kind in (Kind.WALK, Kind.SWEEP) for piece in _all(run, kind)
         )

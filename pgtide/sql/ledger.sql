@@ -275,13 +275,19 @@ UPDATE pgtide.slice SET worker_id = %(worker)s
 SELECT token, worker_id FROM pgtide.slice WHERE id = %(slice)s
 
 -- move_cursor --
--- The checkpoint and the fence of a batch: no row means that a newer run, or another worker, has taken over.
+-- The checkpoint and the fence of a batch: no row means that a newer run, or another worker, has taken over. Returns
+-- where rows in quarantine stand in its range: these are left out.
 UPDATE pgtide.slice
    SET pass = %(pass)s, cursor = %(cursor)s, state = %(state)s, batches = batches + 1,
        started_at = coalesce(started_at, clock_timestamp()),
        ended_at = CASE WHEN %(state)s = 'done' THEN clock_timestamp() END
  WHERE id = %(slice)s AND token = %(token)s AND worker_id = %(worker)s
    AND pass = %(seen_pass)s AND cursor = %(seen_cursor)s AND state = 'open'
+RETURNING coalesce((SELECT array_agg(q.place::text) FROM pgtide.quarantine q
+                     WHERE q.migration_id = slice.migration_id AND q.attempt = slice.attempt
+                       AND q.filenode = slice.filenode AND q.left_at IS NULL
+                       AND q.place >= %(low)s::tid AND (%(high)s::tid IS NULL OR q.place < %(high)s::tid)),
+                   '{}') AS kept
 
 -- count_rows --
 -- The batch's rows; no row means that the table was rewritten, and block numbers mean nothing any more.
