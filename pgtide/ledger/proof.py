@@ -3,7 +3,7 @@
 from typing import Final
 
 from pgtide.changes import contract, purge
-from pgtide.ledger import steps
+from pgtide.ledger import quarantine, steps
 from pgtide.ledger.conflicts import conflicts
 from pgtide.ledger.fingerprint import present, same_but_for_file
 from pgtide.ledger.record import Record
@@ -27,6 +27,9 @@ def flaw(session: Session, record: Record) -> str | None:
             f"{_CHANGED} since it was verified (or the table was rewritten): writes may have gone "
             "past them"
         )
+    held = quarantine.count(session, quarantine.attempt_of(record))
+    if held:
+        return f"{held:,} of its rows are in quarantine"
     # The triggers leave such a write alone: its row is out of step, and nothing else says so.
     since = (conflicts(session, record.plan) or 0) - last.conflicts
     if since > 0:

@@ -102,6 +102,17 @@ def _rate_set(detail: _Detail) -> str:
     return f"rate set: {', '.join(said) or 'back to what the settings say'}"
 
 
+def _tried_again(detail: _Detail) -> str:
+    """Say what has become of rows in quarantine."""
+    said = {
+        "filled": "filled now",
+        "in_step": "in step already",
+        "gone": "gone",
+        "left": "failing still",
+    }
+    return ", ".join(f"{detail[kind]:,} {text}" for kind, text in said.items() if kind in detail)
+
+
 def _restored(detail: _Detail) -> str:
     which = f"backup {detail['backup']} of {_moment(detail['taken_at'])}"
     return f"{which} was restored: {detail['rows']:,} rows"
@@ -145,6 +156,8 @@ WORDS: Final[Mapping[str, Callable[[_Detail], str]]] = MappingProxyType(
         "throttle_ended": lambda detail: (
             f"{detail['signal']} holds it back no more, after {detail['seconds']} s"
         ),
+        "quarantine_retried": lambda detail: f"quarantine tried again: {_tried_again(detail)}",
+        "quarantine_settled": lambda detail: f"rows left quarantine: {_tried_again(detail)}",
         "table_rewritten": lambda _: "the table was rewritten by somebody: cut anew",
         "verified": _verified,
         "measured": _measured,

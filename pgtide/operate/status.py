@@ -20,6 +20,7 @@ from pgtide.operate.backups import BackupStatus, newest_backup
 from pgtide.operate.declared import Declaration
 from pgtide.operate.gates import GateStatus, Mended, gates, mended, waiting_at
 from pgtide.operate.progress import Eta, Walked, eta, percent, rows_per_second
+from pgtide.operate.quarantine import many as quarantined
 from pgtide.operate.throttle import RateStatus, rate_status
 from pgtide.operate.verified import VerificationStatus, verification_of, voided
 from pgtide.operate.waiting import Wait, conditions, not_before, obstacles, outside
@@ -63,6 +64,7 @@ class MigrationStatus:
     eta_high: datetime | None
     waiting_for: tuple[Wait, ...]
     throttled: tuple[Throttled, ...]
+    quarantined: int
     gates: tuple[GateStatus, ...]
     last_error: str | None
     rollback_available: bool
@@ -104,6 +106,7 @@ def not_begun(file: Declaration) -> MigrationStatus:
         eta_high=None,
         waiting_for=(),
         throttled=(),
+        quarantined=0,
         gates=(),
         last_error=None,
         rollback_available=False,
@@ -155,6 +158,7 @@ def status_of(session: Session, settings: Settings, record: Record) -> Migration
         eta_high=ends.high if ends else None,
         waiting_for=waits,
         throttled=tuple(held),
+        quarantined=quarantined(session, record),
         gates=at_gates,
         last_error=record.last_error,
         rollback_available=whole,

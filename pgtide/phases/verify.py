@@ -13,8 +13,9 @@ from typing import Final
 
 from pgtide.errors import Mismatched, StatementFailed
 from pgtide.events import RangeVerified
-from pgtide.ledger import audit, log, phases
+from pgtide.ledger import audit, log, phases, quarantine
 from pgtide.ledger.conflicts import conflicts
+from pgtide.ledger.quarantine import attempt_of
 from pgtide.ledger.record import advance
 from pgtide.ledger.run import Run
 from pgtide.ledger.verifications import Verdict, keep
@@ -26,6 +27,7 @@ from pgtide.phases.fingerprint import take
 from pgtide.phases.open_writes import outlast_writers
 from pgtide.postgres.catalog import read_size
 from pgtide.postgres.ddl import fill, literal, relation
+from pgtide.postgres.faults import DataFault
 from pgtide.postgres.reflection import differences, hindrances
 
 _LEVEL: Final = "L2"
@@ -75,9 +77,14 @@ def _examine(run: Run) -> Verification:
             rows, mismatches, sample = _compare(run)
             level = _LEVEL
     except StatementFailed as error:
-        if error.sqlstate not in _GONE:
+        if isinstance(error, DataFault):
+            # Never in quarantine, or no more: the next sweep finds which it is.
+            problems.append(f"a row cannot be compared: {error.reason}")
+        elif error.sqlstate in _GONE:
+            problems.append(f"no row could be compared: {error.what.rstrip('.')}")
+        else:
             raise
-        problems.append(f"no row could be compared: {error.what.rstrip('.')}")
+    problems += _held(run)
     if mismatches:
         problems += hindrances(run.session, run.plan)
     problems += differences(run.session, run.settings.url, run.plan)
@@ -93,19 +100,31 @@ def _examine(run: Run) -> Verification:
     )
 
 
+def _held(run: Run) -> list[str]:
+    many = quarantine.count(run.session, attempt_of(run.lease))
+    if not many:
+        return []
+    rows = "1 row is" if many == 1 else f"{many:,} rows are"
+    return [f"{rows} in quarantine (`pgtide quarantine {run.plan.version}` lists them)"]
+
+
 _Compared = tuple[int, int, tuple[Mismatch, ...]]
 _NOTHING: Final[_Compared] = (0, 0, ())
 
 
 def _compare(run: Run) -> _Compared:
-    blocks = read_size(run.session, run.plan.table_oid).blocks
-    query, rows, mismatches = counting(run.plan), 0, 0
+    size = read_size(run.session, run.plan.table_oid)
+    blocks, query, rows, mismatches = size.blocks, counting(run.plan), 0, 0
+    kept = quarantine.places(run.session, attempt_of(run.lease), filenode=size.filenode)
+    if kept:
+        query = counting(run.plan, sparing=True)
     sample: list[Mismatch] = []
     for first in range(0, max(blocks, 1), _RANGE_BLOCKS):
         run.check()
         end = first + _RANGE_BLOCKS
         # The last range is open-ended: the table may have grown.
-        bounds = {"low": f"({first},0)", "high": f"({end},0)" if end < blocks else None}
+        high = f"({end},0)" if end < blocks else None
+        bounds: dict[str, object] = {"low": f"({first},0)", "high": high, "kept": kept}
         counted = run.session.rows(query, bounds, doing="comparing a range")[0]
         rows, mismatches = rows + counted["rows"], mismatches + counted["mismatches"]
         if counted["mismatches"] and len(sample) < _SAMPLE:
@@ -119,19 +138,27 @@ def _compare(run: Run) -> _Compared:
 _WITHIN: Final = "t.ctid >= %(low)s::tid AND (%(high)s::tid IS NULL OR t.ctid < %(high)s::tid)"
 
 
-def counting(plan: Plan) -> str:
-    """Return the statement that counts a range's rows and those out of step."""
+# The test of a row in quarantine may fail.
+_KEPT: Final = "t.ctid = ANY (%(kept)s::tid[])"
+
+
+def counting(plan: Plan, *, sparing: bool = False) -> str:
+    """Return the statement that counts a range's rows and those out of step.
+
+    `sparing` counts the rows in quarantine, whose places are a parameter, without a look at them.
+    """
     tests = " AND ".join(comparison.in_step for comparison in plan.comparisons)
+    test = f"CASE WHEN {_KEPT} THEN true ELSE NOT ({tests}) END" if sparing else f"NOT ({tests})"
     head = fill(
-        "SELECT count(*) AS rows, count(*) FILTER (WHERE NOT ({tests})) AS mismatches FROM ONLY "
+        "SELECT count(*) AS rows, count(*) FILTER (WHERE {test}) AS mismatches FROM ONLY "
         "{table} AS t",
-        tests=tests,
+        test=test,
         table=relation(plan.table),
     )
-    return f"{_escaped(head)} WHERE {_WITHIN}"
+    return f"{_escaped(head).replace(_escaped(_KEPT), _KEPT)} WHERE {_WITHIN}"
 
 
-def _sampled(run: Run, bounds: dict[str, str | None]) -> list[Mismatch]:
+def _sampled(run: Run, bounds: dict[str, object]) -> list[Mismatch]:
     # Read again, a moment later: a row that is right by now is no mismatch to show.
     plan, found = run.plan, []
     key = (
@@ -152,6 +179,8 @@ def _sampled(run: Run, bounds: dict[str, str | None]) -> list[Mismatch]:
             table=relation(plan.table),
         )
         where = _escaped(f"NOT {comparison.in_step}")
+        if bounds["kept"]:
+            where = f"CASE WHEN {_KEPT} THEN false ELSE {where} END"
         query = f"{_escaped(head)} WHERE {_WITHIN} AND {where} ORDER BY t.ctid LIMIT {_SAMPLE}"
         found += [
             Mismatch(**row) for row in run.session.rows(query, bounds, doing="reading mismatches")
