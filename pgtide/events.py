@@ -143,6 +143,13 @@ class BatchRetried:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CanaryPassed:
+    """The first slices were filled and found right: so many rows."""
+
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RowQuarantined:
     """A row cannot be filled, and was put in quarantine; `reason` holds no data."""
 
@@ -246,6 +253,7 @@ Event = (
     | BatchCommitted
     | BatchRetried
     | RowQuarantined
+    | CanaryPassed
     | ThrottleHeld
     | ThrottleEnded
     | SweepEnded

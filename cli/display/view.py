@@ -8,6 +8,7 @@ from pgtide.events import (
     BackupPartEnded,
     BatchCommitted,
     BatchRetried,
+    CanaryPassed,
     Event,
     LockWaited,
     PhaseBegan,
@@ -89,6 +90,8 @@ def sentence(event: Event) -> str | None:  # noqa: C901, PLR0911  # one per even
             return f"{event.signal} holds it back no more, after {span(event.seconds)}"
         case WayBackClosed():
             return f"there is no way back from {event.step} on: {event.reason}"
+        case CanaryPassed():
+            return f"the canary's {event.rows:,} rows are filled and right: the rest follows"
         case RowQuarantined():
             return f"a row was put in quarantine: {event.reason} (SQLSTATE {event.sqlstate})"
         case BatchRetried():

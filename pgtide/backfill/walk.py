@@ -7,7 +7,8 @@ page, and where row versions may be pruned: all of that is known before, and sai
 its figures are in docs/backfill.md.
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pgtide.ledger.slices import ONCE, Cut
@@ -96,6 +97,25 @@ def sweep(blocks: int, *, workers: int) -> Walk:
         slice_blocks=max(_SMALL_BLOCKS, -(-blocks // workers)),
         why="the sweep looks at every row once",
     )
+
+
+def cuts_with_canary(blocks: int, walk: Walk, share: float) -> list[Cut]:
+    """Cut a table into slices, so that the first ones are no more than a share of it."""
+    first = math.ceil(blocks * share)
+    ahead = [replace(one, canary=True) for one in cuts(first, walk)]
+    behind = cuts(blocks - first, walk)
+    return [
+        *ahead,
+        *(
+            replace(
+                one,
+                ordinal=one.ordinal + len(ahead),
+                first_block=one.first_block + first,
+                end_block=None if one.end_block is None else one.end_block + first,
+            )
+            for one in behind
+        ),
+    ]
 
 
 def cuts(blocks: int, walk: Walk, *, open_end: bool = False) -> list[Cut]:

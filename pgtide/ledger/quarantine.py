@@ -116,6 +116,8 @@ def filled(session: Session, whose: Attempt) -> int:
 def release(session: Session, row: HeldRow, left: Left) -> None:
     """Let a row leave quarantine."""
     session.execute(_SQL["release_row"], {"row": row.id, "as": left})
+    if left is Left.FILLED:
+        session.execute(_SQL["count_refilled"], {"row": row.id})
 
 
 def keep(session: Session, row: HeldRow, now: Version, *, sqlstate: str, reason: str) -> None:

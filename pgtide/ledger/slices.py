@@ -45,6 +45,8 @@ class Slice:
     batches: int
     state: str
     worker_id: int | None = None
+    # due, or passed: of the first ones, which are filled and judged before all others.
+    canary: str | None = None
 
     @property
     def passes(self) -> int:
@@ -74,6 +76,7 @@ class Cut:
     first_block: int
     end_block: int | None
     schedule: tuple[int, ...]
+    canary: bool = False
 
 
 # One walk that takes every row.
@@ -97,6 +100,7 @@ def cut(
                 "first": one.first_block,
                 "end": one.end_block,
                 "schedule": list(one.schedule),
+                "canary": "due" if one.canary else None,
                 "token": lease.token,
             },
         )
@@ -192,6 +196,16 @@ def void_open(session: Session, lease: Lease) -> None:
 def void(session: Session, lease: Lease, kind: Kind) -> None:
     """Give up the rounds of one kind, so that they start over."""
     session.execute(_SQL["void_kind"], _where(lease, kind))
+
+
+def pass_canary(session: Session, lease: Lease) -> None:
+    """Let the other slices be filled: the first ones are right."""
+    session.execute(_SQL["pass_canary"], _where(lease, Kind.WALK))
+
+
+def reopen_canary(session: Session, lease: Lease) -> None:
+    """Have the first slices filled again."""
+    session.execute(_SQL["reopen_canary"], _where(lease, Kind.WALK))
 
 
 def last_round(session: Session, lease: Lease, kind: Kind) -> int:

@@ -102,6 +102,13 @@ def _rate_set(detail: _Detail) -> str:
     return f"rate set: {', '.join(said) or 'back to what the settings say'}"
 
 
+def _canary(detail: _Detail) -> str:
+    wrong, held = detail.get("mismatches", 0), detail.get("quarantined", 0)
+    found = [f"{wrong:,} out of step"] if wrong else []
+    found += [f"{held:,} in quarantine"] if held else []
+    return f"the canary's {detail['rows']:,} rows were filled: {', '.join(found) or 'all right'}"
+
+
 def _tried_again(detail: _Detail) -> str:
     """Say what has become of rows in quarantine."""
     said = {
@@ -156,6 +163,7 @@ WORDS: Final[Mapping[str, Callable[[_Detail], str]]] = MappingProxyType(
         "throttle_ended": lambda detail: (
             f"{detail['signal']} holds it back no more, after {detail['seconds']} s"
         ),
+        "canary_ended": _canary,
         "quarantine_retried": lambda detail: f"quarantine tried again: {_tried_again(detail)}",
         "quarantine_settled": lambda detail: f"rows left quarantine: {_tried_again(detail)}",
         "table_rewritten": lambda _: "the table was rewritten by somebody: cut anew",

@@ -32,6 +32,6 @@ def listed(session: Session, record: Record, *, actor: str) -> list[HeldRow]:
     return quarantine.held(session, attempt_of(record))
 
 
-def many(session: Session, record: Record) -> int:
+def count(session: Session, record: Record) -> int:
     """Return how many rows are in quarantine, as far as anybody has looked."""
     return 0 if record.state in _OVER else quarantine.count(session, attempt_of(record))

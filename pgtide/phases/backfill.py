@@ -23,6 +23,7 @@ from pgtide.model.gate import Gate, gate_at
 from pgtide.model.plan import BackfillSql
 from pgtide.model.state import Phase
 from pgtide.phases.altered import refuse_altered
+from pgtide.phases.canary import send_canary
 from pgtide.phases.conduct import conducted
 from pgtide.phases.fingerprint import take
 from pgtide.phases.gate import await_gate
@@ -88,6 +89,7 @@ def _walk(run: Run, sql: BackfillSql, many: Hands, over: Spread, *, before: Befo
     for _ in range(_REWRITES):
         _cut(run, many)
         try:
+            send_canary(run, work, over, workers=many.number, before=before)
             spread(run, work, Kind.WALK, number=0, over=over, workers=many.number, before=before)
         except Rewritten:
             _rewritten(run)
@@ -126,7 +128,7 @@ def _cut(run: Run, many: Hands) -> None:
         return
     terrain = terrain_of(run.session, run.plan)
     chosen = walk.choose(terrain, run.plan.filling, workers=many.number)
-    cuts = walk.cuts(size.blocks, chosen)
+    cuts = walk.cuts_with_canary(size.blocks, chosen, run.plan.filling.canary_share)
     # A crash may lose batches, never the slices that a worker still holds in its hands.
     with run.session.transaction(settings={"synchronous_commit": "on"}) as session:
         if known:

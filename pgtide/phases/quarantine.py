@@ -13,6 +13,7 @@ from pgtide.ledger.run import Caller, Run
 from pgtide.ledger.slices import Kind
 from pgtide.model.state import State
 from pgtide.phases.begun import begun
+from pgtide.postgres.session import connect
 from pgtide.settings import Settings
 
 # How many rows left quarantine and how, and under None how many stayed.
@@ -62,6 +63,9 @@ def refuse_held(run: Run) -> None:
 
 def retry_now(settings: Settings, caller: Caller, record: Record) -> Tally:
     """Try the rows of a migration that nobody works on; raises Busy where somebody does."""
+    with connect(settings.url, purpose="quarantine") as session:
+        if not quarantine.count(session, attempt_of(record)):
+            return Counter()
     if record.standing is not State.BACKFILLING:
         raise Refused(
             f"{record.id} is {record.state.replace('_', ' ')}: rows are in quarantine only as long "

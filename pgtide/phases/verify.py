@@ -9,7 +9,7 @@ both shapes in contradiction: these are counted, and a verdict is kept with the 
 Verification only reads.
 """
 
-from typing import Final
+from typing import Final, Literal
 
 from pgtide.errors import Mismatched, StatementFailed
 from pgtide.events import RangeVerified
@@ -117,7 +117,7 @@ def _compare(run: Run) -> _Compared:
     blocks, query, rows, mismatches = size.blocks, counting(run.plan), 0, 0
     kept = quarantine.places(run.session, attempt_of(run.lease), filenode=size.filenode)
     if kept:
-        query = counting(run.plan, sparing=True)
+        query = counting(run.plan, kept="true")
     sample: list[Mismatch] = []
     for first in range(0, max(blocks, 1), _RANGE_BLOCKS):
         run.check()
@@ -142,13 +142,13 @@ _WITHIN: Final = "t.ctid >= %(low)s::tid AND (%(high)s::tid IS NULL OR t.ctid < 
 _KEPT: Final = "t.ctid = ANY (%(kept)s::tid[])"
 
 
-def counting(plan: Plan, *, sparing: bool = False) -> str:
+def counting(plan: Plan, *, kept: Literal["true", "false"] | None = None) -> str:
     """Return the statement that counts a range's rows and those out of step.
 
-    `sparing` counts the rows in quarantine, whose places are a parameter, without a look at them.
+    `kept` says how rows in quarantine count, whose places are a parameter: nobody looks at them.
     """
     tests = " AND ".join(comparison.in_step for comparison in plan.comparisons)
-    test = f"CASE WHEN {_KEPT} THEN true ELSE NOT ({tests}) END" if sparing else f"NOT ({tests})"
+    test = f"CASE WHEN {_KEPT} THEN {kept} ELSE NOT ({tests}) END" if kept else f"NOT ({tests})"
     head = fill(
         "SELECT count(*) AS rows, count(*) FILTER (WHERE {test}) AS mismatches FROM ONLY "
         "{table} AS t",

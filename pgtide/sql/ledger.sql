@@ -233,14 +233,15 @@ SELECT s.name, s.phase, s.state, s.sql, s.undo_sql, coalesce(to_jsonb(s) ->> 'ir
 -- cut_slice --
 -- Write a slice down.
 INSERT INTO pgtide.slice (migration_id, attempt, kind, round, ordinal, filenode, first_block, end_block, schedule, cursor,
-                          token)
+                          token, canary)
 VALUES (%(id)s, %(attempt)s, %(kind)s, %(round)s, %(ordinal)s, %(filenode)s, %(first)s, %(end)s, %(schedule)s, %(first)s,
-        %(token)s)
+        %(token)s, %(canary)s)
 ON CONFLICT DO NOTHING
 
 -- slices --
 -- The slices of one kind and round that still count, in their order.
-SELECT id, kind, round, ordinal, filenode, first_block, end_block, schedule, pass, cursor, rows, hot, batches, state, worker_id
+SELECT id, kind, round, ordinal, filenode, first_block, end_block, schedule, pass, cursor, rows, hot, batches, state, worker_id,
+       canary
   FROM pgtide.slice
  WHERE migration_id = %(id)s AND attempt = %(attempt)s AND kind = %(kind)s AND state <> 'void'
    AND (%(round)s::int IS NULL OR round = %(round)s)
@@ -248,7 +249,8 @@ SELECT id, kind, round, ordinal, filenode, first_block, end_block, schedule, pas
 
 -- slice --
 -- One slice as it stands.
-SELECT id, kind, round, ordinal, filenode, first_block, end_block, schedule, pass, cursor, rows, hot, batches, state, worker_id
+SELECT id, kind, round, ordinal, filenode, first_block, end_block, schedule, pass, cursor, rows, hot, batches, state, worker_id,
+       canary
   FROM pgtide.slice WHERE id = %(slice)s
 
 -- free_slices --
@@ -256,6 +258,10 @@ SELECT id, kind, round, ordinal, filenode, first_block, end_block, schedule, pas
 SELECT s.id FROM pgtide.slice s LEFT JOIN pgtide.worker w ON w.id = s.worker_id
  WHERE s.migration_id = %(id)s AND s.attempt = %(attempt)s AND s.kind = %(kind)s AND s.round = %(round)s AND s.state = 'open'
    AND s.token = %(token)s
+   -- Nothing else is filled before the canary was found right.
+   AND (s.canary IS NOT NULL OR NOT EXISTS (
+        SELECT FROM pgtide.slice c WHERE c.migration_id = s.migration_id AND c.attempt = s.attempt AND c.kind = s.kind
+           AND c.canary = 'due' AND c.state <> 'void'))
    AND (w.id IS NULL OR w.ended_at IS NOT NULL
         OR w.heartbeat_at < clock_timestamp() - make_interval(secs => %(lease)s))
  ORDER BY s.ordinal
@@ -306,6 +312,16 @@ UPDATE pgtide.slice SET state = 'void', ended_at = clock_timestamp()
 -- Start the rounds of one kind over.
 UPDATE pgtide.slice SET state = 'void', ended_at = coalesce(ended_at, clock_timestamp())
  WHERE migration_id = %(id)s AND attempt = %(attempt)s AND kind = %(kind)s AND state <> 'void'
+
+-- pass_canary --
+-- The canary was found right, or told of: the other slices are free.
+UPDATE pgtide.slice SET canary = 'passed'
+ WHERE migration_id = %(id)s AND attempt = %(attempt)s AND kind = %(kind)s AND canary = 'due' AND state <> 'void'
+
+-- reopen_canary --
+-- The canary was found wrong: it is to be filled again.
+UPDATE pgtide.slice SET state = 'open', pass = 0, cursor = first_block, ended_at = NULL, worker_id = NULL
+ WHERE migration_id = %(id)s AND attempt = %(attempt)s AND kind = %(kind)s AND canary = 'due' AND state <> 'void'
 
 -- last_round --
 -- The highest round of a kind, voided ones included; -1 where there is none.

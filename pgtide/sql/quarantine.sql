@@ -28,6 +28,12 @@ SELECT sqlstate, reason, count(*) AS rows FROM pgtide.quarantine
 SELECT coalesce(sum(rows), 0)::bigint FROM pgtide.slice
  WHERE migration_id = %(id)s AND attempt = %(attempt)s AND kind <> 'archive'
 
+-- count_refilled --
+-- A row that was filled out of quarantine counts with the walk's.
+UPDATE pgtide.slice SET rows = rows + 1
+ WHERE id = (SELECT max(s.id) FROM pgtide.slice s JOIN pgtide.quarantine q USING (migration_id, attempt)
+              WHERE q.id = %(row)s AND s.kind = 'walk')
+
 -- move_row --
 -- Note where the newest version of a row in quarantine stands, and that it is no better.
 UPDATE pgtide.quarantine
