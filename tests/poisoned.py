@@ -28,7 +28,8 @@ def create_poisoned_users(url: str, *, rows: int, every: int) -> list[int]:
     create_users(url, rows=rows)
     poisoned = f"id % {every} = 3 AND email_verified"
     run(url, f"UPDATE public.users SET name = 'nobody' WHERE {poisoned}", REFUSING)
-    run(url, "VACUUM ANALYZE public.users")
+    # They stand among the others, not behind them.
+    run(url, "CLUSTER public.users USING users_pkey", "VACUUM ANALYZE public.users")
     return _ids(url, f"SELECT id FROM public.users WHERE {poisoned} ORDER BY id")
 
 
