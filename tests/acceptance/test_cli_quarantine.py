@@ -4,12 +4,16 @@ from pathlib import Path
 
 import pytest
 
+from pgtide.ledger.run import Caller
+from pgtide.phases.begun import begun
+from pgtide.phases.contract import Contracting, contract
 from tests.acceptance.test_cli_documents import documented
 from tests.command import EMAIL, EMAIL_FILE, Workplace
-from tests.driving import migrate, refusal
+from tests.driving import ACTOR, migrate, record_of, refusal, settings_for
+from tests.later import HURRY, RELEASE
 from tests.poisoned import create_poisoned_users
 from tests.small_table import run
-from tests.users import email_migration
+from tests.users import MIGRATION_ID, email_migration
 
 
 @pytest.fixture
@@ -75,20 +79,35 @@ def test_after_an_undo_no_row_is_in_quarantine_and_none_can_be_tried(place: Work
     assert refused["code"] == "refused"
 
 
-def test_a_verification_does_not_pass_with_a_row_in_quarantine(place: Workplace) -> None:
-    """Not reached in any order of commands: told all the same, and contract is refused."""
+# As if a row had got there behind everybody's back.
+HELD_AGAIN = """
+UPDATE pgtide.quarantine SET left_at = NULL, left_as = NULL,
+       place = (SELECT min(ctid) FROM public.users), filenode = pg_relation_filenode('public.users')
+ WHERE id = 1
+"""
+
+
+@pytest.fixture
+def verified(place: Workplace) -> Workplace:
+    """Give the same migration, verified and approved once its rows were mended."""
     run(place.url, "UPDATE public.users SET name = 'x' WHERE name = 'nobody'")
     assert migrate(place.url, email_migration()).state == "verified"
-    run(
-        place.url,
-        "UPDATE pgtide.quarantine SET left_at = NULL, left_as = NULL,"
-        " place = '(0,1)', filenode = pg_relation_filenode('public.users') WHERE id = 1",
-    )
-    refused = place.json(
-        "contract", "2.1.0", "--release", "2.2.0", "--now", "--reason", "x", code=2
-    )
-    assert refused["error"]["code"] == "refused"
-    found = place.json("verify", "2.1.0", code=4)
+    place.json("approve", "2.1.0", "contract", "--reason", "release 2.2 is live")
+    run(place.url, HELD_AGAIN)
+    return place
+
+
+def test_a_verification_does_not_pass_with_a_row_in_quarantine(verified: Workplace) -> None:
+    found = verified.json("verify", "2.1.0", code=4)
     assert "1 row is in quarantine" in found["error"]["message"]
     assert "pgtide quarantine 2.1.0" in found["error"]["message"]
     assert found["verification"]["mismatches"] == 1
+
+
+def test_contract_does_not_come_with_a_row_in_quarantine(verified: Workplace) -> None:
+    record = record_of(verified.url, MIGRATION_ID)
+    settings, caller = settings_for(verified.url), Caller(actor=ACTOR)
+    with begun(settings, caller, record) as held:
+        error = refusal(lambda: contract(held, Contracting(release=RELEASE, hurry=HURRY)))
+    assert (error.exit_code, "1 of its rows are in quarantine" in error.what) == (2, True)
+    assert record_of(verified.url, MIGRATION_ID).state == "backfilled"
