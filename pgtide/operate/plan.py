@@ -12,7 +12,7 @@ from typing import Final
 from pgtide.backfill.hands import hands
 from pgtide.backfill.rate import rate_of
 from pgtide.backfill.statements import filling
-from pgtide.backfill.walk import Walk, choose, cuts
+from pgtide.backfill.walk import Walk, choose, cuts_with_canary
 from pgtide.ledger.rate import LiveRate
 from pgtide.model.estimate import Estimate
 from pgtide.model.performance import Performance
@@ -67,6 +67,8 @@ class BackfillPlan:
     slice_blocks: int
     passes: int
     batch_ms: int
+    canary: str | None
+    quarantine: int
     why: str
 
 
@@ -152,10 +154,12 @@ def walk(settings: Settings, plan: Plan, terrain: Terrain, capacity: Capacity) -
         blocks=terrain.blocks,
         workers=many.number,
         workers_why=many.why,
-        slices=len(cuts(terrain.blocks, chosen)),
+        slices=len(cuts_with_canary(terrain.blocks, chosen, plan.filling.canary_share)),
         slice_blocks=chosen.slice_blocks,
         passes=chosen.passes,
         batch_ms=round(rate_of(settings, plan.filling, LiveRate()).target * 1000),
+        canary=plan.filling.canary,
+        quarantine=plan.filling.quarantine,
         why=chosen.why,
     )
 

@@ -35,3 +35,12 @@ def listed(session: Session, record: Record, *, actor: str) -> list[HeldRow]:
 def count(session: Session, record: Record) -> int:
     """Return how many rows are in quarantine, as far as anybody has looked."""
     return 0 if record.state in _OVER else quarantine.count(session, attempt_of(record))
+
+
+def warning(session: Session, record: Record | None) -> tuple[str, ...]:
+    """Say how many rows are in quarantine; nothing where none is."""
+    many = count(session, record) if record else 0
+    if record is None or not many:
+        return ()
+    rows = "1 row that could not be filled is" if many == 1 else f"{many:,} rows are"
+    return (f"{rows} in quarantine: `pgtide quarantine {record.version}` says which and why.",)

@@ -1,5 +1,6 @@
 """`pgtide quarantine`: which rows failed and why, as people and as programs read it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,12 @@ def test_status_says_how_many_and_where_they_are_listed(place: Workplace) -> Non
     assert "pgtide quarantine 2.1.0" in found["next"]
     shown = place.run("status", "2.1.0").stdout
     assert "2 rows that could not be filled" in " ".join(shown.split())
+
+
+def test_the_plan_says_so_too(place: Workplace) -> None:
+    (plan,) = replace(place, extra={}).json("plan", "2.1.0")
+    assert "2 rows are in quarantine" in plan["warnings"][0]
+    assert (plan["backfill"]["quarantine"], plan["backfill"]["canary"]) == (1000, None)
 
 
 def test_after_an_undo_no_row_is_in_quarantine_and_none_can_be_tried(place: Workplace) -> None:

@@ -6,8 +6,12 @@ import pytest
 
 from pgtide import Backfill, Migration
 from pgtide.events import BatchBegan, CanaryPassed, Event
-from pgtide.model.state import State
+from pgtide.ledger import slices
+from pgtide.ledger.lease import Lease
+from pgtide.ledger.slices import Kind
+from pgtide.model.state import Phase, State
 from pgtide.phases.canary import CanaryFailed
+from pgtide.postgres.session import connect
 from tests.driving import migrate, record_of, refusal, settings_for
 from tests.poisoned import create_poisoned_users, held, out_of_step
 from tests.small_table import run
@@ -104,6 +108,28 @@ def test_without_one_nothing_is_judged_before_the_rest(database: str) -> None:
     heard: list[Event] = []
     migrate(database, email_migration(), emit=heard.append)
     assert not [event for event in heard if isinstance(event, CanaryPassed)]
+
+
+def test_until_it_has_passed_nobody_else_finds_another_slice_free(database: str) -> None:
+    """A process that has joined takes what is free, and knows nothing of a canary."""
+    create_users(database, rows=ROWS)
+    seen: list[set[object]] = []
+
+    def look(event: Event) -> None:
+        if isinstance(event, (BatchBegan, CanaryPassed)):
+            record = record_of(database, MIGRATION_ID)
+            lease = Lease(
+                migration_id=record.id, run_id=0, token=record.token, attempt=1, actor="beside"
+            )
+            with connect(database, purpose="test") as session:
+                free = slices.free(session, lease, Kind.WALK, round_=0, silence=60)
+            seen.append(set(free))
+
+    migrate(database, CAREFUL, emit=look, until=Phase.BACKFILL)
+    known = run(database, "SELECT id FROM pgtide.slice WHERE canary IS NOT NULL")
+    canary = {one for (one,) in known}
+    assert seen[0] <= canary
+    assert any(free - canary for free in seen)
 
 
 @pytest.mark.parametrize("rows", [0, 1, 40])
