@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import Final
 
+from pgtide.backfill.fill_settings import fill_settings
 from pgtide.backfill.next_batch import Batch
 from pgtide.backfill.outage import outlast
 from pgtide.errors import ConnectionLost, Failed
@@ -142,12 +143,9 @@ def _transaction(worker: Worker, work: Work, piece: Slice, batch: Batch) -> Fill
 
 
 def _settings(worker: Worker, piece: Slice) -> dict[str, str]:
-    # The application's own triggers look for names where they fire.
-    found = {"search_path": search_path(worker.plan.table)}
-    if worker.plan.filling.user_triggers == "skip" and piece.kind is not slices.Kind.ARCHIVE:
-        # Ours are ENABLE ALWAYS.
-        found["session_replication_role"] = "replica"
-    return found
+    if piece.kind is slices.Kind.ARCHIVE:
+        return {"search_path": search_path(worker.plan.table)}
+    return fill_settings(worker.plan)
 
 
 def _lost(worker: Worker, piece: Slice) -> Exception:

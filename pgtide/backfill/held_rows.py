@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Final
 
 from pgtide.backfill.batch import STATEMENT_LIMIT
+from pgtide.backfill.fill_settings import fill_settings
 from pgtide.backfill.row_key import by_key, by_place
 from pgtide.ledger import quarantine
 from pgtide.ledger.quarantine import HeldRow, Left, Version
@@ -79,7 +80,7 @@ class HeldRows:
         return left
 
     def _try(self, row: HeldRow, now: Version | None, *, filling: bool) -> Left | None:
-        with self._transaction() as session:
+        with self._transaction(filling=filling) as session:
             left = Left.GONE if now is None else self._become(session, now, filling=filling)
             if left is not None:
                 quarantine.release(session, row, left)
@@ -104,11 +105,12 @@ class HeldRows:
         return Version(**found) if found else None
 
     @contextmanager
-    def _transaction(self) -> Iterator[Session]:
+    def _transaction(self, *, filling: bool = False) -> Iterator[Session]:
+        only_read = {"search_path": search_path(self._plan.table)}
         with self._session.transaction(
             lock_timeout=_LOCK_WAIT,
             statement_timeout=STATEMENT_LIMIT,
-            settings={"search_path": search_path(self._plan.table)},
+            settings=fill_settings(self._plan) if filling else only_read,
         ) as session:
             self._fence(session)
             yield session

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from pgtide import Migration, ReplaceColumn
+from pgtide import AddColumn, Backfill, Migration, ReplaceColumn
 from pgtide.events import BatchBegan, Event, RowQuarantined
 from pgtide.ledger.run import Caller
 from pgtide.model.state import Phase, State
@@ -161,6 +161,24 @@ def test_a_value_that_cannot_be_converted_is_found_though_the_test_itself_fails(
     assert migrate(database, migration).state is State.VERIFIED
 
 
+def test_an_expression_is_not_called_on_a_row_that_is_left_out_however_cheap_it_is(
+    database: str,
+) -> None:
+    """The server looks at the cheaper of two conditions first, unless it may not."""
+    run(
+        database,
+        "CREATE TABLE public.t (id int PRIMARY KEY, n int, pad text)",
+        "INSERT INTO public.t SELECT g, CASE WHEN g BETWEEN 4000 AND 4006 THEN 0 ELSE g END,"
+        " repeat('x', 80) FROM generate_series(1, 8000) g",
+        "VACUUM ANALYZE public.t",
+    )
+    migration = small_migration(AddColumn("share", type="integer", backfill="100 / n"))
+    stopped(database, migration)
+    assert _bad(database) == [({"id": one}, "22012") for one in range(4000, 4007)]
+    run(database, "UPDATE public.t SET n = 1 WHERE n = 0")
+    assert migrate(database, migration).state is State.VERIFIED
+
+
 @pytest.mark.parametrize("act", ["moved", "deleted", "rewritten"])
 def test_a_row_without_a_key_is_found_again_by_the_sweep(database: str, act: str) -> None:
     migration = numbers(database, "id = 4000", key="id int")
@@ -214,6 +232,25 @@ def test_what_refuses_a_row_at_any_moment_is_a_reason(
     run(database, refusing)
     stopped(database, migration)
     assert _bad(database) == [({"id": 40}, sqlstate)]
+
+
+def test_another_try_keeps_the_applications_triggers_silent_where_batches_do(
+    database: str,
+) -> None:
+    migration = replace(numbers(database, "false"), backfill=Backfill(user_triggers="skip"))
+    migrate(database, migration, until=Phase.EXPAND)
+    run(
+        database,
+        CHECK,
+        "CREATE FUNCTION loud() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " RAISE EXCEPTION 'loud'; END $$",
+        "CREATE TRIGGER loud AFTER UPDATE ON t FOR EACH ROW EXECUTE FUNCTION loud()",
+    )
+    stopped(database, migration)
+    assert _bad(database) == [({"id": 40}, "23514")]
+    run(database, "ALTER TABLE t DROP CONSTRAINT short")
+    assert migrate(database, migration).state is State.VERIFIED
+    assert run(database, "SELECT left_as FROM pgtide.quarantine") == [("filled",)]
 
 
 def test_a_fault_that_is_no_rows_fails_the_backfill_and_leaves_quarantine_empty(
