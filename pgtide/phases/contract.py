@@ -120,8 +120,7 @@ def _refuse_release(plan: Plan, release: str) -> None:
 
 
 def _done(run: Run) -> bool:
-    known = steps.recorded(run.session, run.plan.migration_id)
-    return any(one.name == SHAPE and one.state == "done" for one in known)
+    return steps.is_done(run.session, run.plan.migration_id, SHAPE)
 
 
 def _withdraw_unproved(run: Run) -> None:
