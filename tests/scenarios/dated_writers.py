@@ -20,14 +20,20 @@ FINAL = Release(flag=OLD.flag, token=OLD.token)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dated:
-    """A row's flag, and between which moments its date must lie; both None for no date."""
+    """A row's flag, and between which moments its date must lie; both None for no date.
+
+    `anything` where nobody fills it any more.
+    """
 
     flag: bool | None
+    anything: bool = False
     earliest: datetime | None = None
     latest: datetime | None = None
 
     def fits(self, date: datetime | None) -> bool:
         """Tell whether a date is what it must be."""
+        if self.anything:
+            return True
         if self.earliest is None or self.latest is None or date is None:
             return date is None and self.earliest is None
         return self.earliest <= date <= self.latest
@@ -45,6 +51,7 @@ class DatedWriter(Writer):
 
     prepares: ClassVar[int] = 0
     base: ClassVar[Mapping[int, Dated]] = {}
+    triggers_end: ClassVar[datetime | None] = None
 
     def __init__(self, url: str, release: Release, *, number: int) -> None:
         # The trigger's now() is cast to the column's type where the writer is.
@@ -64,9 +71,11 @@ class DatedWriter(Writer):
             self.dates[key] = before
 
     def _dated(self, flag: bool | None, begun: datetime) -> Dated:
+        ended = datetime.now(UTC)
+        if self.triggers_end is not None and ended > self.triggers_end:
+            return Dated(flag=flag, anything=True)
         if not flag:
             return Dated(flag=flag)
-        ended = datetime.now(UTC)
         return Dated(
             flag=flag, earliest=begun.replace(tzinfo=None), latest=ended.replace(tzinfo=None)
         )
