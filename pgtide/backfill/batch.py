@@ -106,8 +106,7 @@ def _transaction(worker: Worker, work: Work, piece: Slice, batch: Batch) -> Fill
     with worker.session.transaction(
         lock_timeout=ROW_LOCK_WAIT,
         statement_timeout=STATEMENT_LIMIT,
-        # The application's own triggers fire too, and look for names.
-        settings={"search_path": search_path(worker.plan.table)},
+        settings=_settings(worker, piece),
     ) as session:
         if not slices.move(session, worker.lease, piece, batch.move, worker_id=worker.id):
             raise _lost(worker, piece)
@@ -118,6 +117,15 @@ def _transaction(worker: Worker, work: Work, piece: Slice, batch: Batch) -> Fill
         if hot is None:
             raise Rewritten
     return Filled(rows=rows, hot=hot - piece.hot)
+
+
+def _settings(worker: Worker, piece: Slice) -> dict[str, str]:
+    # The application's own triggers look for names where they fire.
+    found = {"search_path": search_path(worker.plan.table)}
+    if worker.plan.filling.user_triggers == "skip" and piece.kind is not slices.Kind.ARCHIVE:
+        # Ours are ENABLE ALWAYS.
+        found["session_replication_role"] = "replica"
+    return found
 
 
 def _lost(worker: Worker, piece: Slice) -> Exception:

@@ -27,6 +27,7 @@ from pgtide.phases.conduct import conducted
 from pgtide.phases.fingerprint import take
 from pgtide.phases.gate import await_gate
 from pgtide.phases.step import perform
+from pgtide.phases.user_triggers import refuse_loud
 from pgtide.postgres.activity import capacity
 from pgtide.postgres.catalog import count_rows, read_size, row_estimate
 from pgtide.postgres.session import Session
@@ -46,6 +47,7 @@ def backfill(run: Run, over: Spread = side_by_side) -> None:
             _renew(run)
         _follow_file(run)
         if run.plan.backfill is not None:
+            refuse_loud(run.session, run.plan)
             many = hands(run.plan.filling, run.settings.workers, capacity(run.session))
             with throttled(run) as before:
                 _walk(run, run.plan.backfill, many, over, before=before)
