@@ -183,6 +183,9 @@ WORDS: Final[Mapping[str, Callable[[_Detail], str]]] = MappingProxyType(
         "purged_unproved": lambda detail: (
             f"purged all the same: {detail['reason']} ({_cause(detail['why'])})"
         ),
+        "purged_without_backup": lambda detail: (
+            f"purged without a backup: {detail['reason']} ({_cause(detail['why'])})"
+        ),
         "run_joined": lambda _: "another process joined the backfill",
         "contract_refused": lambda detail: f"no name was changed: {_cause(detail['why'])}",
         "purge_refused": lambda detail: f"purge refused, nothing dropped: {_cause(detail['why'])}",
