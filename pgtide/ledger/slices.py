@@ -182,6 +182,11 @@ def void(session: Session, lease: Lease, kind: Kind) -> None:
     session.execute(_SQL["void_kind"], _where(lease, kind))
 
 
+def void_round(session: Session, lease: Lease, kind: Kind, round_: int) -> None:
+    """Give up one round of a kind, with what is done of it."""
+    session.execute(_SQL["void_round"], {**_where(lease, kind), "round": round_})
+
+
 def last_round(session: Session, lease: Lease, kind: Kind) -> int:
     """Return the highest round of a kind that was ever cut; -1 where none was."""
     return int(session.value(_SQL["last_round"], _where(lease, kind)))

@@ -176,6 +176,8 @@ def _sweep(run: Run, sql: BackfillSql, many: Hands, *, before: Before) -> None:
                 before=before,
             )
         except Rewritten:
+            # Rows may have moved from a piece that is still open into one that is done.
+            slices.void_round(run.session, run.lease, Kind.SWEEP, number)
             _rewritten(run)
         else:
             run.emit(SweepEnded(round=number, rows=_rounds(run)[0][number]))

@@ -301,6 +301,11 @@ UPDATE pgtide.slice SET state = 'void', ended_at = clock_timestamp()
 UPDATE pgtide.slice SET state = 'void', ended_at = coalesce(ended_at, clock_timestamp())
  WHERE migration_id = %(id)s AND attempt = %(attempt)s AND kind = %(kind)s AND state <> 'void'
 
+-- void_round --
+-- Start one round of a kind over.
+UPDATE pgtide.slice SET state = 'void', ended_at = coalesce(ended_at, clock_timestamp())
+ WHERE migration_id = %(id)s AND attempt = %(attempt)s AND kind = %(kind)s AND round = %(round)s AND state <> 'void'
+
 -- last_round --
 -- The highest round of a kind, voided ones included; -1 where there is none.
 SELECT coalesce(max(round), -1) FROM pgtide.slice
