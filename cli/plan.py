@@ -30,6 +30,7 @@ from pgtide.phases.preflight import preflight, warnings
 from pgtide.phases.target import target_table
 from pgtide.phases.verify import counting
 from pgtide.postgres.activity import capacity
+from pgtide.postgres.leaves import read_leaves
 from pgtide.postgres.session import Session, connect
 from pgtide.settings import Settings
 
@@ -129,7 +130,9 @@ def _estimate(
 
 
 def _walked(session: Session, settings: Settings, settled: Plan) -> BackfillPlan:
-    return walk(settings, settled, terrain_of(session, settled), capacity(session))
+    leaves = read_leaves(session, settled.table_oid)
+    terrains = [terrain_of(session, settled, leaf.oid) for leaf in leaves]
+    return walk(settings, settled, terrains, capacity(session))
 
 
 def _verify_sql(settled: Plan) -> str | None:

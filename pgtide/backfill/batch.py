@@ -11,12 +11,13 @@ from typing import Final
 
 from pgtide.backfill.next_batch import Batch
 from pgtide.backfill.outage import outlast
-from pgtide.errors import ConnectionLost, Failed
+from pgtide.errors import ConnectionLost, Failed, StatementFailed
 from pgtide.events import BatchBegan, BatchCommitted, BatchRetried
 from pgtide.ledger import slices
 from pgtide.ledger.record import fenced
 from pgtide.ledger.slices import Slice
 from pgtide.ledger.worker import Worker
+from pgtide.model.table import TableName
 from pgtide.postgres.ddl import search_path
 from pgtide.postgres.faults import Transient
 
@@ -25,12 +26,17 @@ from pgtide.postgres.faults import Transient
 ROW_LOCK_WAIT: Final = timedelta(milliseconds=100)
 # Far above the target: reached only where something is wrong with the plan of the statement.
 STATEMENT_LIMIT: Final = timedelta(seconds=20)
+_NO_TABLE: Final = "42P01"
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 5.0
 
 
 class Rewritten(Exception):
-    """The table was rewritten between two batches: its block numbers mean nothing any more."""
+    """A leaf was rewritten, or detached, between two batches: its block numbers mean nothing."""
+
+    def __init__(self, leaf: int) -> None:
+        super().__init__(leaf)
+        self.leaf = leaf
 
 
 class Taken(Exception):
@@ -39,8 +45,9 @@ class Taken(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """A statement over a range of blocks: parameters low, high, share and below."""
+    """A statement over a range of blocks of a leaf: parameters low, high, share and below."""
 
+    table: TableName
     bounded: str
     open_ended: str
     shared: str
@@ -111,13 +118,23 @@ def _transaction(worker: Worker, work: Work, piece: Slice, batch: Batch) -> Fill
     ) as session:
         if not slices.move(session, worker.lease, piece, batch.move, worker_id=worker.id):
             raise _lost(worker, piece)
-        rows = session.execute(work.text(batch), _params(batch), doing="filling a batch")
-        # While the batch's own lock on the table is held, nobody can rewrite it: now the check is
-        # final.
-        hot = slices.count(session, piece, rows=rows, table=worker.plan.table)
+        rows = _written(worker, work, piece, batch)
+        # While the batch's own lock on the leaf is held, nobody can rewrite or detach it: now the
+        # check is final.
+        hot = slices.count(session, piece, rows=rows, table=work.table, oid=worker.plan.table_oid)
         if hot is None:
-            raise Rewritten
+            raise Rewritten(piece.leaf)
     return Filled(rows=rows, hot=hot - piece.hot)
+
+
+def _written(worker: Worker, work: Work, piece: Slice, batch: Batch) -> int:
+    try:
+        return worker.session.execute(work.text(batch), _params(batch), doing="filling a batch")
+    except StatementFailed as error:
+        if error.sqlstate == _NO_TABLE and piece.leaf != worker.plan.table_oid:
+            # Dropped, or renamed: its name is looked up anew.
+            raise Rewritten(piece.leaf) from error
+        raise
 
 
 def _lost(worker: Worker, piece: Slice) -> Exception:

@@ -17,9 +17,7 @@ def drive(worker: Worker, work: Work, piece: Slice, pacing: Pacing, *, before: B
     `before` is called before each batch, and may keep it waiting.
     """
     limit = (
-        read_size(worker.session, worker.plan.table_oid).blocks
-        if piece.end_block is None
-        else piece.end_block
+        read_size(worker.session, piece.leaf).blocks if piece.end_block is None else piece.end_block
     )
     # Never more than a quarter of a pass over the slice: a pause or a stop is never far.
     most = max(1, (limit - piece.first_block) // 4)

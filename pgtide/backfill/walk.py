@@ -12,6 +12,7 @@ from typing import Final
 
 from pgtide.ledger.slices import ONCE, Cut
 from pgtide.model.backfill import Backfill
+from pgtide.postgres.leaves import Leaf
 from pgtide.postgres.terrain import Terrain
 
 # Measured best of 8, 16, 32 and 64 on rows of 170 bytes: table 1.09 of minimal, index 1.02.
@@ -58,6 +59,10 @@ class Walk:
         return len(self.schedule)
 
 
+# A partitioned table may have no partition yet.
+NOWHERE: Final = Walk(schedule=ONCE, slice_blocks=_SLICE_BLOCKS, why="there is no row yet")
+
+
 def uniform(passes: int) -> tuple[int, ...]:
     """Return a schedule of so many equal shares of each page."""
     return tuple(_WHOLE * number // passes for number in range(1, passes + 1))
@@ -98,15 +103,22 @@ def sweep(blocks: int, *, workers: int) -> Walk:
     )
 
 
-def cuts(blocks: int, walk: Walk, *, open_end: bool = False) -> list[Cut]:
-    """Cut a table of so many blocks into slices; with an open end the last one has none."""
-    firsts = list(range(0, blocks, walk.slice_blocks)) or ([0] if open_end else [])
-    ends: list[int | None] = [min(first + walk.slice_blocks, blocks) for first in firsts]
+def cuts(leaf: Leaf, walk: Walk, *, after: int = 0, open_end: bool = False) -> list[Cut]:
+    """Cut a leaf into slices, of which so many are cut already; an open end is the last one's."""
+    firsts = list(range(0, leaf.blocks, walk.slice_blocks)) or ([0] if open_end else [])
+    ends: list[int | None] = [min(first + walk.slice_blocks, leaf.blocks) for first in firsts]
     if open_end:
         ends[-1] = None
     return [
-        Cut(ordinal=ordinal, first_block=first, end_block=end, schedule=walk.schedule)
-        for ordinal, (first, end) in enumerate(zip(firsts, ends, strict=True))
+        Cut(
+            ordinal=ordinal,
+            leaf=leaf.oid,
+            filenode=leaf.filenode,
+            first_block=first,
+            end_block=end,
+            schedule=walk.schedule,
+        )
+        for ordinal, (first, end) in enumerate(zip(firsts, ends, strict=True), start=after)
     ]
 
 

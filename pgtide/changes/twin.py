@@ -10,9 +10,10 @@ from itertools import chain
 from pgtide.changes.change import Scope, refused
 from pgtide.changes.column_settings import settings_statements
 from pgtide.changes.constraint import attach_step, constraint_steps, not_null_steps
-from pgtide.changes.index import Build, index_step
+from pgtide.changes.index import built
 from pgtide.changes.replacement import PRIVATE
 from pgtide.changes.statistics import comment_step, commented, statistics_step
+from pgtide.model.build import Build
 from pgtide.model.expression import Answers
 from pgtide.model.original import (
     ConstraintOriginal,
@@ -145,7 +146,7 @@ def _index(scope: Scope, number: int, one: IndexOriginal) -> Built:
             original=one.definition,
         ),
         steps=(
-            index_step(table, build),
+            built(scope.table, build),
             *((attach_step(table, name, one),) if one.constraint else ()),
         ),
         expected=Expected(

@@ -3,6 +3,7 @@
 Which blocks are done, committed with the rows that did them.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, cast
@@ -32,6 +33,8 @@ class Slice:
     kind: Kind
     round: int
     ordinal: int
+    # The table that holds the rows: the migration's own, or one of its partitions.
+    leaf: int
     filenode: int
     first_block: int
     end_block: int | None
@@ -71,6 +74,8 @@ class Cut:
     """A slice that is not written down yet."""
 
     ordinal: int
+    leaf: int
+    filenode: int
     first_block: int
     end_block: int | None
     schedule: tuple[int, ...]
@@ -80,9 +85,7 @@ class Cut:
 ONCE: Final = (256,)
 
 
-def cut(
-    session: Session, lease: Lease, kind: Kind, cuts: list[Cut], *, round_: int, filenode: int
-) -> None:
+def cut(session: Session, lease: Lease, kind: Kind, cuts: Sequence[Cut], *, round_: int) -> None:
     """Write slices down; one that is there already stays as it is."""
     for one in cuts:
         session.execute(
@@ -93,7 +96,8 @@ def cut(
                 "kind": kind,
                 "round": round_,
                 "ordinal": one.ordinal,
-                "filenode": filenode,
+                "leaf": one.leaf,
+                "filenode": one.filenode,
                 "first": one.first_block,
                 "end": one.end_block,
                 "schedule": list(one.schedule),
@@ -162,19 +166,21 @@ def move(session: Session, lease: Lease, seen: Slice, to: Move, *, worker_id: in
     return session.execute(_SQL["move_cursor"], params, doing="checkpointing a batch") == 1
 
 
-def count(session: Session, seen: Slice, *, rows: int, table: TableName) -> int | None:
+def count(session: Session, seen: Slice, *, rows: int, table: TableName, oid: int) -> int | None:
     """Add a batch's rows, inside its transaction; return how many stayed on their page so far.
 
-    None where the table was rewritten meanwhile, or its name given to another.
+    None where the leaf `table` was rewritten meanwhile, its name given to another, or where it is
+    no leaf of the migration's table any more.
     """
-    params = {"slice": seen.id, "rows": rows, "table": relation(table)}
+    params = {"slice": seen.id, "rows": rows, "table": relation(table), "oid": oid}
     found = session.value(_SQL["count_rows"], params, doing="counting a batch's rows")
     return None if found is None else int(found)
 
 
-def void_open(session: Session, lease: Lease) -> None:
-    """Give up all open slices: the table was rewritten, so their block numbers mean nothing."""
-    session.execute(_SQL["void_slices"], {"id": lease.migration_id, "attempt": lease.attempt})
+def void_open(session: Session, lease: Lease, leaf: int) -> None:
+    """Give up the open slices of a leaf: it was rewritten, so their block numbers mean nothing."""
+    where = {"id": lease.migration_id, "attempt": lease.attempt, "leaf": leaf}
+    session.execute(_SQL["void_slices"], where)
 
 
 def void(session: Session, lease: Lease, kind: Kind) -> None:
@@ -190,6 +196,11 @@ def void_round(session: Session, lease: Lease, kind: Kind, round_: int) -> None:
 def last_round(session: Session, lease: Lease, kind: Kind) -> int:
     """Return the highest round of a kind that was ever cut; -1 where none was."""
     return int(session.value(_SQL["last_round"], _where(lease, kind)))
+
+
+def last_ordinal(session: Session, lease: Lease, kind: Kind, round_: int) -> int:
+    """Return the highest ordinal of a round, given up or not; -1 where it has none."""
+    return int(session.value(_SQL["last_ordinal"], {**_where(lease, kind), "round": round_}))
 
 
 def _where(lease: Lease, kind: Kind) -> dict[str, object]:

@@ -12,7 +12,7 @@ from typing import Final
 from pgtide.backfill.hands import hands
 from pgtide.backfill.rate import rate_of
 from pgtide.backfill.statements import filling
-from pgtide.backfill.walk import Walk, choose, cuts
+from pgtide.backfill.walk import NOWHERE, choose
 from pgtide.ledger.rate import LiveRate
 from pgtide.model.estimate import Estimate
 from pgtide.model.performance import Performance
@@ -144,19 +144,27 @@ def statements(
     return (*expand, *backfill, *finalize, *verify, *contract)
 
 
-def walk(settings: Settings, plan: Plan, terrain: Terrain, capacity: Capacity) -> BackfillPlan:
-    """Return how the table would be walked now."""
+def walk(
+    settings: Settings, plan: Plan, terrains: Sequence[Terrain], capacity: Capacity
+) -> BackfillPlan:
+    """Return how the table would be walked now: each leaf as it lies."""
     many = hands(plan.filling, settings.workers, capacity)
-    chosen: Walk = choose(terrain, plan.filling, workers=many.number)
+    ways = [choose(one, plan.filling, workers=many.number) for one in terrains]
+    slices = sum(
+        -(-one.blocks // way.slice_blocks) for one, way in zip(terrains, ways, strict=True)
+    )
+    largest = max(range(len(ways)), key=lambda number: terrains[number].blocks, default=None)
+    chosen = NOWHERE if largest is None else ways[largest]
+    parts = f"{len(ways)} partitions, the largest: " if plan.partitioned and ways else ""
     return BackfillPlan(
-        blocks=terrain.blocks,
+        blocks=sum(one.blocks for one in terrains),
         workers=many.number,
         workers_why=many.why,
-        slices=len(cuts(terrain.blocks, chosen)),
+        slices=slices,
         slice_blocks=chosen.slice_blocks,
         passes=chosen.passes,
         batch_ms=round(rate_of(settings, plan.filling, LiveRate()).target * 1000),
-        why=chosen.why,
+        why=f"{parts}{chosen.why}",
     )
 
 

@@ -18,6 +18,7 @@ from pgtide.model.statement import Step
 from pgtide.phases.conduct import conducted
 from pgtide.phases.fingerprint import take
 from pgtide.phases.free_step import perform_free
+from pgtide.phases.part_indexes import build_parts
 from pgtide.phases.performance import measure
 from pgtide.phases.step import perform, policy, present, waited
 from pgtide.phases.window import await_step
@@ -39,6 +40,8 @@ def finalize(run: Run) -> None:
                 perform_free(run, step, ordinal=run.plan.steps.index(step))
             else:
                 _build(run, step)
+                if step.each:
+                    build_parts(run, step, step.each)
         measure(run, Moment.AFTER_FINALIZE)
 
 

@@ -193,7 +193,8 @@ def _apart(run: Run, step: Step, ordinal: int, also: After | None) -> int:
 
 def lock_whole(session: Session, plan: Plan) -> None:
     """Keep everybody off the table to the end of the transaction."""
-    text = fill("LOCK TABLE ONLY {table} IN ACCESS EXCLUSIVE MODE", table=relation(plan.table))
+    # Not ONLY: of a partitioned table each partition too, after it.
+    text = fill("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE", table=relation(plan.table))
     session.execute(text, doing="locking the table")
 
 

@@ -9,6 +9,7 @@ both shapes in contradiction: these are counted, and a verdict is kept with the 
 Verification only reads.
 """
 
+from collections.abc import Iterator
 from typing import Final
 
 from pgtide.errors import Mismatched, StatementFailed
@@ -20,12 +21,13 @@ from pgtide.ledger.run import Run
 from pgtide.ledger.verifications import Verdict, keep
 from pgtide.model.plan import Plan
 from pgtide.model.state import Phase, State
+from pgtide.model.table import TableName
 from pgtide.model.verification import Mismatch, Verification
 from pgtide.phases.conduct import conducted
 from pgtide.phases.fingerprint import take
 from pgtide.phases.open_writes import outlast_writers
-from pgtide.postgres.catalog import read_size
 from pgtide.postgres.ddl import fill, literal, relation
+from pgtide.postgres.leaves import Leaf, read_leaves
 from pgtide.postgres.reflection import differences, hindrances
 
 _LEVEL: Final = "L2"
@@ -98,40 +100,49 @@ _NOTHING: Final[_Compared] = (0, 0, ())
 
 
 def _compare(run: Run) -> _Compared:
-    blocks = read_size(run.session, run.plan.table_oid).blocks
-    query, rows, mismatches = counting(run.plan), 0, 0
+    leaves = read_leaves(run.session, run.plan.table_oid)
+    total, before, rows, mismatches = sum(leaf.blocks for leaf in leaves), 0, 0, 0
     sample: list[Mismatch] = []
-    for first in range(0, max(blocks, 1), _RANGE_BLOCKS):
-        run.check()
-        end = first + _RANGE_BLOCKS
-        # The last range is open-ended: the table may have grown.
-        bounds = {"low": f"({first},0)", "high": f"({end},0)" if end < blocks else None}
-        counted = run.session.rows(query, bounds, doing="comparing a range")[0]
-        rows, mismatches = rows + counted["rows"], mismatches + counted["mismatches"]
-        if counted["mismatches"] and len(sample) < _SAMPLE:
-            sample += _sampled(run, bounds)
-        run.emit(
-            RangeVerified(rows=rows, mismatches=mismatches, done=min(1.0, end / max(blocks, 1)))
-        )
+    for leaf in leaves:
+        query = counting(run.plan, leaf.name)
+        for bounds, end in _ranges(leaf):
+            run.check()
+            counted = run.session.rows(query, bounds, doing="comparing a range")[0]
+            rows, mismatches = rows + counted["rows"], mismatches + counted["mismatches"]
+            if counted["mismatches"] and len(sample) < _SAMPLE:
+                sample += _sampled(run, leaf, bounds)
+            done = min(1.0, (before + end) / max(total, 1))
+            run.emit(RangeVerified(rows=rows, mismatches=mismatches, done=done))
+        before += leaf.blocks
     return rows, mismatches, tuple(sample[:_SAMPLE])
+
+
+def _ranges(leaf: Leaf) -> Iterator[tuple[dict[str, str | None], int]]:
+    """Yield the bounds of each range of a leaf, and where it ends.
+
+    The last one is open-ended: the leaf may have grown.
+    """
+    for first in range(0, max(leaf.blocks, 1), _RANGE_BLOCKS):
+        end = first + _RANGE_BLOCKS
+        yield {"low": f"({first},0)", "high": f"({end},0)" if end < leaf.blocks else None}, end
 
 
 _WITHIN: Final = "t.ctid >= %(low)s::tid AND (%(high)s::tid IS NULL OR t.ctid < %(high)s::tid)"
 
 
-def counting(plan: Plan) -> str:
-    """Return the statement that counts a range's rows and those out of step."""
+def counting(plan: Plan, leaf: TableName | None = None) -> str:
+    """Return the statement that counts a range's rows of a leaf, and those out of step."""
     tests = " AND ".join(comparison.in_step for comparison in plan.comparisons)
     head = fill(
         "SELECT count(*) AS rows, count(*) FILTER (WHERE NOT ({tests})) AS mismatches FROM ONLY "
         "{table} AS t",
         tests=tests,
-        table=relation(plan.table),
+        table=relation(leaf or plan.table),
     )
     return f"{_escaped(head)} WHERE {_WITHIN}"
 
 
-def _sampled(run: Run, bounds: dict[str, str | None]) -> list[Mismatch]:
+def _sampled(run: Run, leaf: Leaf, bounds: dict[str, str | None]) -> list[Mismatch]:
     # Read again, a moment later: a row that is right by now is no mismatch to show.
     plan, found = run.plan, []
     key = (
@@ -149,7 +160,7 @@ def _sampled(run: Run, bounds: dict[str, str | None]) -> list[Mismatch]:
             old=comparison.old,
             expected=comparison.expected,
             actual=comparison.actual,
-            table=relation(plan.table),
+            table=relation(leaf.name),
         )
         where = _escaped(f"NOT {comparison.in_step}")
         query = f"{_escaped(head)} WHERE {_WITHIN} AND {where} ORDER BY t.ctid LIMIT {_SAMPLE}"

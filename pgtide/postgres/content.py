@@ -42,7 +42,7 @@ def content(session: Session, table: TableName) -> Content:
     query = fill(
         "SELECT count(*) AS rows, coalesce(sum(hashtextextended((r.*)::text COLLATE "
         '"C", 1)::numeric), 0)::text AS one, coalesce(sum(hashtextextended((r.*)::text COLLATE '
-        '"C", 2)::numeric), 0)::text AS two FROM ONLY {table} AS r',
+        '"C", 2)::numeric), 0)::text AS two FROM {table} AS r',
         table=relation(table),
     )
     found = session.rows(query, doing=f"reading {table}")[0]

@@ -3,8 +3,8 @@
 -- one may serve. `head` is how the server begins the definition.
 SELECT c.relname AS name, pg_get_indexdef(i.indexrelid) AS text, i.indisunique AS "unique", i.indisvalid AS valid,
        pg_get_indexdef(i.indexrelid) || coalesce('; ' || pg_get_constraintdef(k.oid), '') AS definition,
-       format('CREATE %%sINDEX %%I ON %%I.%%I ', CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END,
-              c.relname, tn.nspname, t.relname) AS head,
+       format('CREATE %%sINDEX %%I ON %%s%%I.%%I ', CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END,
+              c.relname, CASE t.relkind WHEN 'p' THEN 'ONLY ' ELSE '' END, tn.nspname, t.relname) AS head,
        coalesce((SELECT quote_ident(s.spcname) FROM pg_tablespace s WHERE s.oid = c.reltablespace), '') AS tablespace,
        coalesce(k.contype::text, '') AS constraint_type,
        CASE WHEN to_jsonb(k) ->> 'conperiod' = 'true' THEN true ELSE false END AS period,
