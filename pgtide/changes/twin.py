@@ -177,17 +177,18 @@ def _constraint(scope: Scope, number: int, one: ConstraintOriginal) -> Built:
 def _not_null(scope: Scope, number: int, one: NotNullOriginal) -> Built:
     label = one.name or one.column
     name, proof = (_private(scope, f"n{number}{mark}", label) for mark in ("", "p"))
+    renamed = one.name if not one.keeps else ""
     return Built(
         twin=Twin(
             kind="not_null",
-            name=one.name,
-            twin=name if one.name else "",
-            retired=_private(scope, f"n{number}r", one.name) if one.name else "",
+            name=renamed,
+            twin=name if renamed else "",
+            retired=_private(scope, f"n{number}r", one.name) if renamed else "",
             original=one.definition,
         ),
-        steps=not_null_steps(scope.table, name, proof, one),
+        steps=not_null_steps(scope.table, one.keeps or name, proof, one),
         expected=Expected(columns=(), indexes=(), not_null=(one.column,)),
-        comments=commented(scope.table.name, "constraint", name, one.comment),
+        comments=commented(scope.table.name, "constraint", one.keeps or name, one.comment),
     )
 
 

@@ -117,6 +117,20 @@ SELECT DISTINCT pg_describe_object(d.classid, d.objid, d.objsubid)
    AND NOT EXISTS (SELECT FROM pg_inherits i WHERE d.classid = 'pg_class'::regclass AND i.inhrelid = d.objid)
  ORDER BY 1
 
+-- called_apart --
+-- The NOT NULL constraints, of these of a table, that a partition calls otherwise: the server renames none of them then.
+WITH RECURSIVE tree AS (
+  SELECT %(oid)s::oid AS part, 0 AS level
+  UNION ALL
+  SELECT i.inhrelid, t.level + 1 FROM tree t JOIN pg_inherits i ON i.inhparent = t.part AND NOT i.inhdetachpending)
+SELECT format('the constraint %%s of the partition %%s, which the table calls %%s', p.conname, tree.part::regclass, c.conname)
+       AS words
+  FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND ARRAY[a.attnum] = c.conkey
+  JOIN tree ON tree.level > 0 JOIN pg_attribute b ON b.attrelid = tree.part AND b.attname = a.attname
+  JOIN pg_constraint p ON p.conrelid = tree.part AND p.contype = 'n' AND p.conkey = ARRAY[b.attnum]
+ WHERE c.conrelid = %(oid)s AND c.contype = 'n' AND c.conname = ANY (%(names)s::text[]) AND p.conname <> c.conname
+ ORDER BY 1
+
 -- leaf_fingerprints --
 -- Of each leaf, what changes when anything could have let a writer past the sync triggers there.
 WITH RECURSIVE tree AS (
@@ -135,6 +149,25 @@ SELECT leaf::text AS leaf, json_build_object(
                 FROM pg_attribute a WHERE a.attrelid = leaf AND NOT a.attisdropped AND a.attname = ANY (%(columns)s)),
   'rules', (SELECT json_agg(r.xmin::text ORDER BY r.rulename) FROM pg_rewrite r WHERE r.ev_class = leaf))::text AS found
   FROM tree AS t (leaf, kind) WHERE kind <> 'p'
+
+-- part_twins --
+-- The parts that indexes and their twins have on the same partition: with the table's index each part gives its name to
+-- its twin.
+WITH RECURSIVE tree AS (
+  SELECT w.name, w.retired, o.oid AS original, t.oid AS twin
+    FROM unnest(%(names)s::text[], %(twins)s::text[], %(retired)s::text[]) AS w (name, twin, retired)
+    JOIN pg_namespace n ON n.nspname = %(schema)s
+    JOIN pg_class o ON o.relnamespace = n.oid AND o.relname = w.name AND o.relkind = 'I'
+    JOIN pg_class t ON t.relnamespace = n.oid AND t.relname = w.twin AND t.relkind = 'I'
+  UNION ALL
+  SELECT tree.name, tree.retired, o.inhrelid, t.inhrelid
+    FROM tree JOIN pg_inherits o ON o.inhparent = tree.original JOIN pg_index x ON x.indexrelid = o.inhrelid
+    JOIN pg_inherits t ON t.inhparent = tree.twin JOIN pg_index y ON y.indexrelid = t.inhrelid
+   WHERE x.indrelid = y.indrelid)
+SELECT n.nspname AS schema, o.relname AS name, t.relname AS twin, tree.retired, x.indrelid::bigint AS part
+  FROM tree JOIN pg_class o ON o.oid = tree.original JOIN pg_class t ON t.oid = tree.twin
+  JOIN pg_namespace n ON n.oid = o.relnamespace JOIN pg_index x ON x.indexrelid = o.oid
+ WHERE o.relname <> tree.name ORDER BY tree.name, o.oid
 
 -- whole --
 -- Whether the index of a partitioned table has all of its parts.

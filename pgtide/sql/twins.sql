@@ -35,7 +35,15 @@ SELECT pg_get_indexdef(indexrelid) AS definition, pg_get_expr(indpred, indrelid)
 -- Which of these columns are NOT NULL, and by which constraint: it has been one of its own since 18.
 SELECT a.attname AS column, c.conname AS name, obj_description(c.oid, 'pg_constraint') AS comment,
        'NOT NULL ' || quote_ident(a.attname) AS definition,
-       CASE WHEN c.connoinherit THEN ' NO INHERIT' ELSE '' END AS suffix
+       CASE WHEN c.connoinherit THEN ' NO INHERIT' ELSE '' END AS suffix,
+       -- Where a partition calls its own otherwise, the server renames none of them: the new one has a name to keep.
+       CASE WHEN EXISTS (WITH RECURSIVE tree AS (
+                           SELECT a.attrelid AS part
+                           UNION ALL
+                           SELECT i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.part)
+                         SELECT FROM tree JOIN pg_attribute p ON p.attrelid = tree.part AND p.attname = a.attname
+                           JOIN pg_constraint o ON o.conrelid = p.attrelid AND o.contype = 'n' AND o.conkey = ARRAY[p.attnum]
+                          WHERE o.conname <> c.conname) THEN left(c.conname, 61) || '_2' ELSE '' END AS keeps
   FROM pg_attribute a
   LEFT JOIN pg_constraint c ON c.conrelid = a.attrelid AND c.contype = 'n' AND c.conkey = ARRAY[a.attnum]
  WHERE a.attrelid = %(oid)s AND a.attname = ANY (%(columns)s::text[]) AND a.attnotnull

@@ -1,0 +1,33 @@
+"""What the partitions of a table have of what contract renames, or for themselves alone."""
+
+from typing import Final
+
+from pgtide.model.followers import PartTwin
+from pgtide.model.plan import Plan
+from pgtide.postgres.session import Session
+from pgtide.sql import queries
+
+_SQL: Final = queries("partitions")
+
+
+def read_part_twins(session: Session, plan: Plan) -> tuple[PartTwin, ...]:
+    """Return the parts of indexes that give their names to their twins."""
+    twins = [one for one in plan.twins if one.kind == "index" and one.name]
+    where = {
+        "schema": plan.table.schema,
+        "names": [one.name for one in twins],
+        "twins": [one.twin for one in twins],
+        "retired": [one.retired for one in twins],
+    }
+    return tuple(PartTwin(**row) for row in session.rows(_SQL["part_twins"], where))
+
+
+def own_marks(session: Session, plan: Plan) -> tuple[str, ...]:
+    """Return in words what a partition has on a replaced column and the table has not."""
+    where = {"oid": plan.table_oid, "columns": [one.old for one in plan.replacements]}
+    named = [name for one in plan.twins if one.kind == "not_null" for name in (one.name, one.twin)]
+    rows = [
+        *session.rows(_SQL["own"], where),
+        *session.rows(_SQL["called_apart"], {"oid": plan.table_oid, "names": named}),
+    ]
+    return tuple(str(row["words"]) for row in rows)
