@@ -8,6 +8,10 @@ from tests.small_table import run
 
 PARTED_ID: Final = "20260101_000000_orders"
 ROWS: Final = 3000
+OUT_OF_STEP: Final = (
+    "SELECT count(*) FROM public.orders WHERE state IS DISTINCT FROM state_v2"
+    " OR (state IS NOT DISTINCT FROM 'paid') <> (paid_at IS NOT NULL)"
+)
 
 _TABLE: Final = (
     (

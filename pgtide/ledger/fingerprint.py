@@ -36,18 +36,33 @@ def leaves_in(one: str) -> frozenset[int]:
     return frozenset(int(leaf) for leaf in _leaves(json.loads(one)))
 
 
+def but_for_leaves(one: str) -> str:
+    """Return a fingerprint without what it says of leaves."""
+    part = json.loads(one) if one else {}
+    return json.dumps(_but_for(part, "leaves"), sort_keys=True) if "leaves" in part else one
+
+
 def same_but_for_file(known: str, now: str) -> bool:
-    """Tell whether nothing has changed but the files that the rows are in.
+    """Tell whether nothing has changed but the files that the rows are in, and what leaves are."""
+    return _alike_but_for(known, now, "filenode", "leaves")
+
+
+def same_but_for_leaves(known: str, now: str) -> bool:
+    """Tell whether nothing has changed but what leaves there are.
 
     A leaf that is gone took its rows along; one that came since must have the table's own triggers,
     and they must fire.
     """
+    return _alike_but_for(known, now, "leaves")
+
+
+def _alike_but_for(known: str, now: str, *names: str) -> bool:
     one, other = json.loads(known), json.loads(now)
     was, there = _leaves(one), _leaves(other)
     stayed, came = was.keys() & there.keys(), there.keys() - was.keys()
     return (
-        _alike(one, other)
-        and all(_alike(was[leaf], there[leaf]) for leaf in stayed)
+        _but_for(one, *names) == _but_for(other, *names)
+        and all(_but_for(was[leaf], *names) == _but_for(there[leaf], *names) for leaf in stayed)
         and all(_whole(there[leaf], other) for leaf in came)
     )
 
@@ -65,11 +80,6 @@ def same_but_for_columns(one: str, other: str) -> bool:
 
 def _leaves(part: _Part) -> Mapping[str, _Part]:
     return cast("Mapping[str, _Part]", part.get("leaves") or {})
-
-
-def _alike(one: _Part, other: _Part) -> bool:
-    apart = ("filenode", "leaves")
-    return _but_for(one, *apart) == _but_for(other, *apart)
 
 
 def _but_for(part: _Part, *names: str) -> _Part:

@@ -16,7 +16,8 @@ from pgtide.errors import Mismatched, StatementFailed
 from pgtide.events import RangeVerified
 from pgtide.ledger import audit, log, phases
 from pgtide.ledger.conflicts import conflicts
-from pgtide.ledger.record import advance
+from pgtide.ledger.fingerprint import leaves_in, same_but_for_leaves
+from pgtide.ledger.record import advance, set_fingerprint
 from pgtide.ledger.run import Run
 from pgtide.ledger.verifications import Verdict, keep
 from pgtide.model.plan import Plan
@@ -27,7 +28,7 @@ from pgtide.phases.conduct import conducted
 from pgtide.phases.fingerprint import take
 from pgtide.phases.open_writes import outlast_writers
 from pgtide.postgres.ddl import fill, literal, relation
-from pgtide.postgres.leaves import Leaf, read_leaves
+from pgtide.postgres.leaves import Leaf, leaf_name, read_leaves
 from pgtide.postgres.reflection import differences, hindrances
 
 _LEVEL: Final = "L2"
@@ -36,6 +37,7 @@ _SCHEMA_ONLY: Final = "schema"
 _RANGE_BLOCKS: Final = 4096
 _SAMPLE: Final = 20
 # A column or a function that is not there: somebody dropped or renamed it.
+_NO_TABLE: Final = "42P01"
 _GONE: Final = frozenset({"42703", "42883"})
 
 
@@ -70,7 +72,7 @@ class MismatchedRows(Mismatched):
 
 def _examine(run: Run) -> Verification:
     begun = run.clock.monotonic()
-    level, problems = _SCHEMA_ONLY, []
+    level, problems, before = _SCHEMA_ONLY, [], take(run, run.session)
     rows, mismatches, sample = _NOTHING
     try:
         if run.plan.comparisons:
@@ -84,7 +86,7 @@ def _examine(run: Run) -> Verification:
         problems += hindrances(run.session, run.plan)
     problems += differences(run.session, run.settings.url, run.plan)
     # Last: whatever was seen before counts for nothing where this is not what it was.
-    problems += _fingerprint_problems(run)
+    problems += _fingerprint_problems(run, before)
     return Verification(
         level=level,
         rows=rows,
@@ -104,10 +106,9 @@ def _compare(run: Run) -> _Compared:
     total, before, rows, mismatches = sum(leaf.blocks for leaf in leaves), 0, 0, 0
     sample: list[Mismatch] = []
     for leaf in leaves:
-        query = counting(run.plan, leaf.name)
         for bounds, end in _ranges(leaf):
             run.check()
-            counted = run.session.rows(query, bounds, doing="comparing a range")[0]
+            counted = _counted(run, leaf, bounds)
             rows, mismatches = rows + counted["rows"], mismatches + counted["mismatches"]
             if counted["mismatches"] and len(sample) < _SAMPLE:
                 sample += _sampled(run, leaf, bounds)
@@ -115,6 +116,27 @@ def _compare(run: Run) -> _Compared:
             run.emit(RangeVerified(rows=rows, mismatches=mismatches, done=done))
         before += leaf.blocks
     return rows, mismatches, tuple(sample[:_SAMPLE])
+
+
+def _counted(run: Run, leaf: Leaf, bounds: dict[str, str | None]) -> dict[str, int]:
+    try:
+        query = counting(run.plan, leaf.name)
+        return run.session.rows(query, bounds, doing="comparing a range")[0]
+    except StatementFailed as error:
+        there = leaf_name(run.session, run.plan.table_oid, leaf.oid)
+        if error.sqlstate != _NO_TABLE or there is not None:
+            raise
+        # Detached and dropped meanwhile: its rows are none of this table's any more.
+        return {"rows": 0, "mismatches": 0}
+
+
+def out_of_step(run: Run, leaf: Leaf) -> int:
+    """Return how many rows of one leaf are not in step."""
+    found = 0
+    for bounds, _ in _ranges(leaf):
+        run.check()
+        found += _counted(run, leaf, bounds)["mismatches"]
+    return found
 
 
 def _ranges(leaf: Leaf) -> Iterator[tuple[dict[str, str | None], int]]:
@@ -175,8 +197,14 @@ def _escaped(text: str) -> str:
     return text.replace("%", "%%")
 
 
-def _fingerprint_problems(run: Run) -> tuple[str, ...]:
-    if run.record.fingerprint == take(run, run.session):
+def _fingerprint_problems(run: Run, before: str) -> tuple[str, ...]:
+    known, now = run.record.fingerprint or "{}", take(run, run.session)
+    if known == now:
+        return ()
+    stayed = same_but_for_leaves(before, now) and leaves_in(now) <= leaves_in(before)
+    if stayed and same_but_for_leaves(known, now):
+        # Partitions came or went, and every row of those that are there now has been compared.
+        set_fingerprint(run.session, run.lease, now)
         return ()
     return (
         (

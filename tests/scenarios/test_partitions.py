@@ -5,15 +5,10 @@ import pytest
 from pgtide.model.state import State
 from tests.driving import migrate, undo
 from tests.later import contract, purge, to_verified
-from tests.parted import KINDS, PARTED_ID, create_orders, orders_migration
+from tests.parted import KINDS, OUT_OF_STEP, PARTED_ID, create_orders, orders_migration
 from tests.psql import undo_from_psql
 from tests.schema import dumped
 from tests.small_table import run
-
-OUT_OF_STEP = (
-    "SELECT count(*) FROM public.orders WHERE state IS DISTINCT FROM state_v2"
-    " OR (state IS NOT DISTINCT FROM 'paid') <> (paid_at IS NOT NULL)"
-)
 
 
 @pytest.mark.parametrize("kind", KINDS)
