@@ -28,6 +28,8 @@ def flaw(session: Session, record: Record, *, leaves: bool = True) -> str | None
     now = present(session, record.plan)
     known = record.fingerprint or "{}"
     stands = known == now or (not leaves and same_but_for_leaves(known, now))
+    if last.fingerprint == known and not stands and same_but_for_leaves(known, now):
+        return "partitions came since it was verified whose rows were not found to be in step"
     if last.fingerprint != known or not stands:
         return (
             f"{_CHANGED} since it was verified (or the table was rewritten): writes may have gone "

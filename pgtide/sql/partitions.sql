@@ -90,7 +90,10 @@ WITH RECURSIVE tree AS (
     JOIN pg_attribute r ON r.attrelid = %(oid)s AND r.attname = a.attname AND NOT r.attisdropped
     LEFT JOIN pg_attrdef x ON x.adrelid = r.attrelid AND x.adnum = r.attnum
    WHERE t.level > 0)
-SELECT format('the DEFAULT of %%s.%%I, which is not that of the table', a.part, a.attname) AS words
+SELECT CASE WHEN d.adbin IS NULL
+            THEN format('the DEFAULT of %%s.%%I, which the table has and the partition has not (ALTER TABLE %%s ALTER %%I '
+                        'SET DEFAULT %%s gives it)', a.part, a.attname, a.part, a.attname, a.root_default)
+            ELSE format('the DEFAULT of %%s.%%I, which is not that of the table', a.part, a.attname) END AS words
   FROM a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
  WHERE pg_get_expr(d.adbin, d.adrelid) IS DISTINCT FROM a.root_default
 UNION ALL
@@ -108,10 +111,11 @@ SELECT DISTINCT format('the index %%s, which is %%s', i.indexrelid::regclass,
                        CASE WHEN i.indisreplident THEN 'the replica identity of its partition' ELSE 'what CLUSTER sorts by' END)
   FROM a JOIN pg_index i ON i.indrelid = a.attrelid AND (i.indisreplident OR i.indisclustered) AND a.attnum = ANY (i.indkey)
 UNION ALL
-SELECT DISTINCT pg_describe_object(d.classid, d.objid, d.objsubid)
+SELECT DISTINCT coalesce('the view ' || v.ev_class::regclass, pg_describe_object(d.classid, d.objid, d.objsubid))
   FROM a JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum
   LEFT JOIN pg_constraint k ON d.classid = 'pg_constraint'::regclass AND k.oid = d.objid
   LEFT JOIN pg_trigger t ON d.classid = 'pg_trigger'::regclass AND t.oid = d.objid
+  LEFT JOIN pg_rewrite v ON d.classid = 'pg_rewrite'::regclass AND v.oid = d.objid AND v.rulename = '_RETURN'
  WHERE d.classid <> 'pg_attrdef'::regclass AND d.deptype <> 'P' AND NOT (d.classid = 'pg_class'::regclass AND d.objid = a.attrelid)
    AND coalesce(k.coninhcount = 0 AND k.conparentid = 0 AND k.contype <> 'n', true) AND coalesce(t.tgparentid = 0, true)
    AND NOT EXISTS (SELECT FROM pg_inherits i WHERE d.classid = 'pg_class'::regclass AND i.inhrelid = d.objid)
