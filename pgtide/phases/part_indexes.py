@@ -12,6 +12,7 @@ from pgtide.ledger.run import Run
 from pgtide.model.build import Build
 from pgtide.model.statement import Step
 from pgtide.model.table import TableName
+from pgtide.phases.fitting import fitting
 from pgtide.phases.step import perform
 from pgtide.phases.window import await_step
 from pgtide.postgres.leaves import leaf_name
@@ -43,7 +44,8 @@ def _one(run: Run, part: Unindexed, each: Build, *, ordinal: int) -> None:
         for step in part_steps(part, each):
             if not step.transactional:
                 await_step(run, step)
-            perform(run, step, ordinal=ordinal)
+            with fitting(run, step):
+                perform(run, step, ordinal=ordinal)
     except Failed:
         # Detached, dropped or renamed meanwhile: what is there now is looked up again.
         if leaf_name(run.session, run.plan.table_oid, part.oid) == part.name:
