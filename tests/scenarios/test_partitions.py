@@ -1,9 +1,27 @@
 """A partitioned table goes the whole way, leaf by leaf, and every way back."""
 
-import pytest
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
 
-from pgtide.model.state import State
-from tests.driving import migrate, undo
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from pgtide.backfill.terrain_of import terrain_of
+from pgtide.clock import SYSTEM_CLOCK
+from pgtide.ledger.run import Caller
+from pgtide.model.state import Phase, State
+from pgtide.operate.plan import walk
+from pgtide.operate.restore import restore
+from pgtide.phases.estimate import estimate
+from pgtide.phases.preflight import preflight
+from pgtide.postgres.activity import capacity
+from pgtide.postgres.leaves import read_leaves
+from pgtide.postgres.session import connect
+from tests.backed_up import backing_up, empty_database
+from tests.driving import ACTOR, migrate, record_of, settings_for, undo
 from tests.later import contract, purge, to_verified
 from tests.parted import KINDS, OUT_OF_STEP, PARTED_ID, create_orders, orders_migration
 from tests.psql import undo_from_psql
@@ -64,3 +82,65 @@ def test_undone_from_psql(database: str, kind: str, contracted: bool) -> None:
     answer = undo_from_psql(database, "1.0.0")
     assert answer.undone, answer
     assert dumped(database, "public.*") == before
+
+
+def test_a_write_during_an_undo_from_psql_is_kept_in_its_tables_own_columns(database: str) -> None:
+    """The partition has its columns in another order than the table."""
+    create_orders(database)
+    migrate(database, orders_migration())
+    key = "SELECT id, day FROM public.late WHERE state = 'new' ORDER BY id LIMIT 1"
+    [(id_, day)] = run(database, key)
+    with psycopg.connect(database) as reader, ThreadPoolExecutor() as beside:
+        reader.execute("SELECT FROM public.late LIMIT 1")
+        undoing = beside.submit(undo_from_psql, database, "1.0.0")
+        wait_for_the_archive(database)
+        run(database, f"UPDATE public.orders SET state = 'paid' WHERE id = {id_}")
+        reader.rollback()
+        answer = undoing.result()
+
+    assert answer.undone, answer
+    kept = f"SELECT key->>'day' FROM pgtide.archive WHERE key->>'id' = '{id_}'"
+    assert run(database, kept) == [(str(day),)]
+    assert run(database, f"SELECT state FROM public.late WHERE id = {id_}") == [("paid",)]
+
+
+def wait_for_the_archive(url: str) -> None:
+    """Wait until every write is written down, and the undo is behind the reader's lock."""
+    waiting = (
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = 1885828215"
+        " AND mode = 'ExclusiveLock' AND granted"
+    )
+    for _ in range(500):
+        if run(url, waiting) == [(1,)]:
+            return
+        time.sleep(0.02)
+    raise AssertionError("the undo does not begin to watch")
+
+
+def test_the_backup_holds_each_leaf_and_comes_back(database: str, tmp_path: Path) -> None:
+    create_orders(database, "nested")
+    settings = replace(backing_up(database, tmp_path), backup_first=True)
+    migrate(database, orders_migration(), until=Phase.BACKUP, settings=settings)
+
+    leaves = "SELECT tableoid::regclass::text, count(*), sum(id) FROM public.orders GROUP BY 1"
+    with empty_database(database, "parted_back") as name:
+        caller = Caller(actor=ACTOR)
+        restore(settings, caller, record_of(database, PARTED_ID), into=name)
+        other = make_conninfo(database, dbname=name)
+        assert sorted(run(other, leaves)) == sorted(run(database, leaves))
+
+
+def test_the_plan_and_the_estimate_are_about_all_leaves(database: str) -> None:
+    create_orders(database, rows=20_000)
+    with connect(database, purpose="test") as session:
+        settings = settings_for(database)
+        plan = preflight(session, settings, orders_migration())
+        found = estimate(session, settings, plan, clock=SYSTEM_CLOCK)
+        terrains = [
+            terrain_of(session, plan, leaf.oid) for leaf in read_leaves(session, plan.table_oid)
+        ]
+        told = walk(settings, plan, terrains, capacity(session))
+    assert found is not None
+    assert found.rows.low <= 20_000 <= found.rows.high
+    assert told.blocks == sum(one.blocks for one in terrains) > 0
+    assert told.why.startswith("2 partitions, the largest: ")
