@@ -4,15 +4,17 @@ A partition that is attached once the table's index is there has its part from t
 that is made then.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from pgtide.changes.index import index_step, parted_index_step
 from pgtide.model.build import Build
+from pgtide.model.plan import Plan
 from pgtide.model.state import Phase
 from pgtide.model.statement import Lock, Statement, Step
 from pgtide.model.table import TableName
 from pgtide.postgres.ddl import MAX_NAME_BYTES, fill, fitted, ident, literal
-from pgtide.postgres.unindexed import Unindexed
+from pgtide.postgres.unindexed import Part, Unindexed
 
 
 def part_steps(part: Unindexed, each: Build) -> tuple[Step, ...]:
@@ -35,6 +37,30 @@ def part_steps(part: Unindexed, each: Build) -> tuple[Step, ...]:
     bare = tuple(replace(one, undo="") for one in frame.statements)
     # In one transaction: a frame that is not attached would be left behind by undo.
     return (replace(attach, statements=(*bare, *attach.statements), taken=frame.taken),)
+
+
+def with_parts(plan: Plan, parts: Sequence[Part]) -> Plan:
+    """Return a plan that shows the steps for the partitions that are there now.
+
+    What is carried out is made from those that are there then.
+    """
+    shown = [step for one in plan.finalize for step in (one, *_all_parts(plan, parts, one.each))]
+    return replace(plan, finalize=tuple(shown))
+
+
+def _all_parts(plan: Plan, parts: Sequence[Part], each: Build | None) -> Iterator[Step]:
+    if each is None:
+        return
+    indexes = {plan.table_oid: ident(plan.table.schema, each.name)}
+    for one in parts:
+        part = Unindexed(
+            oid=one.oid,
+            name=one.name,
+            partitioned=one.partitioned,
+            parent=indexes[one.parent],
+        )
+        indexes[one.oid] = ident(one.name.schema, _part_name(part, each))
+        yield from part_steps(part, each)
 
 
 def _part_name(part: Unindexed, each: Build) -> str:

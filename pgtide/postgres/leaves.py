@@ -37,6 +37,12 @@ def read_leaves(session: Session, oid: int) -> tuple[Leaf, ...]:
     )
 
 
+def largest_leaf(session: Session, oid: int) -> TableName | None:
+    """Return the leaf that has the most blocks now, if there is one."""
+    leaves = read_leaves(session, oid)
+    return max(leaves, key=lambda leaf: leaf.blocks).name if leaves else None
+
+
 def leaf_name(session: Session, oid: int, leaf: int) -> TableName | None:
     """Return what a leaf of a table is called now; None where it is none of its leaves any more."""
     found = session.row(_SQL["leaf_name"], {"oid": oid, "leaf": leaf})

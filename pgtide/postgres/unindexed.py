@@ -21,6 +21,29 @@ class Unindexed:
     parent: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A table below a partitioned one, and the oid of the one right above it."""
+
+    oid: int
+    name: TableName
+    partitioned: bool
+    parent: int
+
+
+def read_parts(session: Session, oid: int) -> tuple[Part, ...]:
+    """Return all tables below a partitioned one, what is above before what is below."""
+    return tuple(
+        Part(
+            oid=row["oid"],
+            name=TableName(schema=row["schema"], name=row["name"]),
+            partitioned=row["kind"] == "p",
+            parent=row["parent"],
+        )
+        for row in session.rows(_SQL["parts"], {"oid": oid})
+    )
+
+
 def read_unindexed(session: Session, index: TableName) -> tuple[Unindexed, ...]:
     """Return those whose parent has its own part; what is below them comes after them."""
     where = {"index": ident(index.schema, index.name)}

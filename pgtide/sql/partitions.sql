@@ -24,11 +24,11 @@ SELECT n.nspname AS schema, c.relname AS name FROM pg_class c JOIN pg_namespace 
 -- parts --
 -- All tables below a partitioned one, those above their own partitions first, with what a migration needs to know of them.
 WITH RECURSIVE tree AS (
-  SELECT c.oid, 0 AS level FROM pg_class c WHERE c.oid = %(oid)s
+  SELECT c.oid, 0 AS level, NULL::oid AS parent FROM pg_class c WHERE c.oid = %(oid)s
   UNION ALL
-  SELECT i.inhrelid, t.level + 1 FROM tree t JOIN pg_inherits i ON i.inhparent = t.oid AND NOT i.inhdetachpending
+  SELECT i.inhrelid, t.level + 1, i.inhparent FROM tree t JOIN pg_inherits i ON i.inhparent = t.oid AND NOT i.inhdetachpending
     JOIN pg_class p ON p.oid = t.oid AND p.relkind = 'p')
-SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name, c.relkind::text AS kind,
+SELECT c.oid::bigint AS oid, tree.parent::bigint AS parent, n.nspname AS schema, c.relname AS name, c.relkind::text AS kind,
        c.relpersistence::text AS persistence, pg_has_role(c.relowner, 'USAGE') AS owned,
        pg_get_userbyid(c.relowner) AS owner, c.relrowsecurity AND c.relforcerowsecurity AS rls_forced,
        EXISTS (SELECT FROM pg_publication_tables p JOIN pg_publication b USING (pubname)

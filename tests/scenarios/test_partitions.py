@@ -10,16 +10,20 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from pgtide.backfill.terrain_of import terrain_of
+from pgtide.changes.part_index import with_parts
 from pgtide.clock import SYSTEM_CLOCK
+from pgtide.events import Event, StepEnded
 from pgtide.ledger.run import Caller
 from pgtide.model.state import Phase, State
-from pgtide.operate.plan import walk
+from pgtide.operate.plan import Progressed, statements, walk
 from pgtide.operate.restore import restore
 from pgtide.phases.estimate import estimate
 from pgtide.phases.preflight import preflight
+from pgtide.phases.verify import counting
 from pgtide.postgres.activity import capacity
-from pgtide.postgres.leaves import read_leaves
+from pgtide.postgres.leaves import largest_leaf, read_leaves
 from pgtide.postgres.session import connect
+from pgtide.postgres.unindexed import read_parts
 from tests.backed_up import backing_up, empty_database
 from tests.driving import ACTOR, migrate, record_of, settings_for, undo
 from tests.later import contract, purge, to_verified
@@ -144,3 +148,34 @@ def test_the_plan_and_the_estimate_are_about_all_leaves(database: str) -> None:
     assert found.rows.low <= 20_000 <= found.rows.high
     assert told.blocks == sum(one.blocks for one in terrains) > 0
     assert told.why.startswith("2 partitions, the largest: ")
+
+
+def test_the_plan_shows_each_part_of_an_index_and_its_attachment(database: str) -> None:
+    create_orders(database, "nested")
+    with connect(database, purpose="test") as session:
+        settings = settings_for(database)
+        plan = preflight(session, settings, orders_migration())
+        parts = read_parts(session, plan.table_oid)
+        leaf = largest_leaf(session, plan.table_oid)
+    shown = with_parts(plan, parts)
+    rows = statements(shown, settings, Progressed(), verify_sql=counting(plan, leaf), leaf=leaf)
+    planned = [row.sql for row in rows if "orders_paid" in row.sql]
+
+    heard: list[str] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, StepEnded) and "orders_paid" in event.step:
+            heard.append(event.step)
+
+    migrate(database, orders_migration(), emit=listen)
+    assert [row.step for row in rows if "orders_paid" in row.sql] == shown_twice(heard)
+    assert planned[0].startswith('CREATE INDEX "orders_paid" ON ONLY "public"."orders"')
+    assert any("ATTACH PARTITION" in text for text in planned)
+    assert 'UPDATE ONLY "public"."late"' in next(r.sql for r in rows if r.step == "backfill.rows")
+
+
+def shown_twice(steps: list[str]) -> list[str]:
+    """Return each step as often as it has statements: a frame is made and attached in one."""
+    return [
+        one for step in steps for one in [step] * (2 if step.endswith(".early_orders_paid") else 1)
+    ]
