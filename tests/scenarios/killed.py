@@ -77,6 +77,8 @@ class Order:
     slice_blocks: int = 60
     passes: int = 4
     pause_ms: float = 0.0
+    # Whether to begin where the estimate warns, and not to look at the disk meanwhile.
+    reckless: bool = False
     # The partitioned table's migration, in the place of the strategy's.
     parted: bool = False
 
@@ -133,7 +135,8 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, partial(_stop, stop))
     try:
-        _act(order, Caller(actor=order.actor, emit=listener, stop=stop))
+        caller = Caller(actor=order.actor, emit=listener, stop=stop, accepts_excess=order.reckless)
+        _act(order, caller)
     except PgtideError as error:
         print(json.dumps({"error": type(error).__name__, "message": str(error)}), flush=True)
         return error.exit_code
@@ -158,6 +161,7 @@ def _act(order: Order, caller: Caller) -> None:
         lock_tries=order.lock_tries,
         workers=order.workers,
         backups_dir=Path(order.backups),
+        throttle_off=frozenset({"disk_free"} if order.reckless else ()),
     )
     actions: dict[str, Callable[[Settings, Caller, Migration], None]] = {
         "up": _up,

@@ -138,15 +138,16 @@ def test_a_worker_whose_server_process_is_ended_inside_a_batch_goes_on(
 
 def test_a_run_that_lost_its_lock_takes_it_again_and_goes_on(ward: Ward, table: str) -> None:
     with started(replace(ward.order(table), pause_ms=200)) as worker:
-        worker.wait_for("BatchCommitted", 3)
-        lock = wait_for_backend(table, "pgtide lock%")
-        end_backend(table, lock)
-        wait_for_holder(table, other_than=lock)
-        # Stopped, so that it cannot have come to its end when the second one looks.
-        worker.signal(signal.SIGSTOP)
-        refused = carried_out(replace(ward.order(table), lease_ms=3_600_000))
-        assert refused.error == "Busy", str(refused)
-        worker.signal(signal.SIGCONT)
+        worker.wait_for("BatchCommitted")
+        # Keeps it from its end: an index that is built CONCURRENTLY waits for the transaction.
+        with transaction_open(table) as reader:
+            worker.wait_for("BatchCommitted", 3)
+            lock = wait_for_backend(table, "pgtide lock%")
+            end_backend(table, lock)
+            wait_for_holder(table, other_than=lock)
+            refused = carried_out(replace(ward.order(table), lease_ms=3_600_000))
+            assert refused.error == "Busy", str(refused)
+            reader.rollback()
         ended = worker.finish()
     assert_whole(ward, table, ended)
 
