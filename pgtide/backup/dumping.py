@@ -18,7 +18,7 @@ from pgtide.ledger.record import Record
 from pgtide.postgres.aside import aside, awaited
 from pgtide.postgres.client import Client, Dump, dump_data, dump_schema
 from pgtide.postgres.content import content
-from pgtide.postgres.leaves import read_leaves
+from pgtide.postgres.leaves import leaf_names
 from pgtide.postgres.session import Session
 from pgtide.settings import Settings
 
@@ -65,7 +65,7 @@ def dumped(
             lock_wait=wait,
         )
         # Of a partitioned table, those that the snapshot shows: not one that came later.
-        leaves = [leaf.name for leaf in read_leaves(session, record.table_oid)]
+        leaves = leaf_names(session, record.table_oid)
         replaces = bool(record.plan.replacements)
         old_shape = has_old_shape(session, record.id, replaces=replaces)
         with aside(session, lambda: content(session, table)) as answer:

@@ -43,6 +43,11 @@ def largest_leaf(session: Session, oid: int) -> TableName | None:
     return max(leaves, key=lambda leaf: leaf.blocks).name if leaves else None
 
 
+def leaf_names(session: Session, oid: int) -> tuple[TableName, ...]:
+    """Return what the leaves of a table are called, without waiting for anybody's lock."""
+    return tuple(TableName(**row) for row in session.rows(_SQL["leaf_names"], {"oid": oid}))
+
+
 def leaf_name(session: Session, oid: int, leaf: int) -> TableName | None:
     """Return what a leaf of a table is called now; None where it is none of its leaves any more."""
     found = session.row(_SQL["leaf_name"], {"oid": oid, "leaf": leaf})

@@ -1,6 +1,6 @@
 -- leaves --
--- The tables that hold a table's rows: itself, or the leaves of its partitions; not one that is being detached. No lock
--- is taken, so nobody is waited for.
+-- The tables that hold a table's rows: itself, or the leaves of its partitions; not one that is being detached. Asking for
+-- a size waits for who alters one.
 WITH RECURSIVE tree AS (
   SELECT c.oid, c.relkind FROM pg_class c WHERE c.oid = %(oid)s
   UNION ALL
@@ -9,6 +9,17 @@ WITH RECURSIVE tree AS (
 SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name,
        coalesce(pg_relation_filenode(c.oid), 0)::bigint AS filenode,
        (coalesce(pg_relation_size(c.oid), 0) / current_setting('block_size')::int)::bigint AS blocks
+  FROM tree JOIN pg_class c USING (oid) JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relkind <> 'p' ORDER BY c.oid
+
+-- leaf_names --
+-- What the tables that hold a table's rows are called. No lock is taken, so nobody is waited for.
+WITH RECURSIVE tree AS (
+  SELECT c.oid, c.relkind FROM pg_class c WHERE c.oid = %(oid)s
+  UNION ALL
+  SELECT c.oid, c.relkind FROM tree t JOIN pg_inherits i ON i.inhparent = t.oid AND NOT i.inhdetachpending
+    JOIN pg_class c ON c.oid = i.inhrelid WHERE t.relkind = 'p')
+SELECT n.nspname AS schema, c.relname AS name
   FROM tree JOIN pg_class c USING (oid) JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind <> 'p' ORDER BY c.oid
 
