@@ -95,10 +95,15 @@ def altered(session: Session, plan: Plan) -> tuple[str, ...]:
 
 def hindrances(session: Session, plan: Plan) -> tuple[str, ...]:
     """Return sentences on what keeps an UPDATE from the rows, and so any sweep."""
+    leaves = read_leaves(session, plan.table_oid) if plan.partitioned else ()
     return tuple(
-        f"rule {row['name']} does something else instead of an UPDATE, so no sweep can mend a row: "
-        "drop or disable it"
-        for row in session.rows(_SQL["update_rules"], {"oid": plan.table_oid})
+        f"rule {row['name']}{where} does something else instead of an UPDATE, so no sweep can mend "
+        "a row: drop or disable it"
+        for oid, where in (
+            (plan.table_oid, ""),
+            *((leaf.oid, f" of the partition {leaf.name}") for leaf in leaves),
+        )
+        for row in session.rows(_SQL["update_rules"], {"oid": oid})
     )
 
 

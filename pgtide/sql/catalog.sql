@@ -91,7 +91,7 @@ WITH RECURSIVE tree AS (
   SELECT %(oid)s::oid AS oid
   UNION ALL
   SELECT i.inhrelid FROM tree t JOIN pg_inherits i ON i.inhparent = t.oid AND NOT i.inhdetachpending)
-SELECT (sum(pg_relation_size(oid)) / current_setting('block_size')::int)::bigint AS blocks,
+SELECT (coalesce(sum(pg_relation_size(oid)), 0) / current_setting('block_size')::int)::bigint AS blocks,
        coalesce(pg_relation_filenode(%(oid)s::oid), 0)::bigint AS filenode
   FROM tree
 

@@ -12,21 +12,24 @@ from psycopg.conninfo import make_conninfo
 from pgtide.backfill.terrain_of import terrain_of
 from pgtide.changes.part_index import with_parts
 from pgtide.clock import SYSTEM_CLOCK
+from pgtide.errors import LockNotAcquired
 from pgtide.events import Event, StepEnded
 from pgtide.ledger.run import Caller
 from pgtide.model.state import Phase, State
+from pgtide.model.table import TableName
 from pgtide.operate.plan import Progressed, statements, walk
 from pgtide.operate.restore import restore
 from pgtide.phases.estimate import estimate
 from pgtide.phases.preflight import preflight
 from pgtide.phases.verify import counting
 from pgtide.postgres.activity import capacity
+from pgtide.postgres.content import Content, content
 from pgtide.postgres.leaves import largest_leaf, read_leaves
 from pgtide.postgres.session import connect
 from pgtide.postgres.unindexed import read_parts
 from tests.backed_up import backing_up, empty_database
-from tests.driving import ACTOR, migrate, record_of, settings_for, undo
-from tests.later import contract, purge, to_verified
+from tests.driving import ACTOR, migrate, patient, record_of, settings_for, undo
+from tests.later import contract, later_settings, purge, to_verified
 from tests.parted import KINDS, OUT_OF_STEP, PARTED_ID, create_orders, orders_migration
 from tests.psql import undo_from_psql
 from tests.schema import dumped
@@ -80,12 +83,14 @@ def test_undone_from_psql(database: str, kind: str, contracted: bool) -> None:
     create_orders(database, kind)
     before = dumped(database, "public.*")
     migrate(database, orders_migration())
+    [[filled]] = run(database, "SELECT count(*) FROM public.orders WHERE paid_at IS NOT NULL")
     if contracted:
         contract(database, PARTED_ID)
 
     answer = undo_from_psql(database, "1.0.0")
     assert answer.undone, answer
     assert dumped(database, "public.*") == before
+    assert run(database, "SELECT count(*) FROM pgtide.archive") == [(filled,)]
 
 
 def test_a_write_during_an_undo_from_psql_is_kept_in_its_tables_own_columns(database: str) -> None:
@@ -181,3 +186,29 @@ def shown_twice(steps: list[str]) -> list[str]:
     return [
         one for step in steps for one in [step] * (2 if step.endswith(".early_orders_paid") else 1)
     ]
+
+
+def test_the_content_of_a_table_tells_which_leaf_holds_a_row(database: str) -> None:
+    create_orders(database)
+    table = TableName(schema="public", name="orders")
+
+    def read() -> Content:
+        with connect(database, purpose="test") as session, session.transaction():
+            return content(session, table)
+
+    before = read()
+    run(database, "ALTER TABLE public.late RENAME TO later")
+    assert read().rows == before.rows
+    assert read().hashes != before.hashes
+
+
+def test_who_holds_one_leaf_alone_is_named_and_nothing_is_half_done(database: str) -> None:
+    create_orders(database)
+    migrate(database, orders_migration())
+    brief = patient(later_settings(database), tries=2)
+    with psycopg.connect(database) as reader:
+        reader.execute("SELECT FROM public.late LIMIT 1")
+        with pytest.raises(LockNotAcquired) as caught:
+            contract(database, PARTED_ID, settings=brief)
+        assert f"pid {reader.info.backend_pid}" in caught.value.what
+    assert contract(database, PARTED_ID).state is State.CONTRACTED

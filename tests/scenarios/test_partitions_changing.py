@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from pgtide import ReplaceColumn
 from pgtide.errors import Mismatched, Refused
 from pgtide.events import BatchCommitted, Event, SlicesCut, StepEnded
 from pgtide.ledger.slices import Kind
@@ -263,3 +264,17 @@ def test_values_that_the_old_shape_lacks_are_kept_leaf_by_leaf(database: str) ->
 
     undo(database, PARTED_ID)
     assert run(database, "SELECT count(*) FROM pgtide.archive") == [(filled,)]
+
+
+def test_a_rule_of_one_leaf_that_keeps_rows_from_being_filled_is_named(database: str) -> None:
+    create_orders(database)
+    run(database, "CREATE RULE mine AS ON UPDATE TO public.late DO INSTEAD NOTHING")
+    # Without the other column, whose NOT NULL would not hold for rows that are not filled.
+    state = ReplaceColumn("state", interim="state_v2", type="text")
+    migration = replace(orders_migration(), changes=[state])
+
+    with pytest.raises(Mismatched) as caught:
+        migrate(database, migration)
+    assert "rule mine of the partition public.late does something else" in caught.value.what
+    run(database, "DROP RULE mine ON public.late")
+    assert migrate(database, migration).state is State.VERIFIED
