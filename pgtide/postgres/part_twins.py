@@ -1,5 +1,6 @@
 """What the partitions of a table have of what contract renames, or for themselves alone."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from pgtide.model.followers import PartTwin
@@ -24,10 +25,14 @@ def read_part_twins(session: Session, plan: Plan) -> tuple[PartTwin, ...]:
 
 def own_marks(session: Session, plan: Plan) -> tuple[str, ...]:
     """Return in words what a partition has on a replaced column and the table has not."""
-    where = {"oid": plan.table_oid, "columns": [one.old for one in plan.replacements]}
+    old = [one.old for one in plan.replacements]
     named = [name for one in plan.twins if one.kind == "not_null" for name in (one.name, one.twin)]
-    rows = [
-        *session.rows(_SQL["own"], where),
-        *session.rows(_SQL["called_apart"], {"oid": plan.table_oid, "names": named}),
-    ]
-    return tuple(str(row["words"]) for row in rows)
+    apart = session.rows(_SQL["called_apart"], {"oid": plan.table_oid, "names": named})
+    own = partitions_own(session, plan.table_oid, old)
+    return (*own, *(str(row["words"]) for row in apart))
+
+
+def partitions_own(session: Session, oid: int, columns: Sequence[str]) -> tuple[str, ...]:
+    """Return in words what partitions have on these columns for themselves alone."""
+    where = {"oid": oid, "columns": list(columns)}
+    return tuple(str(row["words"]) for row in session.rows(_SQL["own"], where))

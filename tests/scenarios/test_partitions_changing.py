@@ -278,3 +278,27 @@ def test_a_rule_of_one_leaf_that_keeps_rows_from_being_filled_is_named(database:
     assert "rule mine of the partition public.late does something else" in caught.value.what
     run(database, "DROP RULE mine ON public.late")
     assert migrate(database, migration).state is State.VERIFIED
+
+
+def test_what_somebody_hung_on_an_old_column_of_one_leaf_keeps_it_from_purge(
+    database: str,
+) -> None:
+    create_orders(database)
+    migrate(database, orders_migration())
+    contract(database, PARTED_ID)
+    run(database, "CREATE INDEX hung ON public.late (state_v2)")
+
+    with pytest.raises(Refused, match=r"index public\.hung"):
+        purge(database, PARTED_ID)
+    assert record_of(database, PARTED_ID).state is State.CONTRACTED
+    run(database, "DROP INDEX public.hung")
+    assert purge(database, PARTED_ID).state is State.COMPLETED
+
+
+def test_several_workers_share_the_leaves(database: str) -> None:
+    create_orders(database, "hash", rows=20_000)
+    three = replace(small_batches(database), workers=3)
+
+    assert migrate(database, orders_migration(), settings=three).state is State.VERIFIED
+    filled = "SELECT sum(rows)::int, count(DISTINCT worker_id) > 1 FROM pgtide.slice"
+    assert run(database, filled) == [(20_000, True)]
