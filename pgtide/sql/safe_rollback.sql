@@ -93,6 +93,9 @@ DECLARE
     statement text;
     refusal text;
     targets text;
+    part regclass;
+    patience constant interval := current_setting('lock_timeout');
+    begun constant timestamptz := clock_timestamp();
 BEGIN
     BEGIN
         -- Autovacuum yields to whoever looks for deadlocks.
@@ -109,8 +112,15 @@ BEGIN
         END LOOP;
         SELECT string_agg(target || ', ', '' ORDER BY id) INTO targets FROM pgtide.undo_referenced(m, one_step)
          WHERE has_table_privilege(coalesce(role, current_user), id, 'UPDATE, DELETE, TRUNCATE');
-        PERFORM pgtide.undo_execute(role, format('LOCK TABLE %s %s IN ACCESS EXCLUSIVE MODE', targets,
+        PERFORM pgtide.undo_execute(role, format('LOCK TABLE %s ONLY %s IN ACCESS EXCLUSIVE MODE', targets,
                                                  m.table_oid::regclass));
+        -- lock_timeout counts each lock by itself; the table is held by now, so all of its partitions share one.
+        FOR part IN SELECT pgtide.undo_parts(m.table_oid) LOOP
+            PERFORM set_config('lock_timeout', greatest(1, extract(epoch FROM patience - (clock_timestamp() - begun))
+                                                           * 1000)::int::text, true);
+            PERFORM pgtide.undo_execute(role, format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', part));
+        END LOOP;
+        PERFORM set_config('lock_timeout', (extract(epoch FROM patience) * 1000)::int::text, true);
     END IF;
     IF pgtide.undo_moved(m) IS NOT NULL THEN
         RAISE EXCEPTION USING MESSAGE = pgtide.undo_moved(m);
