@@ -19,6 +19,7 @@ from cli import (
     plan,
     postgres,
     purge,
+    quarantine,
     restore,
     resume,
     status,
@@ -41,8 +42,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for one in (
-    create, plan, up, join, status, history, pause, resume, throttle, verify, approve, contract,
-    purge, down, backup, restore, demo,
+    create, plan, up, join, status, history, pause, resume, throttle, quarantine, verify, approve,
+    contract, purge, down, backup, restore, demo,
 ):  # fmt: skip
     one.register(app)
 app.add_typer(postgres.app, name="postgres")

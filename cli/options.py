@@ -29,7 +29,7 @@ Now = Annotated[
     ),
 ]
 Reason = Annotated[
-    str | None, typer.Option("--reason", metavar="TEXT", help="Why not to wait, for the audit.")
+    str | None, typer.Option("--reason", metavar="TEXT", help="Why so, for the audit.")
 ]
 AnyId = Annotated[
     str | None, typer.Argument(metavar="[ID]", help="Any unique part of an id, or a version.")
@@ -72,6 +72,11 @@ def _given(ctx: typer.Context) -> Options:
 
 def hurry(*, now: bool, reason: str | None) -> str | None:
     """Return the reason for not waiting; None where nobody asked not to."""
-    if now and not (reason or "").strip():
-        raise typer.BadParameter("needs a reason: --reason TEXT", param_hint="--now")
-    return (reason or "").strip() if now else None
+    return reason_for("--now", given=now, reason=reason)
+
+
+def reason_for(flag: str, *, given: bool, reason: str | None) -> str | None:
+    """Return the reason for a flag that needs one; None where the flag is not given."""
+    if given and not (reason or "").strip():
+        raise typer.BadParameter("needs a reason: --reason TEXT", param_hint=flag)
+    return (reason or "").strip() if given else None

@@ -26,11 +26,12 @@ from pgtide.operate.first_backup import first_backup
 from pgtide.operate.gates import expected
 from pgtide.operate.notes import notes
 from pgtide.operate.plan import BackfillPlan, PlanDocument, Progressed, statements, walk
+from pgtide.operate.quarantine import warning
+from pgtide.phases.counting import counting
 from pgtide.phases.estimate import estimate
 from pgtide.phases.later_steps import later_steps
 from pgtide.phases.preflight import preflight, warnings
 from pgtide.phases.target import target_table
-from pgtide.phases.verify import counting
 from pgtide.postgres.activity import capacity
 from pgtide.postgres.leaves import largest_leaf, read_leaves
 from pgtide.postgres.session import Session, connect
@@ -116,7 +117,7 @@ def _document(session: Session, settings: Settings, migration: Migration) -> Pla
         waits=tuple(expected(settled)),
         releases=settled.releases,
         notes=(*settled.notes, *notes(session, settings, settled, walked)),
-        warnings=(*warnings(session, settled, table), *unknown),
+        warnings=(*warning(session, record), *warnings(session, settled, table), *unknown),
     )
 
 

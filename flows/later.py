@@ -35,9 +35,10 @@ class ContractParameters(BaseModel):
 
 
 class PurgeParameters(BaseModel):
-    """A reason not to wait for retention or window."""
+    """A reason not to wait for retention or window; one to go without a backup."""
 
     hurry: str | None = None
+    without_backup: str | None = None
 
 
 class RollbackParameters(BaseModel):
@@ -79,10 +80,10 @@ def purge(migration: str, parameters: PurgeParameters) -> State[PgtideError] | N
 
     Args:
         migration: its id
-        parameters: why not to wait
+        parameters: why not to wait, and why without a backup
 
     """
-    asked = Purging(hurry=parameters.hurry)
+    asked = Purging(hurry=parameters.hurry, without_backup=parameters.without_backup)
 
     def work(run: Run, _board: Noticeboard) -> None:
         tasks.outcome(tasks.purge(run, asked, return_state=True))

@@ -7,12 +7,14 @@ from pgtide.events import (
     BackupPartEnded,
     BatchCommitted,
     BatchRetried,
+    CanaryPassed,
     Event,
     LockWaited,
     PhaseBegan,
     PhaseEnded,
     QueryMeasured,
     RangeVerified,
+    RowQuarantined,
     RunBegan,
     RunEnded,
     SlicesCut,
@@ -111,6 +113,10 @@ _SENTENCES: Final[Mapping[type[Event], Callable[[Any], str]]] = {
     WayBackClosed: lambda event: f"No way back from {event.step} on: {event.reason}",
     SlicesCut: lambda event: f"{_count(event.slices, 'slice')} to fill: {event.why}",
     BatchRetried: lambda event: f"A batch is tried again ({event.attempt}): {event.reason}",
+    CanaryPassed: lambda event: f"The canary's {event.rows:,} rows are filled and right",
+    RowQuarantined: lambda event: (
+        f"A row was put in quarantine: {event.reason} (SQLSTATE {event.sqlstate})"
+    ),
     SweepEnded: lambda event: (
         f"Round {event.round} of the sweep mended {_count(event.rows, 'row')}"
     ),

@@ -143,6 +143,22 @@ class BatchRetried:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CanaryPassed:
+    """The first slices were filled and found right: so many rows."""
+
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowQuarantined:
+    """A row cannot be filled, and was put in quarantine; `reason` holds no data."""
+
+    slice_id: int
+    sqlstate: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ThrottleHeld:
     """A signal of the throttle holds the backfill back; None where it has no number."""
 
@@ -236,6 +252,8 @@ Event = (
     | BatchBegan
     | BatchCommitted
     | BatchRetried
+    | RowQuarantined
+    | CanaryPassed
     | ThrottleHeld
     | ThrottleEnded
     | SweepEnded

@@ -4,7 +4,7 @@ import subprocess
 
 import psycopg
 
-from pgtide.changes.contract import contract_step
+from pgtide.changes.contract import after_undo, contract_step
 from pgtide.changes.purge import purge_steps
 from pgtide.ledger.run import Caller
 from pgtide.model.migration import Migration
@@ -35,6 +35,14 @@ def contract_of(url: str, migration: Migration) -> Step:
         followers = read_followers(session, plan)
     assert followers.unfollowable == ()
     return contract_step(plan, table, followers)
+
+
+def after_undo_of(url: str, migration: Migration) -> tuple[Step, ...]:
+    """Return what the undo of contract's step leaves to do, made from what the catalog shows."""
+    plan = record_of(url, migration.id).plan
+    with connect(url, purpose="test") as session:
+        table = read_table(session, plan.table, plan.table_oid)
+        return after_undo(plan, table, read_followers(session, plan))
 
 
 def purge(url: str, migration: Migration) -> None:

@@ -119,10 +119,11 @@ def _how(first: PlanStatement) -> str:
 
 def _walk(backfill: BackfillPlan) -> str:
     passes = "1 pass" if backfill.passes == 1 else f"{backfill.passes} passes"
+    canary = f" The first {backfill.canary} alone, to be compared." if backfill.canary else ""
     return (
         f"{plural(backfill.blocks, 'block')}, {plural(backfill.slices, 'slice')}, {passes}, "
         f"batches of about {backfill.batch_ms} ms: {backfill.why}. "
-        f"{plural(backfill.workers, 'worker')}: {backfill.workers_why}."
+        f"{plural(backfill.workers, 'worker')}: {backfill.workers_why}.{canary}"
     )
 
 

@@ -78,6 +78,8 @@ def _facts(one: MigrationStatus) -> list[tuple[str, RenderableType]]:
         found.append(("" if number else "waits for", Text(wait.text, style="yellow")))
     if one.throttled:
         found.append(("held back", _throttled(one.throttled)))
+    if one.quarantined:
+        found.append(("quarantine", _quarantined(one)))
     found += _running(one)
     if one.verification:
         found.append(("verified", _verification(one.verification)))
@@ -154,6 +156,12 @@ def _throttled(seen: tuple[Throttled, ...]) -> str:
         f"{span(held.seconds)} by {held.signal} ({plural(held.holds, 'time')})" for held in seen
     ]
     return f"for {', '.join(parts)}"
+
+
+def _quarantined(one: MigrationStatus) -> Text:
+    rows = plural(one.quarantined, "row")
+    where = f"`pgtide quarantine {one.version or one.id}` lists them"
+    return Text(f"{rows} that could not be filled; {where}", style="yellow")
 
 
 def _worker(worker: Worker) -> Text:

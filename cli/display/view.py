@@ -8,11 +8,13 @@ from pgtide.events import (
     BackupPartEnded,
     BatchCommitted,
     BatchRetried,
+    CanaryPassed,
     Event,
     LockWaited,
     PhaseBegan,
     PhaseEnded,
     RangeVerified,
+    RowQuarantined,
     RunBegan,
     RunEnded,
     SlicesCut,
@@ -67,7 +69,7 @@ def _phase(view: View, event: PhaseBegan | PhaseEnded) -> View:
     return replace(fresh, ended=(*kept, event))
 
 
-def sentence(event: Event) -> str | None:  # noqa: PLR0911  # one per event
+def sentence(event: Event) -> str | None:  # noqa: C901, PLR0911  # one per event
     """Return what is worth a line of its own, if the event is."""
     match event:
         case RunBegan(taken_over=str(name)):
@@ -88,6 +90,10 @@ def sentence(event: Event) -> str | None:  # noqa: PLR0911  # one per event
             return f"{event.signal} holds it back no more, after {span(event.seconds)}"
         case WayBackClosed():
             return f"there is no way back from {event.step} on: {event.reason}"
+        case CanaryPassed():
+            return f"the canary's {event.rows:,} rows are filled and right: the rest follows"
+        case RowQuarantined():
+            return f"a row was put in quarantine: {event.reason} (SQLSTATE {event.sqlstate})"
         case BatchRetried():
             return f"a batch is tried again (try {event.attempt}): {event.reason}"
         case _:

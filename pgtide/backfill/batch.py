@@ -5,10 +5,12 @@ neither, also with synchronous_commit off (finding 5). The UPDATE of the slice r
 carries the run's token, and a plain SELECT of the token is none (experiment 6).
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import Final
 
+from pgtide.backfill.fill_settings import fill_settings
 from pgtide.backfill.next_batch import Batch
 from pgtide.backfill.outage import outlast
 from pgtide.errors import ConnectionLost, Failed, StatementFailed
@@ -45,15 +47,25 @@ class Taken(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """A statement over a range of blocks of a leaf: parameters low, high, share and below."""
+    """A statement over a range of blocks of a leaf: parameters low, high, share and below.
+
+    `sparing` is the same for a range with rows in quarantine, whose places are the parameter kept.
+    `holding` puts a row there; without it no row can be.
+    """
 
     table: TableName
     bounded: str
     open_ended: str
     shared: str
+    sparing: "Work | None" = None
+    holding: str = ""
 
-    def text(self, batch: Batch) -> str:
-        """Return the statement that fits a batch."""
+    def text(self, batch: Batch, kept: Sequence[str] = ()) -> str:
+        """Return the statement that fits a batch, with rows in quarantine at some places."""
+        if batch.fault is not None:
+            return self.holding
+        if kept and self.sparing is not None:
+            return self.sparing.text(batch)
         if batch.share is not None:
             return self.shared
         return self.open_ended if batch.end is None else self.bounded
@@ -96,7 +108,7 @@ def run_batch(worker: Worker, work: Work, piece: Slice, batch: Batch) -> Outcome
         except ConnectionLost as error:
             _pause(worker, piece, attempt, error)
             now = outlast(worker, lambda session: slices.read_one(session, piece.id))
-            if now.worker_id == worker.id and _place(now) != _place(piece):
+            if now.worker_id == worker.id and _stand(now) != _stand(piece):
                 seconds = worker.clock.monotonic() - begun
                 return _resolved(worker, piece, batch, now, seconds=seconds)
         else:
@@ -113,12 +125,22 @@ def _transaction(worker: Worker, work: Work, piece: Slice, batch: Batch) -> Fill
     with worker.session.transaction(
         lock_timeout=ROW_LOCK_WAIT,
         statement_timeout=STATEMENT_LIMIT,
-        # The application's own triggers fire too, and look for names.
-        settings={"search_path": search_path(worker.plan.table)},
+        settings=_settings(worker, piece),
     ) as session:
-        if not slices.move(session, worker.lease, piece, batch.move, worker_id=worker.id):
+        kept = slices.move(
+            session,
+            worker.lease,
+            piece,
+            batch.move,
+            worker_id=worker.id,
+            within=(batch.low, batch.high),
+        )
+        if kept is None:
             raise _lost(worker, piece)
-        rows = _written(worker, work, piece, batch)
+        params = {**_params(batch), "kept": kept, **_fault(worker, batch)}
+        rows = _written(worker, piece, work.text(batch, kept), params)
+        if batch.fault is not None:
+            rows = 0
         # While the batch's own lock on the leaf is held, nobody can rewrite or detach it: now the
         # check is final.
         hot = slices.count(session, piece, rows=rows, table=work.table, oid=worker.plan.table_oid)
@@ -127,14 +149,20 @@ def _transaction(worker: Worker, work: Work, piece: Slice, batch: Batch) -> Fill
     return Filled(rows=rows, hot=hot - piece.hot)
 
 
-def _written(worker: Worker, work: Work, piece: Slice, batch: Batch) -> int:
+def _written(worker: Worker, piece: Slice, text: str, params: dict[str, object]) -> int:
     try:
-        return worker.session.execute(work.text(batch), _params(batch), doing="filling a batch")
+        return worker.session.execute(text, params, doing="filling a batch")
     except StatementFailed as error:
         if error.sqlstate == _NO_TABLE and piece.leaf != worker.plan.table_oid:
             # Dropped, or renamed: its name is looked up anew.
             raise Rewritten(piece.leaf) from error
         raise
+
+
+def _settings(worker: Worker, piece: Slice) -> dict[str, str]:
+    if piece.kind is slices.Kind.ARCHIVE:
+        return {"search_path": search_path(worker.plan.table)}
+    return fill_settings(worker.plan)
 
 
 def _lost(worker: Worker, piece: Slice) -> Exception:
@@ -146,11 +174,19 @@ def _lost(worker: Worker, piece: Slice) -> Exception:
 
 def _params(batch: Batch) -> dict[str, object]:
     share, below = batch.share or (None, None)
+    return {"low": batch.low, "high": batch.high, "share": share, "below": below}
+
+
+def _fault(worker: Worker, batch: Batch) -> dict[str, object]:
+    if batch.fault is None:
+        return {}
+    lease = worker.lease
     return {
-        "low": f"({batch.cursor},0)",
-        "high": f"({batch.end},0)",
-        "share": share,
-        "below": below,
+        "id": lease.migration_id,
+        "attempt": lease.attempt,
+        "run": lease.run_id,
+        "token": lease.token,
+        **asdict(batch.fault),
     }
 
 
@@ -162,14 +198,15 @@ def _pause(worker: Worker, piece: Slice, attempt: int, error: Failed) -> None:
 
 def _resolved(worker: Worker, piece: Slice, batch: Batch, now: Slice, *, seconds: float) -> Outcome:
     """Return what became of a batch whose connection broke, when the ledger is not where it was."""
-    if _place(now) == (batch.move.step, batch.move.cursor, batch.move.done):
+    if _stand(now) == (batch.move.step, batch.move.cursor, batch.move.done, piece.batches + 1):
         filled = Filled(rows=now.rows - piece.rows, hot=now.hot - piece.hot)
         return _committed(worker, piece, batch, filled, seconds=seconds)
     return Outcome(rows=0, seconds=seconds, after=now)
 
 
-def _place(piece: Slice) -> tuple[int, int, bool]:
-    return (piece.step, piece.cursor, piece.done)
+def _stand(piece: Slice) -> tuple[int, int, bool, int]:
+    # Some rows of a block leave the slice where it is: its batches tell, too.
+    return (piece.step, piece.cursor, piece.done, piece.batches)
 
 
 def _began(piece: Slice, batch: Batch) -> BatchBegan:

@@ -1,14 +1,16 @@
 """Drive a slice to its end, batch by batch, at the pace that the target time allows."""
 
 from pgtide.backfill.batch import Work, run_batch
+from pgtide.backfill.doubt import Doubt
 from pgtide.backfill.next_batch import next_batch
+from pgtide.backfill.outage import steadily
 from pgtide.backfill.pacing import Pacing
 from pgtide.backfill.throttle.wait import Before
 from pgtide.errors import StatementFailed
 from pgtide.ledger.slices import Slice
 from pgtide.ledger.worker import Worker
 from pgtide.postgres.catalog import read_size
-from pgtide.postgres.faults import STATEMENT_TIMEOUT
+from pgtide.postgres.faults import STATEMENT_TIMEOUT, DataFault
 
 
 def drive(worker: Worker, work: Work, piece: Slice, pacing: Pacing, *, before: Before) -> Slice:
@@ -16,17 +18,20 @@ def drive(worker: Worker, work: Work, piece: Slice, pacing: Pacing, *, before: B
 
     `before` is called before each batch, and may keep it waiting.
     """
-    limit = (
-        read_size(worker.session, piece.leaf).blocks if piece.end_block is None else piece.end_block
-    )
+    limit, doubt = _limit(worker, piece), Doubt(worker, work)
     # Never more than a quarter of a pass over the slice: a pause or a stop is never far.
     most = max(1, (limit - piece.first_block) // 4)
     while not piece.done:
         before(worker)
         pacing.before(worker, piece)
-        batch = next_batch(piece, blocks=pacing.blocks(worker, piece, most=most), limit=limit)
+        wanted = doubt.blocks(piece, pacing.blocks(worker, piece, most=most))
+        batch = next_batch(piece, blocks=wanted, limit=limit)
         try:
             outcome = run_batch(worker, work, piece, batch)
+        except DataFault as error:
+            # An open end takes what was added meanwhile, too.
+            limit = _limit(worker, piece)
+            piece = doubt.failed(piece, batch, error, limit=limit)
         except StatementFailed as error:
             if error.sqlstate != STATEMENT_TIMEOUT or not pacing.halve(worker, piece):
                 raise
@@ -35,4 +40,11 @@ def drive(worker: Worker, work: Work, piece: Slice, pacing: Pacing, *, before: B
             blocks = max(1, (limit if batch.end is None else batch.end) - batch.cursor)
             pacing.after(worker, piece, outcome.seconds, blocks=blocks, most=most)
             piece = outcome.after
+            doubt.passed(piece, blocks)
     return piece
+
+
+def _limit(worker: Worker, piece: Slice) -> int:
+    if piece.end_block is not None:
+        return piece.end_block
+    return steadily(worker, lambda session: read_size(session, piece.leaf)).blocks

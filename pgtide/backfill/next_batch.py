@@ -1,8 +1,17 @@
 """Which rows a batch takes: a run of blocks of one pass over a slice."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pgtide.ledger.slices import Move, Slice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Why a version of a row cannot be filled, without a value of it; `version` is its xmin."""
+
+    version: str
+    sqlstate: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -10,13 +19,28 @@ class Batch:
     """Blocks [cursor, end) of one pass, and where the slice stands after it.
 
     `end` None is open-ended. `share` is the part of each page that the pass takes, from and below,
-    in 256ths; None takes all that is left, as the last pass does.
+    in 256ths; None takes all that is left, as the last pass does. `rows` narrows it to the rows
+    [first, last) of the one block; with a `fault` its one row goes to quarantine.
     """
 
     cursor: int
     end: int | None
     share: tuple[int, int] | None
     move: Move
+    rows: tuple[int, int] | None = None
+    fault: Fault | None = None
+
+    @property
+    def low(self) -> str:
+        """Return the first place that it takes."""
+        return f"({self.cursor},{self.rows[0] if self.rows else 0})"
+
+    @property
+    def high(self) -> str | None:
+        """Return the place before which it ends; None is open-ended."""
+        if self.rows:
+            return f"({self.cursor},{self.rows[1]})"
+        return None if self.end is None else f"({self.end},0)"
 
 
 def next_batch(piece: Slice, *, blocks: int, limit: int) -> Batch:
@@ -40,6 +64,12 @@ def next_batch(piece: Slice, *, blocks: int, limit: int) -> Batch:
     else:
         move = Move(step=piece.step + 1, cursor=piece.first_block, done=False)
     return Batch(cursor=piece.cursor, end=piece.end_block, share=share, move=move)
+
+
+def some_rows(piece: Slice, batch: Batch, rows: tuple[int, int]) -> Batch:
+    """Return the batch of some rows of a batch's first block; the slice stays where it is."""
+    stay = Move(step=piece.step, cursor=piece.cursor, done=False)
+    return replace(batch, end=batch.cursor + 1, rows=rows, move=stay)
 
 
 def _share(piece: Slice) -> tuple[int, int]:

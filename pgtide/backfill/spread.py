@@ -63,14 +63,16 @@ def spread(
     over: Spread,
     workers: int,
     before: Before = unhindered,
+    canary: bool = False,
 ) -> None:
     """Fill all slices of a round, by so many workers; raises what ended the walk of any.
 
-    `before` is called before each batch, and may keep it waiting.
+    `before` is called before each batch, and may keep it waiting. `canary` ends with the first
+    slices, which are to be judged before the others.
     """
     silence = run.settings.lease.total_seconds()
     ask = partial(slices.free, lease=run.lease, kind=kind, round_=number, silence=silence)
-    pieces = _pieces(run, kind, number)
+    pieces = _pieces(run, kind, number, canary=canary)
     with Crew(run, workers, before) as crew:
         # A crash of the server may open slices again that a worker saw done.
         while not all(piece.done for piece in pieces):
@@ -81,7 +83,7 @@ def spread(
             else:
                 run.check()
                 run.clock.sleep(_POLL)
-            pieces = _pieces(run, kind, number)
+            pieces = _pieces(run, kind, number, canary=canary)
 
 
 def grouped(pieces: Sequence[Slice], free: set[int]) -> list[Group]:
@@ -99,5 +101,6 @@ def grouped(pieces: Sequence[Slice], free: set[int]) -> list[Group]:
     ]
 
 
-def _pieces(run: Run, kind: Kind, number: int) -> list[Slice]:
-    return steadily(run, partial(slices.read, lease=run.lease, kind=kind, round_=number))
+def _pieces(run: Run, kind: Kind, number: int, *, canary: bool) -> list[Slice]:
+    found = steadily(run, partial(slices.read, lease=run.lease, kind=kind, round_=number))
+    return [piece for piece in found if piece.canary or not canary]

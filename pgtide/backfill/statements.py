@@ -1,8 +1,10 @@
 """The statements of a batch: the plan's expressions over a range of blocks."""
 
+from dataclasses import replace
 from typing import Final
 
 from pgtide.backfill.batch import Work
+from pgtide.backfill.row_key import row_key
 from pgtide.changes import archive_trigger
 from pgtide.ledger.lease import Lease
 from pgtide.model.plan import ArchiveSql, BackfillSql, Plan
@@ -16,6 +18,18 @@ _BELOW: Final = " AND t.ctid < %(high)s::tid"
 _SHARE: Final = (
     " AND (pg_catalog.hashtid(t.ctid) & 255) >= %(share)s"
     " AND (pg_catalog.hashtid(t.ctid) & 255) < %(below)s"
+)
+_HOLD: Final = (
+    "INSERT INTO pgtide.quarantine (migration_id, attempt, run_id, token, sqlstate, reason,"
+    " table_oid, key, place, version, filenode)"
+    " SELECT %(id)s, %(attempt)s, %(run)s, %(token)s, %(sqlstate)s, %(reason)s,"
+)
+# A row that failed before fails again.
+_AGAIN: Final = (
+    "ON CONFLICT (migration_id, attempt, table_oid, md5(key::text)) WHERE left_at IS NULL DO UPDATE"
+    " SET place = excluded.place, version = excluded.version, filenode = excluded.filenode,"
+    " sqlstate = excluded.sqlstate, reason = excluded.reason, tries = quarantine.tries + 1,"
+    " tried_at = clock_timestamp()"
 )
 
 
@@ -31,21 +45,45 @@ def filling(plan: Plan, backfill: BackfillSql, leaf: TableName | None = None) ->
     head = fill(
         "UPDATE ONLY {table} AS t SET {set}", table=relation(table), set=backfill.assignments
     )
-    return _work(table, head, f" AND NOT {backfill.in_step}", "")
+    test = f"NOT {backfill.in_step}"
+    sparing = _work(table, head, test, "", sparing=True)
+    return replace(_work(table, head, test, ""), sparing=sparing, holding=_holding(plan, table))
 
 
 def archiving(plan: Plan, archive: ArchiveSql, lease: Lease, leaf: TableName) -> Work:
     """Return the statements that keep values of a leaf which the old shape cannot hold."""
     head, tail = archive_trigger.walking(plan, archive, leaf, attempt=lease.attempt)
-    return _work(leaf, head, f" AND ({archive.where})", tail)
+    return _work(leaf, head, f"({archive.where})", tail)
 
 
-def _work(table: TableName, head: str, test: str, tail: str) -> Work:
-    # Names may hold a percent sign, which the driver would take for a parameter.
-    head, test, tail = (part.replace("%", "%%") for part in (head, test, tail))
+def _holding(plan: Plan, table: TableName) -> str:
+    """Return the statement that puts one version of a row in quarantine, if it is there still.
+
+    Locked, so that whoever mends it comes after.
+    """
+    row = fill(
+        "t.tableoid, {key}, t.ctid, t.xmin, pg_catalog.pg_relation_filenode(t.tableoid)"
+        " FROM ONLY {table} AS t",
+        key=row_key(plan),
+        table=relation(table),
+    )
+    where = f"WHERE {_FROM}{_BELOW} AND t.xmin = %(version)s::xid FOR NO KEY UPDATE"
+    return f"{_HOLD} {_escaped(row)} {where} {_AGAIN}"
+
+
+def _work(table: TableName, head: str, test: str, tail: str, *, sparing: bool = False) -> Work:
+    head, test, tail = (_escaped(part) for part in (head, test, tail))
+    if sparing:
+        # CASE, for its order: the test itself may fail on a row in quarantine.
+        test = f"CASE WHEN t.ctid = ANY (%(kept)s::tid[]) THEN false ELSE {test} END"
     return Work(
         table=table,
-        bounded=f"{head} WHERE {_FROM}{_BELOW}{test}{tail}",
-        open_ended=f"{head} WHERE {_FROM}{test}{tail}",
-        shared=f"{head} WHERE {_FROM}{_BELOW}{_SHARE}{test}{tail}",
+        bounded=f"{head} WHERE {_FROM}{_BELOW} AND {test}{tail}",
+        open_ended=f"{head} WHERE {_FROM} AND {test}{tail}",
+        shared=f"{head} WHERE {_FROM}{_BELOW}{_SHARE} AND {test}{tail}",
     )
+
+
+def _escaped(text: str) -> str:
+    # Names may hold a percent sign, which the driver would take for a parameter.
+    return text.replace("%", "%%")

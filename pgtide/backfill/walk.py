@@ -7,7 +7,8 @@ page, and where row versions may be pruned: all of that is known before, and sai
 its figures are in docs/backfill.md.
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pgtide.ledger.slices import ONCE, Cut
@@ -101,6 +102,30 @@ def sweep(blocks: int, *, workers: int) -> Walk:
         slice_blocks=max(_SMALL_BLOCKS, -(-blocks // workers)),
         why="the sweep looks at every row once",
     )
+
+
+def count_cuts(blocks: int, walk: Walk, share: float) -> int:
+    """Return how many slices a leaf of so many blocks has, those of its canary among them."""
+    first = math.ceil(blocks * share)
+    return -(-first // walk.slice_blocks) + -(-(blocks - first) // walk.slice_blocks)
+
+
+def cuts_with_canary(leaf: Leaf, walk: Walk, share: float, *, after: int = 0) -> list[Cut]:
+    """Cut a leaf into slices, so that the first ones are no more than a share of it."""
+    first = math.ceil(leaf.blocks * share)
+    ahead = cuts(replace(leaf, blocks=first), walk, after=after)
+    behind = cuts(replace(leaf, blocks=leaf.blocks - first), walk, after=after + len(ahead))
+    return [
+        *(replace(one, canary=True) for one in ahead),
+        *(
+            replace(
+                one,
+                first_block=one.first_block + first,
+                end_block=None if one.end_block is None else one.end_block + first,
+            )
+            for one in behind
+        ),
+    ]
 
 
 def cuts(leaf: Leaf, walk: Walk, *, after: int = 0, open_end: bool = False) -> list[Cut]:

@@ -10,8 +10,9 @@ from dataclasses import replace
 from typing import Final
 
 from pgtide.changes.column_marks import marks_statements
-from pgtide.changes.release import release_guard, released_columns, releasing
+from pgtide.changes.release import release_guard, released_columns, releasing, to_require
 from pgtide.changes.replacement import PRIVATE, swapped
+from pgtide.changes.required import required_steps
 from pgtide.changes.sql import done, joined
 from pgtide.model.followers import Followers
 from pgtide.model.plan import Plan, Replacement
@@ -52,6 +53,11 @@ def contract_step(plan: Plan, table: Table, followers: Followers) -> Step:
         undo_last=(*(one.undo for one in plan.turned), *(one.sql for one in again)),
     )
     return joined(shape, plan)
+
+
+def after_undo(plan: Plan, table: Table, followers: Followers) -> tuple[Step, ...]:
+    """Return the steps whose undo comes after the names are back, in the order of undoing."""
+    return required_steps(plan, table.name, to_require(plan, followers))
 
 
 def _locks(table: TableName, followers: Followers) -> Iterator[Statement]:

@@ -8,8 +8,9 @@ from types import MappingProxyType
 from typing import Final
 
 from pgtide.changes.replacement import PRIVATE
+from pgtide.changes.required import Required, required
 from pgtide.changes.sync_trigger import released
-from pgtide.model.followers import ColumnMarks, Followers
+from pgtide.model.followers import Followers
 from pgtide.model.plan import Plan
 from pgtide.model.statement import Lock, Statement
 from pgtide.model.table import Table, TableName
@@ -66,27 +67,33 @@ def narrowing(plan: Plan, table: Table) -> Iterator[str]:
             f" {_CANNOT_HOLD[plan.terms.on_unrepresentable]}. What `up` would not give back from"
             " the old value, undo puts into pgtide.archive."
         )
+        if old.not_null and plan.terms.on_unrepresentable == "release":
+            yield (
+                f"{one.old}: undo of contract checks NOT NULL for new rows at once, and reads the "
+                "table while everyone writes; safe_rollback_migration is one transaction, and "
+                "reads it under its lock."
+            )
 
 
 def released_columns(plan: Plan, table: TableName, followers: Followers) -> Iterator[Statement]:
     """Yield what lets the old columns be NULL."""
-    if not counter(plan):
-        return
-    marks = {one.name: one for one in followers.columns}
-    for one in plan.replacements:
-        found = marks.get(one.old)
-        if one.identity or found is None or not found.old.not_null:
-            continue
+    for one in to_require(plan, followers):
         yield Statement(
             sql=fill(
                 "ALTER TABLE {table} ALTER {column} DROP NOT NULL",
                 table=relation(table),
-                column=ident(one.retired),
+                column=ident(one.column.retired),
             ),
             lock=Lock.ACCESS_EXCLUSIVE,
-            why="NULL stands for what it cannot hold; undo reads the table to forbid it again",
-            undo=_required(plan, table, found, one.retired),
+            why="NULL stands for what it cannot hold; undo forbids it again, and reads the table "
+            "after its lock, or under it where it comes from psql",
+            undo=one.again(plan, table),
         )
+
+
+def to_require(plan: Plan, followers: Followers) -> tuple[Required, ...]:
+    """Return the old columns that may be NULL from contract on, and not after its undo."""
+    return tuple(required(plan, followers)) if counter(plan) else ()
 
 
 def release_guard(plan: Plan) -> tuple[str, ...]:
@@ -101,20 +108,3 @@ def release_guard(plan: Plan) -> tuple[str, ...]:
         name=name,
     )
     return (fill("DO {body}", body=literal(body)),)
-
-
-def _required(plan: Plan, table: TableName, marks: ColumnMarks, retired: str) -> str:
-    constraint = marks.old.not_null_name
-    if not constraint:
-        return fill(
-            "ALTER TABLE {table} ALTER {column} SET NOT NULL",
-            table=relation(table),
-            column=ident(retired),
-        )
-    names = {twin.name: twin.retired for twin in plan.twins if twin.kind == "not_null"}
-    return fill(
-        "ALTER TABLE {table} ADD CONSTRAINT {name} NOT NULL {column}",
-        table=relation(table),
-        name=ident(names.get(constraint, constraint)),
-        column=ident(retired),
-    )

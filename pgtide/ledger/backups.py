@@ -154,6 +154,12 @@ def last_resort(session: Session, migration_id: str) -> BackupRecord | None:
     return next((one for one in found if one.old_shape), None)
 
 
+def before_purge(session: Session, migration_id: str, *, attempt: int) -> list[BackupRecord]:
+    """Return the backups of an attempt that may have what purge drops, the best first."""
+    where = {"id": migration_id, "attempt": attempt}
+    return [_record(row) for row in session.rows(_SQL["before_purge"], where)]
+
+
 def fresh(
     session: Session, migration_id: str, *, attempt: int, host: str, younger_than: timedelta
 ) -> BackupRecord | None:

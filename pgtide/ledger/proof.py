@@ -3,7 +3,7 @@
 from typing import Final
 
 from pgtide.changes import contract, purge
-from pgtide.ledger import steps
+from pgtide.ledger import quarantine, steps
 from pgtide.ledger.conflicts import conflicts
 from pgtide.ledger.fingerprint import present, same_but_for_file, same_but_for_leaves
 from pgtide.ledger.record import Record
@@ -24,23 +24,32 @@ def flaw(session: Session, record: Record, *, leaves: bool = True) -> str | None
         return "it was not verified"
     if last.checksum != record.checksum:
         return "it was verified under another declaration"
-    # The verdict's, the ledger's and the catalog's own: three that must be one.
-    now = present(session, record.plan)
-    known = record.fingerprint or "{}"
-    stands = known == now or (not leaves and same_but_for_leaves(known, now))
-    if last.fingerprint == known and not stands and same_but_for_leaves(known, now):
-        return "partitions came since it was verified whose rows were not found to be in step"
-    if last.fingerprint != known or not stands:
-        return (
-            f"{_CHANGED} since it was verified (or the table was rewritten): writes may have gone "
-            "past them"
-        )
+    changed = _changed(session, record, last.fingerprint, leaves=leaves)
+    if changed:
+        return changed
+    held = quarantine.count(session, quarantine.attempt_of(record))
+    if held:
+        return f"{held:,} of its rows are in quarantine"
     # The triggers leave such a write alone: its row is out of step, and nothing else says so.
     since = (conflicts(session, record.plan) or 0) - last.conflicts
     if since > 0:
         writes = "write" if since == 1 else "writes"
         return f"{since:,} {writes} since it was verified set both columns to different values"
     return None
+
+
+def _changed(session: Session, record: Record, proved: str, *, leaves: bool) -> str | None:
+    # The verdict's, the ledger's and the catalog's own: three that must be one.
+    known, now = record.fingerprint or "{}", present(session, record.plan)
+    if proved == known == now:
+        return None
+    if proved == known and same_but_for_leaves(known, now):
+        told = "partitions came since it was verified whose rows were not found to be in step"
+        return told if leaves else None
+    return (
+        f"{_CHANGED} since it was verified (or the table was rewritten): writes may have gone past "
+        "them"
+    )
 
 
 def touched(session: Session, record: Record) -> str | None:

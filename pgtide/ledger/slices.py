@@ -48,6 +48,8 @@ class Slice:
     batches: int
     state: str
     worker_id: int | None = None
+    # due, or passed: of the first ones, which are filled and judged before all others.
+    canary: str | None = None
 
     @property
     def passes(self) -> int:
@@ -79,6 +81,7 @@ class Cut:
     first_block: int
     end_block: int | None
     schedule: tuple[int, ...]
+    canary: bool = False
 
 
 # One walk that takes every row.
@@ -101,6 +104,7 @@ def cut(session: Session, lease: Lease, kind: Kind, cuts: Sequence[Cut], *, roun
                 "first": one.first_block,
                 "end": one.end_block,
                 "schedule": list(one.schedule),
+                "canary": "due" if one.canary else None,
                 "token": lease.token,
             },
         )
@@ -148,10 +152,19 @@ def taken(session: Session, lease: Lease, seen: Slice, worker_id: int) -> bool:
     return row is not None and row["token"] == lease.token and row["worker_id"] != worker_id
 
 
-def move(session: Session, lease: Lease, seen: Slice, to: Move, *, worker_id: int) -> bool:
+def move(
+    session: Session,
+    lease: Lease,
+    seen: Slice,
+    to: Move,
+    *,
+    worker_id: int,
+    within: tuple[str, str | None],
+) -> list[str] | None:
     """Checkpoint and fence a batch, inside its transaction.
 
-    False where a newer run, or another worker, has taken over.
+    Returns where rows in quarantine stand within the batch's bounds, an end of None being open.
+    None where a newer run, or another worker, has taken over.
     """
     params = {
         "slice": seen.id,
@@ -162,8 +175,11 @@ def move(session: Session, lease: Lease, seen: Slice, to: Move, *, worker_id: in
         "pass": to.step,
         "cursor": to.cursor,
         "state": "done" if to.done else "open",
+        "low": within[0],
+        "high": within[1],
     }
-    return session.execute(_SQL["move_cursor"], params, doing="checkpointing a batch") == 1
+    moved = session.row(_SQL["move_cursor"], params, doing="checkpointing a batch")
+    return list(moved["kept"]) if moved is not None else None
 
 
 def count(session: Session, seen: Slice, *, rows: int, table: TableName, oid: int) -> int | None:
@@ -191,6 +207,16 @@ def void(session: Session, lease: Lease, kind: Kind) -> None:
 def void_round(session: Session, lease: Lease, kind: Kind, round_: int) -> None:
     """Give up one round of a kind, with what is done of it."""
     session.execute(_SQL["void_round"], {**_where(lease, kind), "round": round_})
+
+
+def pass_canary(session: Session, lease: Lease) -> None:
+    """Let the other slices be filled: the first ones are right."""
+    session.execute(_SQL["pass_canary"], _where(lease, Kind.WALK))
+
+
+def reopen_canary(session: Session, lease: Lease) -> None:
+    """Have the first slices filled again."""
+    session.execute(_SQL["reopen_canary"], _where(lease, Kind.WALK))
 
 
 def last_round(session: Session, lease: Lease, kind: Kind) -> int:

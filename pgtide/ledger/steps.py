@@ -75,6 +75,12 @@ def irreversible(
     ]
 
 
+def is_done(session: Session, migration_id: str, name: str) -> bool:
+    """Tell whether a step of the present attempt has its effect."""
+    known = recorded(session, migration_id)
+    return any(one.name == name and one.state == "done" for one in known)
+
+
 def recorded(session: Session, migration_id: str) -> list[RecordedStep]:
     """Return the steps of the present attempt, the last first."""
     return [

@@ -40,11 +40,19 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trigger:
-    """A trigger of the table; `before_row` ones decide what a sync trigger sees."""
+    """A trigger of the table; `before_row` ones decide what a sync trigger sees.
+
+    `enabled` is the server's letter: O for most, A for always, R in the role of a replica, D never.
+    """
 
     name: str
     before_row: bool
-    definition: str
+    on_update: bool
+    enabled: str
+
+    def fires(self, *, as_replica: bool) -> bool:
+        """Tell whether an UPDATE fires it, in a session of that role."""
+        return self.on_update and self.enabled in ("AR" if as_replica else "AO")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

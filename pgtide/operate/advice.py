@@ -30,6 +30,8 @@ class Standing:
     way_back: bool = True
     # False: nor can contract alone be undone.
     contract_back: bool = True
+    # How many rows could not be filled.
+    quarantined: int = 0
 
 
 def advice(one: Standing) -> str:
@@ -57,6 +59,8 @@ def _unattended(one: Standing) -> str:
         sentence = _LATE[phase][state is State.FAILED]
     elif state is State.CONTRACTED and not one.replaces:
         sentence = _ADDED_CONTRACTED
+    elif state is State.FAILED and one.quarantined:
+        sentence = _QUARANTINED
     elif state in RUNNING.values() and state not in UNDOING:
         sentence = _CUT_OFF
     else:
@@ -161,6 +165,10 @@ _LATE: Final = MappingProxyType(
 _CUT_OFF: Final = (
     "Nobody works on it: its run ended in mid-{phase}. `pgtide up {name}` goes on from the last "
     "checkpoint{when}."
+)
+_QUARANTINED: Final = (
+    "Mend or delete the rows that `pgtide quarantine {name}` lists, or what refuses them, then "
+    "`pgtide up {name}` tries them again and goes on with {phase}{when}; {back}."
 )
 _GOES_ON: Final = "`pgtide up {name}` goes on with {phase}{when}."
 _HALF_UNDONE: Final = (

@@ -102,6 +102,24 @@ def _rate_set(detail: _Detail) -> str:
     return f"rate set: {', '.join(said) or 'back to what the settings say'}"
 
 
+def _canary(detail: _Detail) -> str:
+    wrong, held = detail.get("mismatches", 0), detail.get("quarantined", 0)
+    found = [f"{wrong:,} out of step"] if wrong else []
+    found += [f"{held:,} in quarantine"] if held else []
+    return f"the canary's {detail['rows']:,} rows were filled: {', '.join(found) or 'all right'}"
+
+
+def _tried_again(detail: _Detail) -> str:
+    """Say what has become of rows in quarantine."""
+    said = {
+        "filled": "filled now",
+        "in_step": "in step already",
+        "gone": "gone",
+        "left": "failing still",
+    }
+    return ", ".join(f"{detail[kind]:,} {text}" for kind, text in said.items() if kind in detail)
+
+
 def _restored(detail: _Detail) -> str:
     which = f"backup {detail['backup']} of {_moment(detail['taken_at'])}"
     return f"{which} was restored: {detail['rows']:,} rows"
@@ -145,6 +163,9 @@ WORDS: Final[Mapping[str, Callable[[_Detail], str]]] = MappingProxyType(
         "throttle_ended": lambda detail: (
             f"{detail['signal']} holds it back no more, after {detail['seconds']} s"
         ),
+        "canary_ended": _canary,
+        "quarantine_retried": lambda detail: f"quarantine tried again: {_tried_again(detail)}",
+        "quarantine_settled": lambda detail: f"rows left quarantine: {_tried_again(detail)}",
         "table_rewritten": lambda _: "the table was rewritten by somebody: cut anew",
         "verified": _verified,
         "measured": _measured,
@@ -161,6 +182,9 @@ WORDS: Final[Mapping[str, Callable[[_Detail], str]]] = MappingProxyType(
         "verification_withdrawn": lambda detail: f"verification withdrawn: {_cause(detail['why'])}",
         "purged_unproved": lambda detail: (
             f"purged all the same: {detail['reason']} ({_cause(detail['why'])})"
+        ),
+        "purged_without_backup": lambda detail: (
+            f"purged without a backup: {detail['reason']} ({_cause(detail['why'])})"
         ),
         "run_joined": lambda _: "another process joined the backfill",
         "contract_refused": lambda detail: f"no name was changed: {_cause(detail['why'])}",

@@ -12,7 +12,7 @@ from typing import Final
 from pgtide.backfill.hands import hands
 from pgtide.backfill.rate import rate_of
 from pgtide.backfill.statements import filling
-from pgtide.backfill.walk import NOWHERE, choose
+from pgtide.backfill.walk import NOWHERE, choose, count_cuts
 from pgtide.ledger.rate import LiveRate
 from pgtide.model.estimate import Estimate
 from pgtide.model.performance import Performance
@@ -68,6 +68,8 @@ class BackfillPlan:
     slice_blocks: int
     passes: int
     batch_ms: int
+    canary: str | None
+    quarantine: int
     why: str
 
 
@@ -154,7 +156,8 @@ def walk(
     many = hands(plan.filling, settings.workers, capacity)
     ways = [choose(one, plan.filling, workers=many.number) for one in terrains]
     slices = sum(
-        -(-one.blocks // way.slice_blocks) for one, way in zip(terrains, ways, strict=True)
+        count_cuts(one.blocks, way, plan.filling.canary_share)
+        for one, way in zip(terrains, ways, strict=True)
     )
     largest = max(range(len(ways)), key=lambda number: terrains[number].blocks, default=None)
     chosen = NOWHERE if largest is None else ways[largest]
@@ -167,6 +170,8 @@ def walk(
         slice_blocks=chosen.slice_blocks,
         passes=chosen.passes,
         batch_ms=round(rate_of(settings, plan.filling, LiveRate()).target * 1000),
+        canary=plan.filling.canary,
+        quarantine=plan.filling.quarantine,
         why=f"{parts}{chosen.why}",
     )
 

@@ -16,6 +16,10 @@ def losses(plan: Plan) -> Iterator[str]:
         yield f"- With them go what they had: {', '.join(originals)}."
     if plan.sync is not None:
         yield "- The triggers and functions that keep both shapes in step go."
+    successors = {one.new for one in plan.replacements}
+    added = [name for name, _ in plan.expected.columns if name not in successors]
+    if added:
+        yield f"- A release that does not write {', '.join(added)} leaves that empty from then on."
     shared = [name for name in retired if not name.startswith(PRIVATE)]
     if shared:
         yield f"- A release that uses {', '.join(shared)} fails from then on: it must be gone."

@@ -20,6 +20,7 @@ from pgtide.operate.backups import BackupStatus, newest_backup
 from pgtide.operate.declared import Declaration
 from pgtide.operate.gates import GateStatus, Mended, gates, mended, waiting_at
 from pgtide.operate.progress import Eta, Walked, eta, percent, rows_per_second
+from pgtide.operate.quarantine import count as quarantined
 from pgtide.operate.throttle import RateStatus, rate_status
 from pgtide.operate.verified import VerificationStatus, verification_of, voided
 from pgtide.operate.waiting import Wait, conditions, not_before, obstacles, outside
@@ -63,6 +64,7 @@ class MigrationStatus:
     eta_high: datetime | None
     waiting_for: tuple[Wait, ...]
     throttled: tuple[Throttled, ...]
+    quarantined: int
     gates: tuple[GateStatus, ...]
     last_error: str | None
     rollback_available: bool
@@ -104,6 +106,7 @@ def not_begun(file: Declaration) -> MigrationStatus:
         eta_high=None,
         waiting_for=(),
         throttled=(),
+        quarantined=0,
         gates=(),
         last_error=None,
         rollback_available=False,
@@ -134,8 +137,7 @@ def status_of(session: Session, settings: Settings, record: Record) -> Migration
     worker, walked = worker_of(session, record, settings.lease), _walked(session, record)
     verification = verification_of(session, record)
     alive, void = bool(worker and worker.alive), voided(verification)
-    at_gates = gates(session, record, settings, void=void)
-    gate = waiting_at(record, at_gates)
+    at_gates, gate = _gates(session, record, settings, void)
     held = throttled.read(session, record.id, fresh=settings.lease.total_seconds())
     waits = _waits(session, record, gate, worker, held=held)
     whole, ends = way_back(session, record), _ends(session, record, walked) if alive else None
@@ -155,6 +157,7 @@ def status_of(session: Session, settings: Settings, record: Record) -> Migration
         eta_high=ends.high if ends else None,
         waiting_for=waits,
         throttled=tuple(held),
+        quarantined=quarantined(session, record),
         gates=at_gates,
         last_error=record.last_error,
         rollback_available=whole,
@@ -167,7 +170,7 @@ def status_of(session: Session, settings: Settings, record: Record) -> Migration
         worker=worker,
         rate=rate_status(session, record, settings),
         paused_by=record.paused_by,
-        next=advice(replace(standing, contract_back=contract_back(session, record))),
+        next=advice(_known(session, record, standing)),
     )
 
 
@@ -210,6 +213,23 @@ def _standing(
         release=record.plan.terms.contract_release,
         not_before=not_before(waits),
     )
+
+
+def _known(session: Session, record: Record, standing: Standing) -> Standing:
+    """Return a standing with what only the ledger knows."""
+    return replace(
+        standing,
+        contract_back=contract_back(session, record),
+        quarantined=quarantined(session, record),
+    )
+
+
+def _gates(
+    session: Session, record: Record, settings: Settings, void: str | None
+) -> tuple[tuple[GateStatus, ...], GateStatus | None]:
+    """Return all gates of a migration, and the one that it stands before."""
+    found = gates(session, record, settings, void=void)
+    return found, waiting_at(record, found)
 
 
 def _undoable_until(session: Session, record: Record) -> datetime | None:

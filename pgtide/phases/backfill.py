@@ -24,11 +24,14 @@ from pgtide.model.gate import Gate, gate_at
 from pgtide.model.plan import BackfillSql
 from pgtide.model.state import Phase
 from pgtide.phases.altered import refuse_altered
+from pgtide.phases.canary import send_canary
 from pgtide.phases.conduct import conducted
 from pgtide.phases.cutting import cut_round, cut_walk
 from pgtide.phases.fingerprint import take
 from pgtide.phases.gate import await_gate
+from pgtide.phases.quarantine import refuse_held, retry, settle
 from pgtide.phases.step import perform
+from pgtide.phases.user_triggers import refuse_loud
 from pgtide.postgres.activity import capacity
 from pgtide.postgres.session import Session
 
@@ -47,10 +50,15 @@ def backfill(run: Run, over: Spread = side_by_side) -> None:
             _renew(run)
         _follow_file(run)
         if run.plan.backfill is not None:
+            refuse_loud(run.session, run.plan)
             many = hands(run.plan.filling, run.settings.workers, capacity(run.session))
             with throttled(run) as before:
+                retry(run)
                 _walk(run, run.plan.backfill, many, over, before=before)
                 _sweep(run, run.plan.backfill, many, before=before)
+                while not settle(run):
+                    _sweep(run, run.plan.backfill, many, before=before)
+            refuse_held(run)
         outcome.rows = sum(
             piece.rows for kind in (Kind.WALK, Kind.SWEEP) for piece in _all(run, kind)
         )
@@ -86,6 +94,7 @@ def _walk(run: Run, sql: BackfillSql, many: Hands, over: Spread, *, before: Befo
     while not times or max(times.values()) < _REWRITES:
         cut_walk(run, many)
         try:
+            send_canary(run, works, over, workers=many.number, before=before)
             spread(run, works, Kind.WALK, number=0, over=over, workers=many.number, before=before)
         except Rewritten as error:
             times[error.leaf] += 1

@@ -10,7 +10,7 @@ from typing import Final
 
 from semver import Version
 
-from pgtide.changes.contract import SHAPE, contract_step
+from pgtide.changes.contract import SHAPE, after_undo, contract_step
 from pgtide.clock import SYSTEM_CLOCK, Clock
 from pgtide.errors import AwaitingApproval, Failed, Refused
 from pgtide.events import WayBackClosed
@@ -122,8 +122,7 @@ def _refuse_release(plan: Plan, release: str) -> None:
 
 
 def _done(run: Run) -> bool:
-    known = steps.recorded(run.session, run.plan.migration_id)
-    return any(one.name == SHAPE and one.state == "done" for one in known)
+    return steps.is_done(run.session, run.plan.migration_id, SHAPE)
 
 
 def _withdraw_unproved(run: Run) -> None:
@@ -175,7 +174,7 @@ def _try(run: Run, asked: Contracting) -> None:
         step,
         ordinal=_ORDINAL,
         guard=partial(_guard, run, followers),
-        also=partial(_seal, run, asked, step),
+        also=partial(_seal, run, asked, (step, *after_undo(plan, table, followers))),
     )
     if step.irreversible:
         run.emit(WayBackClosed(step=step.name, reason=step.irreversible))
@@ -207,7 +206,12 @@ def _stay(run: Run, why: str) -> None:
         log.settle(session, record, log_schema=run.settings.log_schema)
 
 
-def _seal(run: Run, asked: Contracting, step: Step, session: Session) -> None:
+def _seal(run: Run, asked: Contracting, made: tuple[Step, ...], session: Session) -> None:
+    step, *later = made
+    for number, one in enumerate(later, 1):
+        # Undone after the swap, so it stands before it.
+        steps.begin(session, run.lease, one, ordinal=_ORDINAL - number)
+        steps.end(session, run.lease, one, tries=0, seconds=0.0)
     # Renaming changes the columns' rows in the catalog: known anew before anybody else can.
     set_fingerprint(session, run.lease, take(run, session, contracted=True))
     hanging.keep(session, run.lease, step.name)

@@ -29,7 +29,8 @@ def cut_walk(run: Run, many: Hands) -> None:
     for leaf in fresh:
         terrain = terrain_of(run.session, run.plan, leaf.oid)
         chosen = walk.choose(terrain, run.plan.filling, workers=many.number)
-        cuts += walk.cuts(leaf, chosen, after=after + len(cuts))
+        share = run.plan.filling.canary_share
+        cuts += walk.cuts_with_canary(leaf, chosen, share, after=after + len(cuts))
         largest = max(largest, (leaf.blocks, chosen), key=lambda one: one[0])
     # A crash may lose batches, never the slices that a worker still holds in its hands.
     with run.session.transaction(settings={"synchronous_commit": "on"}) as session:

@@ -8,8 +8,8 @@ from pgtide.errors import Refused, StatementFailed
 from pgtide.ledger.run import Caller
 from pgtide.model.estimate import Estimate, excesses
 from pgtide.model.plan import Plan
-from pgtide.model.table import Table
 from pgtide.phases.target import target_table
+from pgtide.phases.user_triggers import firing
 from pgtide.postgres.room import read_room
 from pgtide.postgres.sample import read_server_facts, read_table_facts, take_sample
 from pgtide.postgres.session import Session
@@ -40,7 +40,7 @@ def estimate(
         backup_first=settings.backup_first,
         tried_here=settings.scratch_url is None,
         compressed=settings.backups_compression > 0,
-        triggers=tuple(_firing(table)) if plan.backfill else (),
+        triggers=tuple(firing(plan, table)),
         week_seconds=week_seconds,
     )
     measured = Measured(sample=sample, table=facts, server=read_server_facts(session))
@@ -84,7 +84,3 @@ def _scarce(session: Session, settings: Settings, plan: Plan) -> bool:
     facts = read_table_facts(session, plan.table_oid)
     free = read_room(session, settings, tablespace=facts.tablespace).free_bytes
     return free is not None and facts.total_bytes * _PLENTY > free
-
-
-def _firing(table: Table) -> list[str]:
-    return [one.name for one in table.triggers if "UPDATE" in one.definition]

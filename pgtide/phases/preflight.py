@@ -19,6 +19,7 @@ from pgtide.phases.partitions import refuse_parts, refuse_replaced
 from pgtide.phases.performance import refuse_queries
 from pgtide.phases.target import refuse_schema, refuse_target, refused, target_table
 from pgtide.phases.throttle import blind, refuse_unanswered
+from pgtide.phases.user_triggers import firing, refuse_loud, silent
 from pgtide.postgres.activity import old_snapshots
 from pgtide.postgres.catalog import read_unvalidated_checks
 from pgtide.postgres.ddl import fill, relation, search_path
@@ -58,6 +59,7 @@ def preflight(session: Session, settings: Settings, migration: Migration) -> Pla
     refuse_queries(session, table, composed.plan)
     if composed.plan.backfill is not None:
         _refuse_unvalidated(session, table)
+        refuse_loud(session, composed.plan)
         refuse_unanswered(session, composed.plan)
     return composed.plan
 
@@ -81,9 +83,13 @@ def plan_anew(session: Session, migration: Migration, table: Table) -> Composed:
 def warnings(session: Session, plan: Plan, table: Table) -> tuple[str, ...]:
     """Return what does not stop the migration but is good to know, as sentences."""
     found = [
-        f"The backfill's updates fire the application's trigger {trigger.name}."
-        for trigger in table.triggers
-        if plan.backfill and "UPDATE" in trigger.definition and "pgtide" not in trigger.name
+        f"The backfill's updates fire the application's trigger {name}."
+        for name in firing(plan, table)
+    ]
+    found += [
+        f"The application's trigger {name} stays silent in the backfill: what it does to a row is "
+        "not done where the backfill writes."
+        for name in silent(plan, table)
     ]
     found += [
         f"An old transaction will make index builds wait: {blocker}."

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
-from pgtide.changes.purge import purge_steps
+from pgtide.changes.purge import SHAPE, purge_steps
 from pgtide.clock import SYSTEM_CLOCK, Clock
 from pgtide.errors import AwaitingApproval, Refused
 from pgtide.ledger import audit, hanging, log, phases, steps
@@ -22,6 +22,7 @@ from pgtide.phases.begun import refuse_held
 from pgtide.phases.conduct import conducted
 from pgtide.phases.delay import note_hurry
 from pgtide.phases.gate import await_gate
+from pgtide.phases.last_copy import refuse_none, refuse_none_whole
 from pgtide.phases.step import lock_whole, perform
 from pgtide.postgres.catalog import read_table
 from pgtide.postgres.part_twins import partitions_own
@@ -33,15 +34,20 @@ _ORDINAL: Final = 6_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purging:
-    """What a person says who asks for purge: why not to wait, if that is so."""
+    """What a person says who asks for purge: why not to wait, and why without a backup."""
 
     hurry: str | None = None
+    without_backup: str | None = None
 
 
 def purge(run: Run, asked: Purging) -> None:
     """Drop what only the old shape needs; raises Refused or Waiting before anything has changed."""
     record = run.record
     refuse_early(run.session, record, asked, run.settings, clock=run.clock)
+    if not steps.is_done(run.session, record.id, SHAPE):
+        refuse_none_whole(run, without=asked.without_backup)
+        # Reading a backup may take long: the window may have closed, who approved thought better.
+        refuse_early(run.session, record, asked, run.settings, clock=run.clock)
     note_hurry(run, record, hurry=asked.hurry)
     window.note_hurry(run, Phase.PURGE, hurry=asked.hurry)
     with conducted(run, Phase.PURGE):
@@ -134,8 +140,8 @@ def refuse_early(
 ) -> None:
     """Raise what the ledger alone can tell to be in the way.
 
-    Refused for a wrong state; Waiting under a hold, during retention, at the gate, and outside the
-    window.
+    Refused for a wrong state or no backup; Waiting under a hold, during retention, at the gate, and
+    outside the window.
     """
     if record.standing not in {State.CONTRACTED, State.PURGING}:
         raise Refused(
@@ -150,3 +156,5 @@ def refuse_early(
     if record.standing is State.CONTRACTED:
         # One that has begun to purge is led back to there, under the lock.
         _refuse_hung(session, record)
+    if not steps.is_done(session, record.id, SHAPE):
+        refuse_none(session, record, without=asked.without_backup)

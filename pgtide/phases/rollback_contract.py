@@ -20,7 +20,7 @@ from pgtide.phases.in_the_way import InTheWay, refuse_in_the_way
 from pgtide.phases.last_resort import last_resort
 from pgtide.phases.proof import withdraw
 from pgtide.phases.step import lock_whole
-from pgtide.phases.undo import undo_together
+from pgtide.phases.undo import undo_apart, undo_name, undo_together
 from pgtide.postgres.faults import Transient
 from pgtide.postgres.session import Session
 
@@ -43,6 +43,7 @@ def to_verified(run: Run) -> None:
     refuse_partial(run.session, run.record)
     with conducted(run, Phase.ROLLBACK, to=State.VERIFIED):
         undo_contract(run, whole=False)
+        _require(run)
     found = flaw(run.session, run.record)
     if found:
         withdraw(run, found)
@@ -51,7 +52,7 @@ def to_verified(run: Run) -> None:
 def refuse_partial(session: Session, record: Record) -> None:
     """Raise Refused where there is no contract to undo, or where more than that is undone."""
     recorded = steps.recorded(session, record.id)
-    begun = {one.name for one in recorded if one.name != SHAPE and one.state == "undone"}
+    begun = {one.name for one in recorded if one.phase != Phase.CONTRACT and one.state == "undone"}
     begun |= {one.name for one in recorded if one.phase == Phase.ROLLBACK}
     never = record.state in UNDOING and SHAPE not in {one.name for one in recorded}
     if record.standing not in _FROM or never:
@@ -96,6 +97,17 @@ def undo_contract(run: Run, *, whole: bool) -> None:
     except (Released, InTheWay) as error:
         _stay(run, error.what)
         raise
+
+
+def _require(run: Run) -> None:
+    """Make NOT NULL of the old columns plain again, with the names back and nobody kept waiting."""
+    for one in steps.recorded(run.session, run.plan.migration_id):
+        if one.phase != Phase.CONTRACT or one.name == SHAPE or one.state == "undone":
+            continue
+        if one.transactional:
+            undo_together(run, undo_name(one), (one,))
+        else:
+            undo_apart(run, one)
 
 
 class _Touched:

@@ -14,20 +14,21 @@ from typing import Final
 
 from pgtide.errors import Mismatched, StatementFailed
 from pgtide.events import RangeVerified
-from pgtide.ledger import audit, log, phases
+from pgtide.ledger import audit, log, phases, quarantine
 from pgtide.ledger.conflicts import conflicts
 from pgtide.ledger.fingerprint import leaves_in, same_but_for_leaves
+from pgtide.ledger.quarantine import attempt_of
 from pgtide.ledger.record import advance, set_fingerprint
 from pgtide.ledger.run import Run
 from pgtide.ledger.verifications import Verdict, keep
-from pgtide.model.plan import Plan
 from pgtide.model.state import Phase, State
-from pgtide.model.table import TableName
 from pgtide.model.verification import Mismatch, Verification
 from pgtide.phases.conduct import conducted
+from pgtide.phases.counting import KEPT, WITHIN, counting, escaped
 from pgtide.phases.fingerprint import take
 from pgtide.phases.open_writes import outlast_writers
 from pgtide.postgres.ddl import fill, literal, relation
+from pgtide.postgres.faults import DataFault
 from pgtide.postgres.leaves import Leaf, leaf_name, read_leaves
 from pgtide.postgres.reflection import differences, hindrances
 
@@ -79,9 +80,14 @@ def _examine(run: Run) -> Verification:
             rows, mismatches, sample = _compare(run)
             level = _LEVEL
     except StatementFailed as error:
-        if error.sqlstate not in _GONE:
+        if isinstance(error, DataFault):
+            # Never in quarantine, or no more: the next sweep finds which it is.
+            problems.append(f"a row cannot be compared: {error.reason}")
+        elif error.sqlstate in _GONE:
+            problems.append(f"no row could be compared: {error.what.rstrip('.')}")
+        else:
             raise
-        problems.append(f"no row could be compared: {error.what.rstrip('.')}")
+    problems += _held(run)
     if mismatches:
         problems += hindrances(run.session, run.plan)
     problems += differences(run.session, run.settings.url, run.plan)
@@ -97,6 +103,14 @@ def _examine(run: Run) -> Verification:
     )
 
 
+def _held(run: Run) -> list[str]:
+    many = quarantine.count(run.session, attempt_of(run.lease))
+    if not many:
+        return []
+    rows = "1 row is" if many == 1 else f"{many:,} rows are"
+    return [f"{rows} in quarantine (`pgtide quarantine {run.plan.version}` lists them)"]
+
+
 _Compared = tuple[int, int, tuple[Mismatch, ...]]
 _NOTHING: Final[_Compared] = (0, 0, ())
 
@@ -106,7 +120,7 @@ def _compare(run: Run) -> _Compared:
     total, before, rows, mismatches = sum(leaf.blocks for leaf in leaves), 0, 0, 0
     sample: list[Mismatch] = []
     for leaf in leaves:
-        for bounds, end in _ranges(leaf):
+        for bounds, end in _ranges(run, leaf):
             run.check()
             counted = _counted(run, leaf, bounds)
             rows, mismatches = rows + counted["rows"], mismatches + counted["mismatches"]
@@ -118,9 +132,9 @@ def _compare(run: Run) -> _Compared:
     return rows, mismatches, tuple(sample[:_SAMPLE])
 
 
-def _counted(run: Run, leaf: Leaf, bounds: dict[str, str | None]) -> dict[str, int]:
+def _counted(run: Run, leaf: Leaf, bounds: dict[str, object]) -> dict[str, int]:
+    query = counting(run.plan, leaf.name, kept="true" if bounds["kept"] else None)
     try:
-        query = counting(run.plan, leaf.name)
         return run.session.rows(query, bounds, doing="comparing a range")[0]
     except StatementFailed as error:
         there = leaf_name(run.session, run.plan.table_oid, leaf.oid)
@@ -133,38 +147,25 @@ def _counted(run: Run, leaf: Leaf, bounds: dict[str, str | None]) -> dict[str, i
 def out_of_step(run: Run, leaf: Leaf) -> int:
     """Return how many rows of one leaf are not in step."""
     found = 0
-    for bounds, _ in _ranges(leaf):
+    for bounds, _ in _ranges(run, leaf):
         run.check()
         found += _counted(run, leaf, bounds)["mismatches"]
     return found
 
 
-def _ranges(leaf: Leaf) -> Iterator[tuple[dict[str, str | None], int]]:
+def _ranges(run: Run, leaf: Leaf) -> Iterator[tuple[dict[str, object], int]]:
     """Yield the bounds of each range of a leaf, and where it ends.
 
     The last one is open-ended: the leaf may have grown.
     """
+    kept = quarantine.places(run.session, attempt_of(run.lease), filenode=leaf.filenode)
     for first in range(0, max(leaf.blocks, 1), _RANGE_BLOCKS):
         end = first + _RANGE_BLOCKS
-        yield {"low": f"({first},0)", "high": f"({end},0)" if end < leaf.blocks else None}, end
+        high = f"({end},0)" if end < leaf.blocks else None
+        yield {"low": f"({first},0)", "high": high, "kept": kept}, end
 
 
-_WITHIN: Final = "t.ctid >= %(low)s::tid AND (%(high)s::tid IS NULL OR t.ctid < %(high)s::tid)"
-
-
-def counting(plan: Plan, leaf: TableName | None = None) -> str:
-    """Return the statement that counts a range's rows of a leaf, and those out of step."""
-    tests = " AND ".join(comparison.in_step for comparison in plan.comparisons)
-    head = fill(
-        "SELECT count(*) AS rows, count(*) FILTER (WHERE NOT ({tests})) AS mismatches FROM ONLY "
-        "{table} AS t",
-        tests=tests,
-        table=relation(leaf or plan.table),
-    )
-    return f"{_escaped(head)} WHERE {_WITHIN}"
-
-
-def _sampled(run: Run, leaf: Leaf, bounds: dict[str, str | None]) -> list[Mismatch]:
+def _sampled(run: Run, leaf: Leaf, bounds: dict[str, object]) -> list[Mismatch]:
     # Read again, a moment later: a row that is right by now is no mismatch to show.
     plan, found = run.plan, []
     key = (
@@ -184,17 +185,14 @@ def _sampled(run: Run, leaf: Leaf, bounds: dict[str, str | None]) -> list[Mismat
             actual=comparison.actual,
             table=relation(leaf.name),
         )
-        where = _escaped(f"NOT {comparison.in_step}")
-        query = f"{_escaped(head)} WHERE {_WITHIN} AND {where} ORDER BY t.ctid LIMIT {_SAMPLE}"
+        where = escaped(f"NOT {comparison.in_step}")
+        if bounds["kept"]:
+            where = f"CASE WHEN {KEPT} THEN false ELSE {where} END"
+        query = f"{escaped(head)} WHERE {WITHIN} AND {where} ORDER BY t.ctid LIMIT {_SAMPLE}"
         found += [
             Mismatch(**row) for row in run.session.rows(query, bounds, doing="reading mismatches")
         ]
     return found
-
-
-def _escaped(text: str) -> str:
-    # Names may hold a percent sign, which the driver would take for a parameter.
-    return text.replace("%", "%%")
 
 
 def _fingerprint_problems(run: Run, before: str) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ The password is in a passfile of the child's own, never among its arguments.
 
 import os
 import re
+import secrets
 import select
 import signal
 import subprocess
@@ -140,15 +141,33 @@ def _reachable(client: Client, login: Login) -> Iterator[tuple[str, dict[str, st
     known = {name: text for name, text in login.parameters.items() if name in _PASSED_ON}
     parameters = {**known, "application_name": client.application}
     argument = f"--dbname={make_conninfo('', **parameters)}"
-    with tempfile.NamedTemporaryFile(
-        mode="w", encoding="utf-8", dir=client.folder, prefix=".login-"
-    ) as passfile:
-        # Made for its owner alone; libpq ignores one that others may read.
-        password = login.password.replace("\\", "\\\\").replace(":", "\\:")
-        passfile.write(f"*:*:*:*:{password}\n")
-        passfile.flush()
-        more = {"PGPASSFILE": passfile.name} if login.password else {}
-        yield argument, for_client_program(**more)
+    if not login.password:
+        yield argument, for_client_program()
+        return
+    with _passfile(client.folder, login.password) as path:
+        yield argument, for_client_program(PGPASSFILE=str(path))
+
+
+@contextmanager
+def _passfile(folder: Path, password: str) -> Iterator[Path]:
+    """Write a passfile for as long as a program needs it; raises Failed where the disk is full."""
+    path = folder / f".login-{secrets.token_hex(8)}"
+    text = password.replace("\\", "\\\\").replace(":", "\\:")
+    try:
+        try:
+            # For its owner alone; libpq ignores one that others may read.
+            made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(made, "wb", buffering=0) as file:
+                file.write(f"*:*:*:*:{text}\n".encode())
+        except OSError as error:
+            raise Failed(
+                f"{path} cannot be written: {error.strerror}.",
+                state="The migration is as it was; this is no backup.",
+                remedy="Make room, or name another directory in PGTIDE_BACKUPS.",
+            ) from error
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def _run(

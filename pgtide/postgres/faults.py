@@ -8,6 +8,7 @@ from typing import Final
 import psycopg
 
 from pgtide.errors import ConnectionLost, StatementFailed
+from pgtide.postgres.data_fault import is_data_fault, reason_of
 
 # Worth another try as they stand: lock_not_available, deadlock_detected, serialization_failure.
 _TRANSIENT: Final = frozenset({"55P03", "40P01", "40001"})
@@ -25,6 +26,16 @@ class Transient(StatementFailed):
     """Fail in a way that another try may mend."""
 
     code = "transient"
+
+
+class DataFault(StatementFailed):
+    """Fail because of what a row holds; `reason` says why, and quotes none of it."""
+
+    def __init__(
+        self, what: str, *, state: str, remedy: str, sqlstate: str = "", reason: str = ""
+    ) -> None:
+        super().__init__(what, state=state, remedy=remedy, sqlstate=sqlstate)
+        self.reason = reason
 
 
 @contextmanager
@@ -60,13 +71,14 @@ def translate(error: psycopg.Error, doing: str) -> ConnectionLost | StatementFai
             state="Everything committed before is kept.",
             remedy="Run `pgtide up` to go on from there.",
         )
+    what = f"PostgreSQL refused while {doing}: {message} (SQLSTATE {code})."
+    state = "The statement was rolled back; everything committed before is kept."
+    remedy = "Mend the cause, then run `pgtide up` to go on, or `pgtide down` to undo."
+    if is_data_fault(code):
+        reason = reason_of(error)
+        return DataFault(what, state=state, remedy=remedy, sqlstate=code, reason=reason)
     kind = Transient if code in _TRANSIENT else StatementFailed
-    return kind(
-        f"PostgreSQL refused while {doing}: {message} (SQLSTATE {code}).",
-        state="The statement was rolled back; everything committed before is kept.",
-        remedy="Mend the cause, then run `pgtide up` to go on, or `pgtide down` to undo.",
-        sqlstate=code,
-    )
+    return kind(what, state=state, remedy=remedy, sqlstate=code)
 
 
 def _without_values(message: str, code: str) -> str:

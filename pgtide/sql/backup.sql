@@ -48,6 +48,12 @@ SELECT * FROM pgtide.backup WHERE state IN ('taking', 'taken') ORDER BY id
 -- Backups of a migration that passed and are still there, the newest first.
 SELECT * FROM pgtide.backup WHERE migration_id = %(id)s AND state = 'passed' AND removed_at IS NULL ORDER BY id DESC
 
+-- before_purge --
+-- The backups of an attempt that passed and are still there: all of the old shape first, then the newest.
+SELECT * FROM pgtide.backup
+ WHERE migration_id = %(id)s AND attempt = %(attempt)s AND state = 'passed' AND removed_at IS NULL
+ ORDER BY old_shape DESC, id DESC
+
 -- fresh --
 -- The newest backup of an attempt that passed, is not too old, and lies on this machine.
 SELECT * FROM pgtide.backup

@@ -71,8 +71,9 @@ SELECT c.conname AS name, coalesce(pg_get_expr(c.conbin, c.conrelid), quote_iden
  WHERE c.conrelid = %(oid)s AND c.contype IN ('c', 'n') AND NOT c.convalidated ORDER BY c.conname
 
 -- triggers --
--- The triggers of a table; bit 1 of tgtype is ROW, bit 2 BEFORE, bit 64 INSTEAD.
-SELECT tgname AS name, (tgtype & 3) = 3 AND (tgtype & 64) = 0 AS before_row, pg_get_triggerdef(oid) AS definition
+-- The triggers of a table; bit 1 of tgtype is ROW, bit 2 BEFORE, bit 16 UPDATE, bit 64 INSTEAD.
+SELECT tgname AS name, (tgtype & 3) = 3 AND (tgtype & 64) = 0 AS before_row, (tgtype & 16) <> 0 AS on_update,
+       tgenabled::text AS enabled
   FROM pg_trigger WHERE tgrelid = %(oid)s AND NOT tgisinternal ORDER BY tgname COLLATE "C"
 
 -- indexes --

@@ -233,15 +233,15 @@ SELECT s.name, s.phase, s.state, s.sql, s.undo_sql, coalesce(to_jsonb(s) ->> 'ir
 -- cut_slice --
 -- Write a slice down.
 INSERT INTO pgtide.slice (migration_id, attempt, kind, round, ordinal, leaf, filenode, first_block, end_block, schedule,
-                          cursor, token)
+                          cursor, token, canary)
 VALUES (%(id)s, %(attempt)s, %(kind)s, %(round)s, %(ordinal)s, %(leaf)s, %(filenode)s, %(first)s, %(end)s, %(schedule)s,
-        %(first)s, %(token)s)
+        %(first)s, %(token)s, %(canary)s)
 ON CONFLICT DO NOTHING
 
 -- slices --
 -- The slices of one kind and round that still count, in their order.
 SELECT id, kind, round, ordinal, leaf::bigint AS leaf, filenode, first_block, end_block, schedule, pass, cursor, rows, hot,
-       batches, state, worker_id
+       batches, state, worker_id, canary
   FROM pgtide.slice
  WHERE migration_id = %(id)s AND attempt = %(attempt)s AND kind = %(kind)s AND state <> 'void'
    AND (%(round)s::int IS NULL OR round = %(round)s)
@@ -250,7 +250,7 @@ SELECT id, kind, round, ordinal, leaf::bigint AS leaf, filenode, first_block, en
 -- slice --
 -- One slice as it stands.
 SELECT id, kind, round, ordinal, leaf::bigint AS leaf, filenode, first_block, end_block, schedule, pass, cursor, rows, hot,
-       batches, state, worker_id
+       batches, state, worker_id, canary
   FROM pgtide.slice WHERE id = %(slice)s
 
 -- free_slices --
@@ -258,6 +258,10 @@ SELECT id, kind, round, ordinal, leaf::bigint AS leaf, filenode, first_block, en
 SELECT s.id FROM pgtide.slice s LEFT JOIN pgtide.worker w ON w.id = s.worker_id
  WHERE s.migration_id = %(id)s AND s.attempt = %(attempt)s AND s.kind = %(kind)s AND s.round = %(round)s AND s.state = 'open'
    AND s.token = %(token)s
+   -- Nothing else is filled before the canary was found right.
+   AND (s.canary IS NOT NULL OR NOT EXISTS (
+        SELECT FROM pgtide.slice c WHERE c.migration_id = s.migration_id AND c.attempt = s.attempt AND c.kind = s.kind
+           AND c.canary = 'due' AND c.state <> 'void'))
    AND (w.id IS NULL OR w.ended_at IS NOT NULL
         OR w.heartbeat_at < clock_timestamp() - make_interval(secs => %(lease)s))
  ORDER BY s.ordinal
@@ -277,13 +281,19 @@ UPDATE pgtide.slice SET worker_id = %(worker)s
 SELECT token, worker_id FROM pgtide.slice WHERE id = %(slice)s
 
 -- move_cursor --
--- The checkpoint and the fence of a batch: no row means that a newer run, or another worker, has taken over.
+-- The checkpoint and the fence of a batch: no row means that a newer run, or another worker, has taken over. Returns
+-- where rows in quarantine stand in its range: these are left out.
 UPDATE pgtide.slice
    SET pass = %(pass)s, cursor = %(cursor)s, state = %(state)s, batches = batches + 1,
        started_at = coalesce(started_at, clock_timestamp()),
        ended_at = CASE WHEN %(state)s = 'done' THEN clock_timestamp() END
  WHERE id = %(slice)s AND token = %(token)s AND worker_id = %(worker)s
    AND pass = %(seen_pass)s AND cursor = %(seen_cursor)s AND state = 'open'
+RETURNING coalesce((SELECT array_agg(q.place::text) FROM pgtide.quarantine q
+                     WHERE q.migration_id = slice.migration_id AND q.attempt = slice.attempt
+                       AND q.filenode = slice.filenode AND q.left_at IS NULL
+                       AND q.place >= %(low)s::tid AND (%(high)s::tid IS NULL OR q.place < %(high)s::tid)),
+                   '{}') AS kept
 
 -- count_rows --
 -- The batch's rows; no row means that the table was rewritten, and block numbers mean nothing any more, or that the leaf
@@ -313,6 +323,16 @@ UPDATE pgtide.slice SET state = 'void', ended_at = coalesce(ended_at, clock_time
 -- Start one round of a kind over.
 UPDATE pgtide.slice SET state = 'void', ended_at = coalesce(ended_at, clock_timestamp())
  WHERE migration_id = %(id)s AND attempt = %(attempt)s AND kind = %(kind)s AND round = %(round)s AND state <> 'void'
+
+-- pass_canary --
+-- The canary was found right, or told of: the other slices are free.
+UPDATE pgtide.slice SET canary = 'passed'
+ WHERE migration_id = %(id)s AND attempt = %(attempt)s AND kind = %(kind)s AND canary = 'due' AND state <> 'void'
+
+-- reopen_canary --
+-- The canary was found wrong: it is to be filled again.
+UPDATE pgtide.slice SET state = 'open', pass = 0, cursor = first_block, ended_at = NULL, worker_id = NULL
+ WHERE migration_id = %(id)s AND attempt = %(attempt)s AND kind = %(kind)s AND canary = 'due' AND state <> 'void'
 
 -- last_round --
 -- The highest round of a kind, voided ones included; -1 where there is none.

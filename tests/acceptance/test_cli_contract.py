@@ -175,3 +175,21 @@ def test_the_way_back_from_contract_needs_the_ledger_alone(place: Workplace, dat
     assert "old shape again" in undone.stdout
     assert alone.status()["state"] == "rolled_back"
     assert "taken back: contract.shape" in alone.run("history", "2.1.0").stdout
+
+
+def test_purge_without_a_backup_wants_its_flag_and_a_reason(
+    place: Workplace, database: str
+) -> None:
+    contract(database, MIGRATION_ID)
+    approve(database, MIGRATION_ID, Gate.READS_SWITCHED)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("UPDATE pgtide.backup SET removed_at = now()")
+    ask = ("purge", "2.1.0", "--yes")
+    # A reason not to wait is none to go without a backup.
+    error = place.json(*ask, *NOW, code=2)["error"]
+    assert "no whole backup has its old columns" in error["message"]
+    assert "`pgtide backup 2.1.0`" in error["remedy"]
+    assert "--reason" in place.run(*ask, "--without-backup").stderr
+    assert place.status()["state"] == "contracted"
+    assert place.json(*ask, *NOW, "--without-backup")["state"] == "completed"
+    assert f"purged without a backup: {NOW[-1]}" in place.run("history", "2.1.0").stdout

@@ -11,18 +11,21 @@ CASES = (
         setup=("ALTER TABLE public.t ALTER a SET DEFAULT 7",),
         probe=("INSERT INTO public.t (id) VALUES (1000) RETURNING a",),
         right=[(7,)],
+        naive=[(None,)],
     ),
     Following(
         name="not null",
         setup=("ALTER TABLE public.t ALTER a SET NOT NULL",),
         probe=("UPDATE public.t SET a = NULL",),
         right="23502",
+        naive=[],
     ),
     Following(
         name="check",
         setup=("ALTER TABLE public.t ADD CONSTRAINT small CHECK (a < 1000)",),
         probe=("INSERT INTO public.t (id, a) VALUES (1000, 1000)",),
         right="23514",
+        naive=[],
     ),
     Following(
         name="foreign key",
@@ -33,12 +36,14 @@ CASES = (
         ),
         probe=("INSERT INTO public.t (id, a) VALUES (1000, 1000)",),
         right="23503",
+        naive=[],
     ),
     Following(
         name="index",
         setup=("CREATE INDEX t_a ON public.t (a) WHERE a > 3",),
         probe=("SELECT indexdef FROM pg_indexes WHERE indexname = 't_a'",),
         right=[("CREATE INDEX t_a ON public.t USING btree (a) WHERE (a > 3)",)],
+        naive=[("CREATE INDEX t_a ON public.t USING btree (a_old) WHERE (a_old > 3)",)],
     ),
     Following(
         name="index by which CLUSTER sorts",
@@ -50,12 +55,14 @@ CASES = (
             ),
         ),
         right=[("CREATE INDEX t_a ON public.t USING btree (a)",)],
+        naive=[("CREATE INDEX t_a ON public.t USING btree (a_old)",)],
     ),
     Following(
         name="unique",
         setup=("ALTER TABLE public.t ADD CONSTRAINT t_once UNIQUE (a)",),
         probe=("INSERT INTO public.t (id, a) VALUES (1000, 3)",),
         right="23505",
+        naive=[],
     ),
     Following(
         name="column privileges",
@@ -69,6 +76,7 @@ CASES = (
             "SELECT a FROM public.t WHERE id = 1",
         ),
         right=[(8,)],
+        naive="42501",
     ),
     Following(
         name="comment",
@@ -80,6 +88,7 @@ CASES = (
             ),
         ),
         right=[("it's a number",)],
+        naive=[(None,)],
     ),
     Following(
         name="statistics target and options",
@@ -89,11 +98,12 @@ CASES = (
         ),
         probe=(
             (
-                "SELECT attstattarget, attoptions FROM pg_attribute"
+                "SELECT nullif(attstattarget, -1), attoptions FROM pg_attribute"
                 " WHERE attrelid = 'public.t'::regclass AND attname = 'a'"
             ),
         ),
         right=[(700, ["n_distinct=-0.5"])],
+        naive=[(None, None)],
     ),
     Following(
         name="storage and compression",
@@ -108,6 +118,7 @@ CASES = (
             ),
         ),
         right=[("e", "p")],
+        naive=[("x", "")],
         type="text",
     ),
     Following(
@@ -120,6 +131,7 @@ CASES = (
             ),
         ),
         right=[("CREATE STATISTICS public.together ON id, a FROM t",)],
+        naive=[("CREATE STATISTICS public.together ON id, a_old FROM t",)],
     ),
     Following(
         name="sequence that the column owns",
@@ -129,6 +141,7 @@ CASES = (
         ),
         probe=("SELECT pg_get_serial_sequence('public.t', 'a')",),
         right=[("public.numbers",)],
+        naive=[(None,)],
     ),
 )
 

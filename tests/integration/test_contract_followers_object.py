@@ -28,6 +28,7 @@ CASES = (
         ),
         probe=(_CHANGED, "SELECT * FROM public.audit"),
         right=[(1, 99)],
+        naive=[],
     ),
     Following(
         name="constraint trigger on UPDATE OF",
@@ -41,6 +42,7 @@ CASES = (
         ),
         probe=(_CHANGED, "SET CONSTRAINTS ALL IMMEDIATE", "SELECT * FROM public.audit"),
         right=[(1, 99)],
+        naive=[],
     ),
     Following(
         name="disabled trigger on UPDATE OF",
@@ -58,6 +60,7 @@ CASES = (
             "SELECT * FROM public.audit",
         ),
         right=[(1, 99)],
+        naive=[],
     ),
     Following(
         name="views, one on the other",
@@ -81,6 +84,7 @@ CASES = (
         ),
         probe=(_CHANGED, "SELECT again FROM public.w WHERE id = 1"),
         right=[(99,)],
+        naive=[(1,)],
     ),
     Following(
         name="policy",
@@ -95,6 +99,7 @@ CASES = (
             "SELECT id FROM public.t ORDER BY id",
         ),
         right=[(1,)],
+        naive=[(1,), (2,)],
     ),
     Following(
         name="publication's column list and row filter",
@@ -106,6 +111,7 @@ CASES = (
         ),
         probe=("SELECT attnames FROM pg_publication_tables WHERE pubname = 'chosen'",),
         right=[(["id", "a"],)],
+        naive=[(["id", "a_old"],)],
     ),
     Following(
         name="function whose body the server has bound",
@@ -120,6 +126,7 @@ CASES = (
         ),
         probe=(_CHANGED, "SELECT public.f(1)"),
         right=[(99,)],
+        naive=[(1,)],
     ),
 )
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 
 import psycopg
 import pytest
@@ -10,7 +11,7 @@ from pgtide import ReplaceColumn
 from pgtide.changes.purge import purge_steps
 from pgtide.postgres.catalog import read_table
 from pgtide.postgres.session import connect
-from tests.contracting import contract, contract_of
+from tests.contracting import after_undo_of, contract, contract_of, undone
 from tests.driving import migrate, record_of
 from tests.small_table import SMALL_ID, create_small, run, small_migration
 
@@ -65,6 +66,28 @@ def test_nothing_is_scanned_under_the_lock(database: str, change: ReplaceColumn)
         table = read_table(session, plan.table, plan.table_oid)
     [last] = purge_steps(plan, table)
     assert scans(database, [statement.sql for statement in last.statements]) == 0
+
+
+def test_undo_reads_no_row_under_its_lock_to_forbid_null_again(database: str) -> None:
+    """Contract lets NULL into the old column: a scan of 3 M rows kept everyone waiting for it."""
+    create_small(database)
+    run(database, "ALTER TABLE public.t ALTER a SET NOT NULL")
+    migration = replace(small_migration(_PRIVATE), on_unrepresentable="release")
+    migrate(database, migration)
+    step, later = contract_of(database, migration), after_undo_of(database, migration)
+    acts = [statement.sql for statement in step.statements]
+    assert any("DROP NOT NULL" in text for text in acts)
+    assert scans(database, [*acts, *step.undo]) == 0
+    contract(database, migration)
+    undone(database, step)
+    with pytest.raises(psycopg.errors.IntegrityError):
+        run(database, "INSERT INTO public.t (id, a) VALUES (501, NULL)")
+    reads, *plain = later
+    # It is read once, by what lets everybody pass, and never again.
+    assert all(" VALIDATE CONSTRAINT " in text for text in reads.undo)
+    assert scans(database, reads.undo) > 0
+    undone(database, reads)
+    assert scans(database, [text for one in plain for text in one.undo]) == 0
 
 
 @pytest.mark.parametrize("change", [_INTERIM, _PRIVATE], ids=["interim", "private"])

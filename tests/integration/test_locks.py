@@ -13,7 +13,6 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
 
 from pgtide.errors import LockNotAcquired
 from pgtide.events import BatchRetried, Event, LockWaited, StepEnded
@@ -22,6 +21,7 @@ from pgtide.model.state import Phase, State
 from pgtide.postgres.session import connect
 from tests.driving import migrate, record_of, settings_for
 from tests.prober import noise, probing
+from tests.reader import READER, reading
 from tests.roles import temporary_role
 from tests.users import MIGRATION_ID, create_users, email_migration
 
@@ -31,32 +31,10 @@ PROBE = (
 )
 # Locks a row that a batch writes before it meets the writer's; an UPDATE would fill it first.
 ROW_PROBE = "SELECT id FROM public.users WHERE id = 6 FOR UPDATE"
-READER = "reporting"
 # What a waiter needs beside the wait itself: to be woken, to run, to be scheduled.
 SLACK = 0.15
 # Over the server's default deadlock_timeout of one second.
 LONG_RUNG = 1.2
-
-
-@contextmanager
-def reading(url: str, *, seconds: float = 60) -> Iterator[threading.Event]:
-    """Hold the table as a report does, for so long or until the event is set."""
-    held, ended = threading.Event(), threading.Event()
-
-    def work() -> None:
-        with psycopg.connect(make_conninfo(url, application_name=READER)) as session:
-            session.execute("SELECT count(*) FROM public.users")
-            held.set()
-            ended.wait(seconds)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    held.wait()
-    try:
-        yield ended
-    finally:
-        ended.set()
-        thread.join()
 
 
 def waits(events: list[Event]) -> list[LockWaited]:

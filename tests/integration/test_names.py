@@ -7,6 +7,7 @@ from psycopg import sql
 from pgtide import AddColumn, Index, Migration, ReplaceColumn
 from pgtide.model.state import State
 from tests.driving import migrate, undo
+from tests.later import contract, purge, to_verified
 
 MIGRATION_ID = "20260101_000000_names"
 NAMES = {
@@ -124,3 +125,56 @@ def test_a_name_works_forward_and_back(database: str, kind: str) -> None:
             "SELECT count(*), count(DISTINCT key) FROM pgtide.archive WHERE \"values\" <> '{}'"
         ).fetchone()
         assert archived == (50, 50)
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_a_name_works_through_contract_its_undo_and_purge(database: str, kind: str) -> None:
+    name = NAMES[kind]
+    with psycopg.connect(database, autocommit=True) as connection:
+        table = create(connection, name)
+        before = shape(connection)
+        migrate(database, migration(name))
+        assert contract(database, MIGRATION_ID).state is State.CONTRACTED
+        write(connection, table, name)
+        assert undo(database, MIGRATION_ID).state is State.ROLLED_BACK
+        assert shape(connection) == before
+        assert written(connection, table, name) == [("final", 1), ("interim", 2), ("V3", 3)]
+        assert migrate(database, migration(name)).state is State.VERIFIED
+        assert contract(database, MIGRATION_ID).state is State.CONTRACTED
+        write(connection, table, name)
+        assert to_verified(database, MIGRATION_ID).state is State.VERIFIED
+        assert contract(database, MIGRATION_ID).state is State.CONTRACTED
+        assert purge(database, MIGRATION_ID).state is State.COMPLETED
+        assert written(connection, table, name) == [("final", 3), ("interim", 4), ("V3", 6)]
+        left = {(column, kind, by) for one, column, kind, by in shape(connection) if one == name}
+        assert left == {
+            (varied(name, "k"), "integer", None),
+            (name, "text", None),
+            (varied(name, "n"), "bigint", None),
+            (varied(name, "a"), "text", None),
+        }
+
+
+def write(connection: psycopg.Connection, table: sql.Identifier, name: str) -> None:
+    """Write by the final, the interim and the retyped name; 3 is what only the new type holds."""
+    key = sql.Identifier(varied(name, "k"))
+    for column, value, row in (
+        (name, "final", 1),
+        (varied(name, "v"), "interim", 2),
+        (varied(name, "n"), 3, 1),
+    ):
+        connection.execute(
+            sql.SQL("UPDATE {} SET {} = {} WHERE {} = {}").format(
+                table, sql.Identifier(column), sql.Literal(value), key, sql.Literal(row)
+            )
+        )
+
+
+def written(
+    connection: psycopg.Connection, table: sql.Identifier, name: str
+) -> list[tuple[object, ...]]:
+    columns = (sql.Identifier(one) for one in (name, varied(name, "n")))
+    key = sql.Identifier(varied(name, "k"))
+    return connection.execute(
+        sql.SQL("SELECT {}, {} FROM {} WHERE {} < 4 ORDER BY {}").format(*columns, table, key, key)
+    ).fetchall()

@@ -35,6 +35,10 @@ _FILLED = frozenset(
 )
 _EXPANDED = _FILLED | {State.EXPANDED, State.BACKFILLING}
 _BUILT = frozenset({State.FINALIZED, State.VERIFYING, State.VERIFIED, State.CONTRACTING})
+# What cannot be filled is in quarantine, and nothing else is.
+_NOT_HELD = (
+    "NOT EXISTS (SELECT FROM pgtide.quarantine q WHERE q.left_at IS NULL AND q.place = t.ctid)"
+)
 _SLICES = """
 SELECT id, state, pass, cursor, schedule, first_block, end_block
   FROM pgtide.slice WHERE kind = 'walk' AND state <> 'void'
@@ -145,11 +149,12 @@ def _slices(session: Session, record: Record) -> list[str]:
         last = row["state"] == "done" or row["pass"] == len(row["schedule"]) - 1
         walked = "true" if last else f"{share} < {bounds[row['pass'] + 1]}"
         block = "(t.ctid::text::point)[0]"
+        inside = f"{block} >= {row['first_block']} AND {block} < {row['end_block']}"
         left = _out(
             session,
             record,
-            f"{block} >= {row['first_block']} AND {block} < {row['end_block']} AND ("
-            f"{share} < {bounds[row['pass']]} OR ({block} < {row['cursor']} AND {walked}))",
+            f"{_NOT_HELD} AND {inside} AND ({share} < {bounds[row['pass']]} OR "
+            f"({block} < {row['cursor']} AND {walked}))",
         )
         if left:
             found.append(f"slice {row['id']} at {row['pass']}/{row['cursor']}: {left} rows missing")

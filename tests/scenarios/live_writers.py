@@ -11,12 +11,15 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import ClassVar
 
 import psycopg
 
 WRITERS = 4  # rows are dealt out among so many
 BASE_ROWS = 20_000
 _FRESH_KEYS = 10_000_000
+_PREPARED = "SELECT count(*) FROM pg_prepared_statements"
 _PAUSE = 0.0005  # seconds: leaves the machine to the migration, too
 
 
@@ -45,10 +48,16 @@ class Account:
 
 
 class Writer:
-    """Write and read rows of its own until it is told to stop."""
+    """Write and read rows of its own until it is told to stop.
+
+    `prepares` is after how many executions a statement is prepared; 0: from the first on.
+    """
+
+    prepares: ClassVar[int] = 5
 
     def __init__(self, url: str, release: Release, *, number: int) -> None:
         self.account = Account()
+        self.prepared = 0  # statements that the session had prepared at its end
         self._url = url
         self._release = release
         self._number = number
@@ -57,6 +66,14 @@ class Writer:
         self._fresh = _FRESH_KEYS * (number + 1) + (0 if release is OLD else _FRESH_KEYS // 2)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work)
+
+    def _noted(self, key: int, begun: datetime) -> None:
+        """Keep account of more than the names that every release knows; others may."""
+
+    def _beside(self, flag: bool | None) -> dict[str, object]:
+        """Return what a release writes beside a flag."""
+        del flag
+        return {}
 
     def start(self) -> None:
         """Begin to write."""
@@ -69,16 +86,21 @@ class Writer:
 
     def _work(self) -> None:
         acts = (self._insert, self._flag, self._token, self._both, self._upsert, self._delete)
-        with psycopg.connect(self._url, autocommit=True) as session:
+        with psycopg.connect(
+            self._url, autocommit=True, prepare_threshold=self.prepares
+        ) as session:
             while not self._stop.is_set():
-                act = self._chance.choice(acts)
+                act, begun = self._chance.choice(acts), datetime.now(UTC)
                 try:
                     key = act(session)
                     self.account.acknowledged[act.__name__] += 1
+                    self._noted(key, begun)
                     self._read_back(session, key)
                 except psycopg.Error as error:
                     self.account.failures.append(f"{act.__name__}: {error}")
                 time.sleep(_PAUSE)
+            found = session.execute(_PREPARED).fetchone()
+            self.prepared = found[0] if found else 0
 
     def _insert(self, session: psycopg.Connection) -> int:
         self._fresh += 1
@@ -108,7 +130,7 @@ class Writer:
         row = session.execute(
             f"UPDATE users SET {settings} WHERE id = %(key)s"
             f" RETURNING {self._release.flag}, {self._release.token}".encode(),
-            {"flag": flag, "token": token, "key": key},
+            {"flag": flag, "token": token, "key": key, **self._beside(flag)},
         ).fetchone()
         if row is not None:
             # What the statement leaves alone stays as it was.

@@ -2,9 +2,6 @@
 
 import os
 import signal
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +17,7 @@ from tests.scenarios.killed import Order
 from tests.scenarios.lab import name_of, witnessed
 from tests.scenarios.ledger_truth import begun, disagreements, places, repeated
 from tests.server import FAST, fresh_database, running_server
+from tests.small_disk import fill_up, small_disk
 from tests.table_state import table_state
 from tests.users import MIGRATION_ID, create_users
 
@@ -86,35 +84,6 @@ def test_a_signal_ends_the_way_back_where_it_waits_for_a_reader(table: str) -> N
     assert record_of(table, MIGRATION_ID).state == "rolling_back"
     assert carried_out(Order(url=table, action="down")).code == 0
     assert record_of(table, MIGRATION_ID).state == "rolled_back"
-
-
-@contextmanager
-def small_disk(place: Path, size: str) -> Iterator[Path]:
-    """Mount a small disk that everybody may write to; skip where that is refused."""
-    if os.geteuid() != 0:
-        pytest.skip("FULL DISK NOT TESTED: only root may mount a small disk")
-    place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=1777", "tmpfs", str(place)]
-    if subprocess.run(command, check=False, capture_output=True).returncode:
-        place.rmdir()
-        pytest.skip("FULL DISK NOT TESTED: this machine does not let a small disk be mounted")
-    try:
-        yield place
-    finally:
-        # Lazily: the server may still hold files of it open.
-        subprocess.run(["umount", "-l", str(place)], check=True)
-        place.rmdir()
-
-
-def fill_up(disk: Path, *, leave: int) -> Path:
-    """Fill a disk but for so many bytes; return the file to remove."""
-    filler = disk / "filler"
-    free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
-    # A server that writes meanwhile may take the last of it.
-    with suppress(OSError):
-        filler.write_bytes(b"\0" * (free - leave))
-    assert os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize <= leave
-    return filler
 
 
 def test_a_full_disk_fails_the_backfill_with_the_reason_and_it_goes_on_once_there_is_room() -> None:

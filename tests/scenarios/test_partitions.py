@@ -19,9 +19,9 @@ from pgtide.model.state import Phase, State
 from pgtide.model.table import TableName
 from pgtide.operate.plan import Progressed, statements, walk
 from pgtide.operate.restore import restore
+from pgtide.phases.counting import counting
 from pgtide.phases.estimate import estimate
 from pgtide.phases.preflight import preflight
-from pgtide.phases.verify import counting
 from pgtide.postgres.activity import capacity
 from pgtide.postgres.content import Content, content
 from pgtide.postgres.leaves import largest_leaf, read_leaves

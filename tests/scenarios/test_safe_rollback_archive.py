@@ -1,7 +1,7 @@
 """An undo from psql archives what the table held when its columns went, whoever wrote meanwhile."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import psycopg
@@ -10,12 +10,14 @@ from psycopg.errors import QueryCanceled, UndefinedColumn
 
 from pgtide import AddColumn, ReplaceColumn
 from pgtide.model.state import State
-from tests.driving import migrate, plan_of, record_of
+from tests.driving import migrate, record_of, undo
+from tests.later import contract
 from tests.lock_watch import watching_locks
 from tests.prober import noise, probing
 from tests.psql import Answer, undo_from_psql
 from tests.scenarios.child import carried_out
 from tests.scenarios.killed import Order
+from tests.schema import dumped
 from tests.small_table import ROWS, SMALL_ID, create_small, run, small_migration
 from tests.table_state import old_rows, schema_dump
 from tests.users import create_users, email_migration
@@ -168,48 +170,50 @@ def test_rows_without_a_key_are_archived_whole(database: str) -> None:
     assert keys == [({"a": 1, "n": 1}, {"n": 1}), ({"a": 2, "n": 2}, {"n": 2})]
 
 
-def test_after_contract_the_values_are_found_under_their_new_names(database: str) -> None:
-    run(
-        database,
-        "CREATE TABLE public.t (id int PRIMARY KEY, a int)",
-        "INSERT INTO public.t VALUES (1, 7), (2, 8)",
-        "ANALYZE public.t",
-    )
-    migration = small_migration(ReplaceColumn("a", type="text", up="a::text", down="a::int"))
-    [pair] = plan_of(database, migration).replacements
-    shape = run(database, COLUMNS)
-    migrate(database, migration)
-    run(database, f"UPDATE public.t SET \"{pair.new}\" = '007' WHERE id = 1")
-    forth, back = (
-        f'ALTER TABLE public.t RENAME "{a}" TO "{b}"'
-        for a, b in ((pair.old, pair.retired), (pair.retired, pair.old))
-    )
-    forth_new, back_new = (
-        f'ALTER TABLE public.t RENAME "{a}" TO "{b}"'
-        for a, b in ((pair.new, pair.old), (pair.old, pair.new))
-    )
-    run(
-        database,
-        forth,
-        forth_new,
-        "INSERT INTO pgtide.step (migration_id, attempt, name, phase, ordinal, state, sql,"
-        " undo_sql, undo_inside, transactional) SELECT id, attempt, 'contract.shape', 'contract',"
-        f" 5000, 'done', '', u, u, true FROM pgtide.migration, json_build_array($${back_new}$$,"
-        f" $${back}$$) AS j, CAST(j AS text) AS u",
-        "UPDATE pgtide.migration SET state = 'contracted'",
-    )
-    answer = undo_small(database)
+def undone_by_command(url: str) -> None:
+    assert undo(url, SMALL_ID).state is State.ROLLED_BACK
+
+
+def undone_from_psql(url: str) -> None:
+    answer = undo_small(url)
     assert answer.undone, answer
-    assert run(database, COLUMNS) == shape
-    assert run(database, "SELECT id, a FROM public.t ORDER BY id") == [(1, 7), (2, 8)]
-    kept = run(database, 'SELECT key, "values" FROM pgtide.archive')
-    assert kept == [({"id": 1}, {pair.new: "007"})]
 
 
-COLUMNS = (
-    "SELECT attname, atttypid::regtype::text FROM pg_attribute WHERE attnum > 0"
-    " AND attrelid = 'public.t'::regclass AND NOT attisdropped ORDER BY attnum"
-)
+@pytest.mark.parametrize("act", [undone_by_command, undone_from_psql])
+def test_after_contract_what_down_would_lose_is_found_under_the_new_name(
+    database: str, act: Callable[[str], None]
+) -> None:
+    """`down` makes 7 of '007': whoever wrote that, before contract or after, by whatever name."""
+    create_small(database)
+    migration = small_migration(ReplaceColumn("a", type="text", up="a::text", down="a::int"))
+    shape = dumped(database, "public.t")
+    migrate(database, migration)
+    [pair] = record_of(database, SMALL_ID).plan.replacements
+    run(
+        database,
+        f"UPDATE public.t SET \"{pair.new}\" = '007' WHERE id = 1",
+        f"UPDATE public.t SET \"{pair.new}\" = '008' WHERE id = 2",
+    )
+    assert contract(database, SMALL_ID, release="1.1.0").state is State.CONTRACTED
+    run(
+        database,
+        "UPDATE public.t SET a = '8' WHERE id = 2",
+        "UPDATE public.t SET a = '+3' WHERE id = 3",
+        "INSERT INTO public.t (id, a) VALUES (1001, '042'), (1002, '42'), (1003, NULL)",
+        "UPDATE public.t SET id = 2001 WHERE id = 1001",
+        "UPDATE public.t SET a = '009' WHERE id = 9",
+        "DELETE FROM public.t WHERE id = 9",
+    )
+    act(database)
+    assert dumped(database, "public.t") == shape
+    some = "SELECT id, a FROM public.t WHERE id < 4 OR id IN (9, 1002, 1003, 2001) ORDER BY id"
+    assert run(database, some) == [(1, 7), (2, 8), (3, 3), (1002, 42), (1003, None), (2001, 42)]
+    kept = run(database, "SELECT (key ->> 'id')::int, \"values\" FROM pgtide.archive ORDER BY 1")
+    assert kept == [
+        (1, {pair.new: "007"}),
+        (3, {pair.new: "+3"}),
+        (2001, {pair.new: "042"}),
+    ]
 
 
 def test_an_archive_that_pgtide_down_left_half_filled_is_put_away_first(database: str) -> None:

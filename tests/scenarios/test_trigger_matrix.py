@@ -16,15 +16,23 @@ from psycopg.rows import dict_row
 
 from pgtide import AddColumn, Migration
 from pgtide.model.gate import Gate
-from pgtide.model.state import Phase
+from pgtide.model.state import Phase, State
 from pgtide.postgres.embedded import Server
 from tests.approving import approve
 from tests.driving import migrate
+from tests.later import contract
 from tests.scenarios.acts import Shape
 from tests.scenarios.compound_shapes import SHAPES
 from tests.scenarios.sync_model import AddedRule, Model, NotNullViolated, PairRule, Row
 from tests.server import fresh_database
-from tests.users import DEFAULTED, NULLABLE, REQUIRED, create_users, email_migration
+from tests.users import (
+    DEFAULTED,
+    MIGRATION_ID,
+    NULLABLE,
+    REQUIRED,
+    create_users,
+    email_migration,
+)
 
 # `counted`: the triggers count what they mend besides, and that must change nothing else.
 KINDS = {
@@ -34,7 +42,12 @@ KINDS = {
     "counted": DEFAULTED,
 }
 # `expanded`: the triggers are there and no old row is filled. `verified`: all rows are.
-FILLED = {"not filled": Phase.EXPAND, "filled": Phase.VERIFY}
+# `contracted`: names are swapped; the rules go by names, and hold for the other columns just so.
+FILLED = {
+    "not filled": Phase.EXPAND,
+    "filled": Phase.VERIFY,
+    "contracted": Phase.CONTRACT,
+}
 COLUMNS = (
     "id", "email", "email_verified", "verification_token", "name", "created_at",
     "email_verified_v2", "verification_token_v2", "verified_at", "flagged_at", "seen_at",
@@ -85,7 +98,11 @@ class Tables:
             chosen = replace(chosen, dual_write="application")
             migrate(url, chosen, until=Phase.EXPAND)
             approve(url, Gate.DUAL_WRITE_DEPLOYED)
-        migrate(url, chosen, until=until)
+        if until is not Phase.CONTRACT:
+            migrate(url, chosen, until=until)
+            return
+        migrate(url, chosen)
+        assert contract(url, MIGRATION_ID).state is State.CONTRACTED
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from pgtide.model.state import TRANSITIONS, State
 from pgtide.postgres.session import connect
 from pgtide.sql import script
 from tests.driving import migrate, record_of, settings_for
+from tests.later import contract, later_settings, purge
 from tests.psql import psql, undo_from_psql
 from tests.roles import temporary_role
 from tests.small_table import run
@@ -41,6 +42,33 @@ def test_it_is_in_the_ledgers_schema_and_beside_the_log(database: str, schema: s
     assert set(log) == {("ROLLED_BACK", False)}
     elsewhere = run(database, "SELECT to_regclass('pgtide.migration_log') IS NULL")
     assert elsewhere == [(schema != "pgtide",)]
+
+
+def test_a_log_beside_the_ledger_is_kept_through_contract_and_its_undo(database: str) -> None:
+    create_users(database, rows=500)
+    shape, log = schema_dump(database), LOG.format(schema="public")
+    settings = replace(later_settings(database), log_schema="public")
+    migrate(database, email_migration(), settings=settings)
+    contract(database, MIGRATION_ID, settings=settings)
+    assert run(database, log) == [("SUCCESS", True)]
+    run(database, "UPDATE public.users SET email_verified = true WHERE id = 33")
+    run(database, "CREATE VIEW public.late AS SELECT verified_at FROM public.users")
+    refused = undo_from_psql(database, schema="public")
+    assert (refused.undone, "view public.late" in refused.said) == (False, True)
+    assert run(database, log) == [("SUCCESS", True)]
+    assert record_of(database, MIGRATION_ID).state is State.CONTRACTED
+    run(database, "DROP VIEW public.late")
+    assert undo_from_psql(database, schema="public").undone
+    assert schema_dump(database) == shape
+    assert run(database, "SELECT email_verified FROM public.users WHERE id = 33") == [(True,)]
+    assert run(database, log) == [("ROLLED_BACK", False)]
+    migrate(database, email_migration(), settings=settings)
+    contract(database, MIGRATION_ID, settings=settings)
+    purge(database, MIGRATION_ID, settings=settings)
+    assert run(database, log) == [("ROLLED_BACK", False), ("SUCCESS", False)]
+    gone = undo_from_psql(database, schema="public")
+    assert (gone.value, "the old columns are gone" in gone.said) == ("", True)
+    assert run(database, "SELECT to_regclass('pgtide.migration_log') IS NULL") == [(True,)]
 
 
 @pytest.mark.parametrize("version", ["9.9.9", "2.1.0'; DROP TABLE users; --", ""])

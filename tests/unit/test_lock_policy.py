@@ -1,5 +1,6 @@
 """Strong locks are asked for in short tries, with pauses that grow, and for a bounded time."""
 
+import random
 from dataclasses import replace
 from datetime import timedelta
 
@@ -31,6 +32,15 @@ def test_chance_spreads_a_pause_over_its_whole_range() -> None:
 def test_all_tries_take_about_two_minutes() -> None:
     pauses = sum(POLICY.pause(attempt, 0.5) for attempt in range(1, POLICY.tries))
     assert 100 <= pauses + POLICY.tries * POLICY.wait.total_seconds() <= 150
+
+
+def test_bad_luck_does_not_make_them_shorter_than_a_report_of_half_a_minute() -> None:
+    chance = random.Random(30)
+
+    def patience() -> float:
+        return sum(POLICY.pause(attempt, chance.random()) for attempt in range(1, POLICY.tries))
+
+    assert min(patience() for _ in range(10_000)) > 40
 
 
 def test_one_try_keeps_the_application_waiting_for_a_moment_only() -> None:

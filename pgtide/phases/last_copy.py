@@ -1,0 +1,71 @@
+"""The last copy of the old columns: purge drops it where a whole backup has them too.
+
+Each backup of this attempt that was taken before purge has them, whatever a declared statement has
+dropped meanwhile; those that have all of the old shape come first.
+"""
+
+import socket
+from typing import Final
+
+from pgtide.backup.dumping import Teller
+from pgtide.backup.files import damage
+from pgtide.errors import Refused
+from pgtide.ledger import audit, backups
+from pgtide.ledger.record import Record
+from pgtide.ledger.run import Run
+from pgtide.phases.heeding import heeding
+from pgtide.postgres.session import Session
+
+_NONE: Final = "there is none of this attempt that passed and was kept"
+
+
+def refuse_none(session: Session, record: Record, *, without: str | None) -> None:
+    """Raise Refused where the ledger knows of no backup; no file is read."""
+    if not record.plan.replacements or without:
+        return
+    if not backups.before_purge(session, record.id, attempt=record.attempt):
+        raise _refused(record, _NONE)
+
+
+def refuse_none_whole(run: Run, *, without: str | None) -> None:
+    """Read the backups again, the likeliest first; raise Refused unless one is what was written.
+
+    `without` is a person's reason to go on without one; it is written down where it was needed.
+    """
+    record = run.record
+    if not record.plan.replacements:
+        return
+    why = _missing(run, record)
+    if why is None:
+        return
+    if not without:
+        raise _refused(record, why)
+    audit.note(run.session, run.lease, "purged_without_backup", why=why, reason=without)
+
+
+def _missing(run: Run, record: Record) -> str | None:
+    """Return why no backup counts, or None where one is whole."""
+    caller, harmed = heeding(run), []
+    teller = Teller(emit=caller.emit, clock=run.clock)
+    for one in backups.before_purge(run.session, record.id, attempt=record.attempt):
+        with teller.part("reading"):
+            harm = damage(one.directory, one.files)
+        if harm is None:
+            return None
+        if one.host == socket.gethostname():
+            audit.note(run.session, run.lease, "backup_damaged", why=harm)
+        else:
+            harm += f"; it was taken on {one.host}"
+        harmed.append(f"backup {one.id}: {harm}")
+    return "; ".join(harmed) or _NONE
+
+
+def _refused(record: Record, why: str) -> Refused:
+    return Refused(
+        f"{record.id} cannot be purged: no whole backup has its old columns ({why}).",
+        state="Nothing was dropped; they are still there, and in step.",
+        remedy=(
+            f"`pgtide backup {record.version}` takes one; then run `pgtide purge {record.version}` "
+            "again. `--without-backup --reason TEXT` drops them all the same."
+        ),
+    )
