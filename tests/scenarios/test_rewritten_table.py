@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from pgtide import ReplaceColumn
-from pgtide.errors import StatementFailed
+from pgtide.errors import Failed
 from pgtide.events import BatchBegan, BatchCommitted, Event
 from pgtide.ledger.audit import history
 from pgtide.ledger.slices import Kind
@@ -105,7 +105,7 @@ def test_a_value_that_cannot_be_converted_is_not_told(database: str) -> None:
         contract_release="2.2.0",
     )
 
-    with pytest.raises(StatementFailed) as caught:
+    with pytest.raises(Failed) as caught:
         migrate(database, migration)
 
     assert "invalid input syntax" in caught.value.what
