@@ -11,6 +11,7 @@ from cli.document import plain, show
 from cli.flow import loaded, loaded_one
 from cli.options import AnyId, Json, settings_of
 from pgtide.backfill.terrain_of import terrain_of
+from pgtide.changes.part_index import with_parts
 from pgtide.clock import SYSTEM_CLOCK
 from pgtide.errors import Refused, StatementFailed
 from pgtide.ledger import steps
@@ -19,19 +20,22 @@ from pgtide.model.estimate import Estimate, excesses
 from pgtide.model.migration import Migration
 from pgtide.model.plan import Plan
 from pgtide.model.state import UNTOUCHED, State
+from pgtide.model.table import TableName
 from pgtide.operate.backups import newest_backup
 from pgtide.operate.first_backup import first_backup
 from pgtide.operate.gates import expected
 from pgtide.operate.notes import notes
 from pgtide.operate.plan import BackfillPlan, PlanDocument, Progressed, statements, walk
 from pgtide.operate.quarantine import warning
+from pgtide.phases.counting import counting
 from pgtide.phases.estimate import estimate
 from pgtide.phases.later_steps import later_steps
 from pgtide.phases.preflight import preflight, warnings
 from pgtide.phases.target import target_table
-from pgtide.phases.verify import counting
 from pgtide.postgres.activity import capacity
+from pgtide.postgres.leaves import largest_leaf, read_leaves
 from pgtide.postgres.session import Session, connect
+from pgtide.postgres.unindexed import read_parts
 from pgtide.settings import Settings
 
 if TYPE_CHECKING:
@@ -88,6 +92,7 @@ def _document(session: Session, settings: Settings, migration: Migration) -> Pla
     begun = record is not None and record.state not in UNTOUCHED
     table = target_table(session, settled.table)
     walked = _walked(session, settings, settled) if settled.backfill else None
+    leaf = largest_leaf(session, settled.table_oid) if settled.partitioned else None
     reckoned, unknown = (None, ()) if begun else _estimate(session, settings, settled)
     return PlanDocument(
         id=migration.id,
@@ -99,11 +104,12 @@ def _document(session: Session, settings: Settings, migration: Migration) -> Pla
         first_backup=first_backup(session, settings, record),
         backup=newest_backup(session, migration.id),
         statements=statements(
-            settled,
+            with_parts(settled, read_parts(session, settled.table_oid)),
             settings,
             _progressed(session, record),
-            verify_sql=_verify_sql(settled),
+            verify_sql=_verify_sql(settled, leaf),
             later=later_steps(session, settled, table, record),
+            leaf=leaf,
         ),
         backfill=walked,
         estimate=reckoned,
@@ -130,11 +136,13 @@ def _estimate(
 
 
 def _walked(session: Session, settings: Settings, settled: Plan) -> BackfillPlan:
-    return walk(settings, settled, terrain_of(session, settled), capacity(session))
+    leaves = read_leaves(session, settled.table_oid)
+    terrains = [terrain_of(session, settled, leaf.oid) for leaf in leaves]
+    return walk(settings, settled, terrains, capacity(session))
 
 
-def _verify_sql(settled: Plan) -> str | None:
-    return counting(settled) if settled.comparisons else None
+def _verify_sql(settled: Plan, leaf: TableName | None) -> str | None:
+    return counting(settled, leaf) if settled.comparisons else None
 
 
 def _progressed(session: Session, record: Record | None) -> Progressed:

@@ -13,12 +13,13 @@ from typing import Final
 from pgtide.backfill.fill_settings import fill_settings
 from pgtide.backfill.next_batch import Batch
 from pgtide.backfill.outage import outlast
-from pgtide.errors import ConnectionLost, Failed
+from pgtide.errors import ConnectionLost, Failed, StatementFailed
 from pgtide.events import BatchBegan, BatchCommitted, BatchRetried
 from pgtide.ledger import slices
 from pgtide.ledger.record import fenced
 from pgtide.ledger.slices import Slice
 from pgtide.ledger.worker import Worker
+from pgtide.model.table import TableName
 from pgtide.postgres.ddl import search_path
 from pgtide.postgres.faults import Transient
 
@@ -27,12 +28,17 @@ from pgtide.postgres.faults import Transient
 ROW_LOCK_WAIT: Final = timedelta(milliseconds=100)
 # Far above the target: reached only where something is wrong with the plan of the statement.
 STATEMENT_LIMIT: Final = timedelta(seconds=20)
+_NO_TABLE: Final = "42P01"
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 5.0
 
 
 class Rewritten(Exception):
-    """The table was rewritten between two batches: its block numbers mean nothing any more."""
+    """A leaf was rewritten, or detached, between two batches: its block numbers mean nothing."""
+
+    def __init__(self, leaf: int) -> None:
+        super().__init__(leaf)
+        self.leaf = leaf
 
 
 class Taken(Exception):
@@ -41,12 +47,13 @@ class Taken(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """A statement over a range of blocks: parameters low, high, share and below.
+    """A statement over a range of blocks of a leaf: parameters low, high, share and below.
 
     `sparing` is the same for a range with rows in quarantine, whose places are the parameter kept.
     `holding` puts a row there; without it no row can be.
     """
 
+    table: TableName
     bounded: str
     open_ended: str
     shared: str
@@ -131,15 +138,25 @@ def _transaction(worker: Worker, work: Work, piece: Slice, batch: Batch) -> Fill
         if kept is None:
             raise _lost(worker, piece)
         params = {**_params(batch), "kept": kept, **_fault(worker, batch)}
-        rows = session.execute(work.text(batch, kept), params, doing="filling a batch")
+        rows = _written(worker, piece, work.text(batch, kept), params)
         if batch.fault is not None:
             rows = 0
-        # While the batch's own lock on the table is held, nobody can rewrite it: now the check is
-        # final.
-        hot = slices.count(session, piece, rows=rows, table=worker.plan.table)
+        # While the batch's own lock on the leaf is held, nobody can rewrite or detach it: now the
+        # check is final.
+        hot = slices.count(session, piece, rows=rows, table=work.table, oid=worker.plan.table_oid)
         if hot is None:
-            raise Rewritten
+            raise Rewritten(piece.leaf)
     return Filled(rows=rows, hot=hot - piece.hot)
+
+
+def _written(worker: Worker, piece: Slice, text: str, params: dict[str, object]) -> int:
+    try:
+        return worker.session.execute(text, params, doing="filling a batch")
+    except StatementFailed as error:
+        if error.sqlstate == _NO_TABLE and piece.leaf != worker.plan.table_oid:
+            # Dropped, or renamed: its name is looked up anew.
+            raise Rewritten(piece.leaf) from error
+        raise
 
 
 def _settings(worker: Worker, piece: Slice) -> dict[str, str]:

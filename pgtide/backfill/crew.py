@@ -4,12 +4,12 @@ A slice is claimed before it is walked. What a dead worker held is claimed after
 has been ended, so that it cannot commit any more.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from queue import SimpleQueue
 from typing import Self
 
-from pgtide.backfill.batch import Taken, Work
+from pgtide.backfill.batch import Rewritten, Taken, Work
 from pgtide.backfill.drive import drive
 from pgtide.backfill.outage import steadily
 from pgtide.backfill.pacing import Pacing
@@ -19,7 +19,12 @@ from pgtide.ledger import backends, slices
 from pgtide.ledger.run import Run
 from pgtide.ledger.slices import Slice
 from pgtide.ledger.worker import Worker, begin, purpose
+from pgtide.model.table import TableName
+from pgtide.postgres.leaves import leaf_name
 from pgtide.postgres.session import Session
+
+# The statements for a leaf, by what it is called now.
+Works = Callable[[TableName], Work]
 
 
 class Crew:
@@ -45,14 +50,14 @@ class Crew:
     def __exit__(self, *_: object) -> None:
         self._ending.close()
 
-    def fill(self, work: Work, ids: Sequence[int]) -> int:
+    def fill(self, works: Works, ids: Sequence[int]) -> int:
         """Walk those of the slices that nobody else has; return how many rows were filled.
 
         Raises what ended the walk of any worker of the crew.
         """
         try:
             with self._worker() as (worker, pacing):
-                return sum(_walk(worker, work, one, pacing, before=self._before) for one in ids)
+                return sum(_walk(worker, works, one, pacing, before=self._before) for one in ids)
         except BaseException as error:
             self._first = self._first or error
             raise
@@ -90,16 +95,27 @@ def claimed(worker: Worker, slice_id: int) -> Slice | None:
     return slices.read_one(worker.session, slice_id) if won else None
 
 
-def _walk(worker: Worker, work: Work, slice_id: int, pacing: Pacing, *, before: Before) -> int:
+def _walk(worker: Worker, works: Works, slice_id: int, pacing: Pacing, *, before: Before) -> int:
     worker.check()
     piece = steadily(worker, lambda _session: claimed(worker, slice_id))
     if piece is None:
         return 0
+    work = works(_leaf(worker, piece))
     try:
         return drive(worker, work, piece, pacing, before=before).rows - piece.rows
     except Taken:
         # Its new worker goes on with it; what was committed here counts there.
         return 0
+
+
+def _leaf(worker: Worker, piece: Slice) -> TableName:
+    plan = worker.plan
+    if piece.leaf == plan.table_oid:
+        return plan.table
+    found = steadily(worker, lambda session: leaf_name(session, plan.table_oid, piece.leaf))
+    if found is None:
+        raise Rewritten(piece.leaf)
+    return found
 
 
 def _end(worker: Worker) -> None:

@@ -47,5 +47,4 @@ def drive(worker: Worker, work: Work, piece: Slice, pacing: Pacing, *, before: B
 def _limit(worker: Worker, piece: Slice) -> int:
     if piece.end_block is not None:
         return piece.end_block
-    oid = worker.plan.table_oid
-    return steadily(worker, lambda session: read_size(session, oid)).blocks
+    return steadily(worker, lambda session: read_size(session, piece.leaf)).blocks

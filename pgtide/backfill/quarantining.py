@@ -19,6 +19,7 @@ from pgtide.ledger.quarantine import Attempt, attempt_of
 from pgtide.ledger.slices import Slice
 from pgtide.ledger.worker import Worker
 from pgtide.model.breaker import tripped
+from pgtide.model.table import TableName
 from pgtide.postgres.ddl import fill, relation
 from pgtide.postgres.faults import DataFault
 from pgtide.postgres.session import Session
@@ -42,7 +43,7 @@ def put_aside(worker: Worker, work: Work, piece: Slice, batch: Batch) -> Slice:
     Raises Tripped where these are too many; the batch itself is still to come.
     """
     one = _Block(worker, work, batch)
-    pending = [_rows(worker, piece.cursor)]
+    pending = [_rows(worker, work.table, piece.cursor)]
     while pending:
         worker.check()
         part = pending.pop()
@@ -82,11 +83,11 @@ class _Block:
         return after
 
 
-def _rows(worker: Worker, block: int) -> list[Row]:
+def _rows(worker: Worker, table: TableName, block: int) -> list[Row]:
     # All of them, whatever the pass takes: the test of a row that it leaves may fail too.
     head = fill(
         "SELECT (t.ctid::text::point)[1]::int AS row, t.xmin::text AS version FROM ONLY {table} t",
-        table=relation(worker.plan.table),
+        table=relation(table),
     ).replace("%", "%%")
     query = f"{head} WHERE t.ctid >= %(low)s::tid AND t.ctid < %(high)s::tid ORDER BY t.ctid"
     within = {"low": f"({block},0)", "high": f"({block + 1},0)"}

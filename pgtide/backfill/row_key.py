@@ -7,8 +7,13 @@ from pgtide.postgres.ddl import fill, ident, listed, literal, relation
 
 _VERSION: Final[LiteralString] = (
     "SELECT t.ctid::text AS place, t.xmin::text AS version,"
-    " pg_catalog.pg_relation_filenode(t.tableoid)::bigint AS filenode FROM ONLY {table} AS t"
+    " pg_catalog.pg_relation_filenode(t.tableoid)::bigint AS filenode FROM {table} AS t"
 )
+
+
+def rows_of(plan: Plan) -> str:
+    """Return what to name for all rows of the table: of a partitioned one those of its leaves."""
+    return relation(plan.table) if plan.partitioned else f"ONLY {relation(plan.table)}"
 
 
 def row_key(plan: Plan) -> str:
@@ -22,7 +27,7 @@ def row_key(plan: Plan) -> str:
 def by_key(plan: Plan) -> str:
     """Return the query for the newest version of the row with the key that is the parameter."""
     same = " AND ".join(f"t.{ident(name)} = k.{ident(name)}" for name in plan.key)
-    head = fill(_VERSION, table=relation(plan.table))
+    head = fill(_VERSION, table=rows_of(plan))
     # The server reads each part of the key by the type of its column.
     shape = fill("NULL::{table}", table=relation(plan.table))
     head, shape, same = (text.replace("%", "%%") for text in (head, shape, same))
@@ -32,7 +37,7 @@ def by_key(plan: Plan) -> str:
 
 def by_place(plan: Plan) -> str:
     """Return the query for the version of a row that is the parameters, where it is there still."""
-    head = fill(_VERSION, table=relation(plan.table)).replace("%", "%%")
+    head = fill(_VERSION, table=rows_of(plan)).replace("%", "%%")
     return (
         f"{head} WHERE t.ctid = %(place)s::tid AND t.xmin = %(version)s::xid"
         " AND pg_catalog.pg_relation_filenode(t.tableoid) = %(filenode)s"

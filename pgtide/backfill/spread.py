@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Protocol
 
-from pgtide.backfill.batch import Work
-from pgtide.backfill.crew import Crew
+from pgtide.backfill.crew import Crew, Works
 from pgtide.backfill.outage import steadily
 from pgtide.backfill.throttle.wait import Before, unhindered
 from pgtide.ledger import slices
@@ -57,7 +56,7 @@ def side_by_side(work: Callable[[Group], int], groups: Sequence[Group], workers:
 
 def spread(
     run: Run,
-    work: Work,
+    works: Works,
     kind: Kind,
     *,
     number: int,
@@ -80,7 +79,7 @@ def spread(
             free = steadily(run, ask)
             if free:
                 groups = grouped(pieces, set(free))
-                over(lambda group: crew.fill(work, group.slices), groups, workers)
+                over(lambda group: crew.fill(works, group.slices), groups, workers)
             else:
                 run.check()
                 run.clock.sleep(_POLL)

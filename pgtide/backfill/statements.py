@@ -8,6 +8,7 @@ from pgtide.backfill.row_key import row_key
 from pgtide.changes import archive_trigger
 from pgtide.ledger.lease import Lease
 from pgtide.model.plan import ArchiveSql, BackfillSql, Plan
+from pgtide.model.table import TableName
 from pgtide.postgres.ddl import fill, relation
 
 # A range of tuple ids reads just its blocks, gaps in keys cost nothing (PostgreSQL 14 and later).
@@ -32,29 +33,30 @@ _AGAIN: Final = (
 )
 
 
-def filling(plan: Plan, backfill: BackfillSql) -> Work:
-    """Return the statements that bring rows in step.
+def filling(plan: Plan, backfill: BackfillSql, leaf: TableName | None = None) -> Work:
+    """Return the statements that bring the rows of a leaf in step, or of the table itself.
 
     They read the source columns of the row they write.
 
     No subquery, no join: under READ COMMITTED a row that changed meanwhile is read again (findings
     3, traps 31, 32).
     """
+    table = leaf or plan.table
     head = fill(
-        "UPDATE ONLY {table} AS t SET {set}", table=relation(plan.table), set=backfill.assignments
+        "UPDATE ONLY {table} AS t SET {set}", table=relation(table), set=backfill.assignments
     )
     test = f"NOT {backfill.in_step}"
-    sparing = _work(head, test, "", sparing=True)
-    return replace(_work(head, test, ""), sparing=sparing, holding=_holding(plan))
+    sparing = _work(table, head, test, "", sparing=True)
+    return replace(_work(table, head, test, ""), sparing=sparing, holding=_holding(plan, table))
 
 
-def archiving(plan: Plan, archive: ArchiveSql, lease: Lease) -> Work:
-    """Return the statements that keep values which the old shape cannot hold."""
-    head, tail = archive_trigger.walking(plan, archive, attempt=lease.attempt)
-    return _work(head, f"({archive.where})", tail)
+def archiving(plan: Plan, archive: ArchiveSql, lease: Lease, leaf: TableName) -> Work:
+    """Return the statements that keep values of a leaf which the old shape cannot hold."""
+    head, tail = archive_trigger.walking(plan, archive, leaf, attempt=lease.attempt)
+    return _work(leaf, head, f"({archive.where})", tail)
 
 
-def _holding(plan: Plan) -> str:
+def _holding(plan: Plan, table: TableName) -> str:
     """Return the statement that puts one version of a row in quarantine, if it is there still.
 
     Locked, so that whoever mends it comes after.
@@ -63,18 +65,19 @@ def _holding(plan: Plan) -> str:
         "t.tableoid, {key}, t.ctid, t.xmin, pg_catalog.pg_relation_filenode(t.tableoid)"
         " FROM ONLY {table} AS t",
         key=row_key(plan),
-        table=relation(plan.table),
+        table=relation(table),
     )
     where = f"WHERE {_FROM}{_BELOW} AND t.xmin = %(version)s::xid FOR NO KEY UPDATE"
     return f"{_HOLD} {_escaped(row)} {where} {_AGAIN}"
 
 
-def _work(head: str, test: str, tail: str, *, sparing: bool = False) -> Work:
+def _work(table: TableName, head: str, test: str, tail: str, *, sparing: bool = False) -> Work:
     head, test, tail = (_escaped(part) for part in (head, test, tail))
     if sparing:
         # CASE, for its order: the test itself may fail on a row in quarantine.
         test = f"CASE WHEN t.ctid = ANY (%(kept)s::tid[]) THEN false ELSE {test} END"
     return Work(
+        table=table,
         bounded=f"{head} WHERE {_FROM}{_BELOW} AND {test}{tail}",
         open_ended=f"{head} WHERE {_FROM} AND {test}{tail}",
         shared=f"{head} WHERE {_FROM}{_BELOW}{_SHARE} AND {test}{tail}",

@@ -13,6 +13,7 @@ from typing import Final
 
 from pgtide.ledger.slices import ONCE, Cut
 from pgtide.model.backfill import Backfill
+from pgtide.postgres.leaves import Leaf
 from pgtide.postgres.terrain import Terrain
 
 # Measured best of 8, 16, 32 and 64 on rows of 170 bytes: table 1.09 of minimal, index 1.02.
@@ -59,6 +60,10 @@ class Walk:
         return len(self.schedule)
 
 
+# A partitioned table may have no partition yet.
+NOWHERE: Final = Walk(schedule=ONCE, slice_blocks=_SLICE_BLOCKS, why="there is no row yet")
+
+
 def uniform(passes: int) -> tuple[int, ...]:
     """Return a schedule of so many equal shares of each page."""
     return tuple(_WHOLE * number // passes for number in range(1, passes + 1))
@@ -99,17 +104,22 @@ def sweep(blocks: int, *, workers: int) -> Walk:
     )
 
 
-def cuts_with_canary(blocks: int, walk: Walk, share: float) -> list[Cut]:
-    """Cut a table into slices, so that the first ones are no more than a share of it."""
+def count_cuts(blocks: int, walk: Walk, share: float) -> int:
+    """Return how many slices a leaf of so many blocks has, those of its canary among them."""
     first = math.ceil(blocks * share)
-    ahead = [replace(one, canary=True) for one in cuts(first, walk)]
-    behind = cuts(blocks - first, walk)
+    return -(-first // walk.slice_blocks) + -(-(blocks - first) // walk.slice_blocks)
+
+
+def cuts_with_canary(leaf: Leaf, walk: Walk, share: float, *, after: int = 0) -> list[Cut]:
+    """Cut a leaf into slices, so that the first ones are no more than a share of it."""
+    first = math.ceil(leaf.blocks * share)
+    ahead = cuts(replace(leaf, blocks=first), walk, after=after)
+    behind = cuts(replace(leaf, blocks=leaf.blocks - first), walk, after=after + len(ahead))
     return [
-        *ahead,
+        *(replace(one, canary=True) for one in ahead),
         *(
             replace(
                 one,
-                ordinal=one.ordinal + len(ahead),
                 first_block=one.first_block + first,
                 end_block=None if one.end_block is None else one.end_block + first,
             )
@@ -118,15 +128,22 @@ def cuts_with_canary(blocks: int, walk: Walk, share: float) -> list[Cut]:
     ]
 
 
-def cuts(blocks: int, walk: Walk, *, open_end: bool = False) -> list[Cut]:
-    """Cut a table of so many blocks into slices; with an open end the last one has none."""
-    firsts = list(range(0, blocks, walk.slice_blocks)) or ([0] if open_end else [])
-    ends: list[int | None] = [min(first + walk.slice_blocks, blocks) for first in firsts]
+def cuts(leaf: Leaf, walk: Walk, *, after: int = 0, open_end: bool = False) -> list[Cut]:
+    """Cut a leaf into slices, of which so many are cut already; an open end is the last one's."""
+    firsts = list(range(0, leaf.blocks, walk.slice_blocks)) or ([0] if open_end else [])
+    ends: list[int | None] = [min(first + walk.slice_blocks, leaf.blocks) for first in firsts]
     if open_end:
         ends[-1] = None
     return [
-        Cut(ordinal=ordinal, first_block=first, end_block=end, schedule=walk.schedule)
-        for ordinal, (first, end) in enumerate(zip(firsts, ends, strict=True))
+        Cut(
+            ordinal=ordinal,
+            leaf=leaf.oid,
+            filenode=leaf.filenode,
+            first_block=first,
+            end_block=end,
+            schedule=walk.schedule,
+        )
+        for ordinal, (first, end) in enumerate(zip(firsts, ends, strict=True), start=after)
     ]
 
 

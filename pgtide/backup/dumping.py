@@ -18,6 +18,7 @@ from pgtide.ledger.record import Record
 from pgtide.postgres.aside import aside, awaited
 from pgtide.postgres.client import Client, Dump, dump_data, dump_schema
 from pgtide.postgres.content import content
+from pgtide.postgres.leaves import leaf_names
 from pgtide.postgres.session import Session
 from pgtide.settings import Settings
 
@@ -63,6 +64,8 @@ def dumped(
             compression=settings.backups_compression,
             lock_wait=wait,
         )
+        # Of a partitioned table, those that the snapshot shows: not one that came later.
+        leaves = leaf_names(session, record.table_oid)
         replaces = bool(record.plan.replacements)
         old_shape = has_old_shape(session, record.id, replaces=replaces)
         with aside(session, lambda: content(session, table)) as answer:
@@ -74,7 +77,7 @@ def dumped(
             data = teller.written(
                 "data",
                 folder / "data.dump",
-                lambda take: dump_data(client, login, dump, table, take=take),
+                lambda take: dump_data(client, login, dump, leaves, take=take),
             )
             found = awaited(answer, client.stop)
             return Dumped(files=(schema, data), content=found, old_shape=old_shape)

@@ -129,7 +129,7 @@ class AddColumn:
             return ()
         query = fill(
             "SELECT count(*) FROM (SELECT t.*, CAST(({backfill}\n) AS {type}) AS {name} FROM "
-            "ONLY {table} t) r"
+            "{table} t) r"
             " WHERE ({verify}\n) IS NOT TRUE",
             backfill=self.backfill,
             type=self.type,

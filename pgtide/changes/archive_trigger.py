@@ -11,6 +11,7 @@ from typing import Final
 from pgtide.model.plan import ArchiveSql, Plan
 from pgtide.model.state import Phase
 from pgtide.model.statement import Lock, Statement, Step
+from pgtide.model.table import TableName
 from pgtide.postgres.ddl import fill, ident, literal, relation
 
 _INTO: Final = 'INSERT INTO pgtide.archive (migration_id, attempt, key, "values")'
@@ -49,12 +50,12 @@ def capture(plan: Plan, archive: ArchiveSql, *, attempt: int) -> Step:
     )
 
 
-def walking(plan: Plan, archive: ArchiveSql, *, attempt: int) -> tuple[str, str]:
-    """Return head and tail of the statement that archives the rows of a table `t`.
+def walking(plan: Plan, archive: ArchiveSql, leaf: TableName, *, attempt: int) -> tuple[str, str]:
+    """Return head and tail of the statement that archives the rows of a leaf, as `t`.
 
     A test goes between.
     """
-    return f"{_kept(plan, archive, attempt)} FROM ONLY {relation(plan.table)} AS t", f" {_LEAVE}"
+    return f"{_kept(plan, archive, attempt)} FROM ONLY {relation(leaf)} AS t", f" {_LEAVE}"
 
 
 def _kept(plan: Plan, archive: ArchiveSql, attempt: int) -> str:

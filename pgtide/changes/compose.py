@@ -1,7 +1,4 @@
-"""Compose a migration's changes into one plan.
-
-A pure function of the declaration, the table and the answers.
-"""
+"""Compose one plan of a migration's changes: a pure function of declaration, table and answers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -110,6 +107,7 @@ def compose(sketch: Draft, answers: Answers, originals: Originals) -> Composed:
         ),
         terms=migration.terms,
         filling=migration.backfill,
+        partitioned=table.partitioned,
         replacements=replacements(scope, pieces),
         twins=tuple(twin for part in parts for twin in part.twins),
         turned=turned(scope, pieces, release=migration.on_unrepresentable == "release"),
@@ -185,7 +183,7 @@ def _expand(
     )
     watched = any(part.archive for part in parts)
     if watched:
-        ahead += watch_trigger.prepare(scope.tag, migration_id)
+        ahead += watch_trigger.prepare(scope.tag, migration_id, scope.table)
         present = f"SELECT ({present}) AND ({watch_trigger.present(scope.tag, scope.table)})"
     statements = [
         *ahead,

@@ -41,6 +41,7 @@ def contract_step(plan: Plan, table: Table, followers: Followers) -> Step:
             *ahead,
             *releasing(plan),
             *_renamed_twins(plan, table.name),
+            *_renamed_parts(followers),
             *_renamed_columns(plan, table.name),
             *released_columns(plan, table.name, followers),
             *turned,
@@ -171,6 +172,20 @@ def _renamed_twins(plan: Plan, table: TableName) -> Iterator[Statement]:
                 lock=Lock.NONE if twin.kind in _APART else Lock.ACCESS_EXCLUSIVE,
                 why=f"the {twin.kind.replace('_', ' ')} {before} is called {after} from now on",
                 undo=_renamed(twin.kind, table, after, before),
+            )
+
+
+def _renamed_parts(followers: Followers) -> Iterator[Statement]:
+    # A partition may be dropped until undo: then its index is missed by nobody.
+    text = "ALTER INDEX IF EXISTS {before} RENAME TO {after}"
+    for one in followers.parts:
+        retired = fitted("", one.retired, f"_{one.part}")
+        for before, after in ((one.name, retired), (one.twin, one.name)):
+            yield Statement(
+                sql=fill(text, before=ident(one.schema, before), after=ident(after)),
+                lock=Lock.NONE,
+                why=f"the part {before} of an index is called {after} from now on",
+                undo=fill(text, before=ident(one.schema, after), after=ident(before)),
             )
 
 

@@ -6,11 +6,12 @@ from typing import Final
 
 from pgtide.changes.change import Contribution, NewColumn, Scope, refused
 from pgtide.changes.replacement import PRIVATE
+from pgtide.model.build import Build
 from pgtide.model.expression import Answers, IndexShape, Questions
 from pgtide.model.plan import Twin
 from pgtide.model.state import Phase
 from pgtide.model.statement import Lock, Statement, Step
-from pgtide.model.table import TableName
+from pgtide.model.table import Table, TableName
 from pgtide.postgres.ddl import MAX_NAME_BYTES, fill, fitted, ident, literal, relation
 
 _WHY: Final = "built after the backfill: an index on a written column ends HOT updates"
@@ -61,8 +62,8 @@ class Index:
         rest = answers.indexes[shape]
         return Contribution(
             finalize=(
-                index_step(
-                    scope.table.name,
+                built(
+                    scope.table,
                     Build(name=name, tail=rest, unique=self.unique, why=_WHY),
                 ),
             ),
@@ -108,33 +109,17 @@ class Index:
         return fitted(f"{PRIVATE}{scope.tag}_{scope.ordinal}_", self.name)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Build:
-    """An index to build: its name, its definition after the table's name, and why.
-
-    `where` is the predicate's clause; a tablespace has its place before it.
-    """
-
-    name: str
-    tail: str
-    unique: bool
-    why: str
-    where: str = ""
-    tablespace: str = ""
+def built(table: Table, build: Build) -> Step:
+    """Return the step that builds an index of a table, of a partitioned one part by part."""
+    if table.partitioned:
+        return parted_index_step(table.name, build, each=build)
+    return index_step(table.name, build)
 
 
 def index_step(table: TableName, build: Build) -> Step:
     """Return the step that builds an index, and builds it again where only a carcass is there."""
     drop = fill("DROP INDEX CONCURRENTLY IF EXISTS {index}", index=ident(table.schema, build.name))
-    create = fill(
-        "CREATE {unique}INDEX CONCURRENTLY {name} ON {table} {tail}{tablespace}{where}",
-        unique="UNIQUE " if build.unique else "",
-        name=ident(build.name),
-        table=relation(table),
-        tail=build.tail,
-        tablespace=f" TABLESPACE {build.tablespace}" if build.tablespace else "",
-        where=build.where,
-    )
+    create = _create(build, "CONCURRENTLY ", relation(table))
     found, good = there(table.schema, build.name), _good(table, build)
     return Step(
         name=f"finalize.index.{build.name}",
@@ -158,6 +143,31 @@ def index_step(table: TableName, build: Build) -> Step:
     )
 
 
+def parted_index_step(table: TableName, build: Build, *, each: Build | None) -> Step:
+    """Return the step that makes the index of a partitioned table, as yet without its parts.
+
+    CREATE INDEX CONCURRENTLY does not work on such a table (trap 11). Each partition's part is
+    built by itself, and attached: with the last one the index is whole. `each` is how they are.
+    """
+    found, there_already = there(table.schema, build.name), _alike(table, build)
+    drop = fill("DROP INDEX IF EXISTS {index}", index=ident(table.schema, build.name))
+    return Step(
+        name=f"finalize.index.{build.name}",
+        phase=Phase.FINALIZE,
+        statements=(
+            Statement(
+                sql=_create(build, "", f"ONLY {relation(table)}"),
+                lock=Lock.SHARE,
+                why=f"{build.why}; its parts are built on each partition, and attached",
+                undo=drop,
+            ),
+        ),
+        present=f"SELECT EXISTS (SELECT {found} AND {there_already})",
+        taken=taken(table.schema, build.name),
+        each=each,
+    )
+
+
 def taken(schema: str, name: str) -> str:
     """Return the query that says in words what has an index's name; no row where nothing has."""
     return (
@@ -177,12 +187,30 @@ def there(schema: str, name: str) -> str:
     )
 
 
+def _create(build: Build, how: str, table: str) -> str:
+    return fill(
+        "CREATE {unique}INDEX {how}{name} ON {table} {tail}{tablespace}{where}",
+        unique="UNIQUE " if build.unique else "",
+        how=how,
+        name=ident(build.name),
+        table=table,
+        tail=build.tail,
+        tablespace=f" TABLESPACE {build.tablespace}" if build.tablespace else "",
+        where=build.where,
+    )
+
+
 def _good(table: TableName, build: Build) -> str:
     # pg_index.indisvalid and the definition decide; IF NOT EXISTS would call an invalid carcass a
-    # success (trap 8). UNIQUE stands before the table's name, so it is asked for by itself.
+    # success (trap 8).
+    return f"i.indisvalid AND {_alike(table, build)}"
+
+
+def _alike(table: TableName, build: Build) -> str:
+    # UNIQUE stands before the table's name, so it is asked for by itself.
     rest = build.tail + build.where
     return fill(
-        "i.indisvalid AND i.indisunique = {unique} AND i.indrelid = {table}::regclass"
+        "i.indisunique = {unique} AND i.indrelid = {table}::regclass"
         " AND right(pg_get_indexdef(c.oid), {length}) = {rest}",
         unique=str(build.unique).lower(),
         table=literal(relation(table)),

@@ -29,7 +29,7 @@ def misfits(
     for name, broken in promises:
         yield Impossible(
             query=fill(
-                "SELECT count(*) FROM (SELECT t.*, {values} FROM ONLY {table} t) r WHERE {broken}",
+                "SELECT count(*) FROM (SELECT t.*, {values} FROM {table} t) r WHERE {broken}",
                 values=values,
                 table=relation(plan.table),
                 broken=broken,

@@ -55,6 +55,11 @@ class Sql:
     def columns(self, scope: Scope) -> tuple[NewColumn, ...]:
         """Return no column; refuse a declaration that does not say how to undo it."""
         label = _label(scope)
+        if scope.table.partitioned:
+            raise refused(
+                f"{label}: a declared statement cannot be tried on a copy of a partitioned table, "
+                "so its cost and its locks are unknown; run it by hand, partition by partition"
+            )
         if self.phase not in _PHASES:
             raise refused(f"{label}: phase is {self.phase!r}; it is one of {', '.join(_PHASES)}")
         if (self.down is None) == (not self.irreversible.strip()):

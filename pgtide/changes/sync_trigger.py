@@ -139,6 +139,9 @@ def present(scope: Scope, columns: Sequence[tuple[str, str]]) -> str:
     return fill(
         "SELECT (SELECT count(*) = 2 FROM pg_trigger WHERE tgrelid = {oid} AND tgenabled = 'A'"
         " AND tgname IN ({insert}, {update}))"
+        # A partition has each of its table's triggers, and somebody may have disabled it there.
+        " AND NOT EXISTS (SELECT FROM pg_trigger c JOIN pg_trigger p ON p.oid = c.tgparentid"
+        " WHERE p.tgname IN ({insert}, {update}) AND c.tgname = p.tgname AND c.tgenabled <> 'A')"
         " AND NOT EXISTS (SELECT FROM (VALUES {wanted}) w (name, type) WHERE NOT EXISTS (SELECT "
         "FROM pg_attribute a"
         " WHERE a.attrelid = {oid} AND a.attname = w.name AND NOT a.attisdropped"

@@ -10,9 +10,10 @@ from itertools import chain
 from pgtide.changes.change import Scope, refused
 from pgtide.changes.column_settings import settings_statements
 from pgtide.changes.constraint import attach_step, constraint_steps, not_null_steps
-from pgtide.changes.index import Build, index_step
+from pgtide.changes.index import built
 from pgtide.changes.replacement import PRIVATE
 from pgtide.changes.statistics import comment_step, commented, statistics_step
+from pgtide.model.build import Build
 from pgtide.model.expression import Answers
 from pgtide.model.original import (
     ConstraintOriginal,
@@ -145,7 +146,7 @@ def _index(scope: Scope, number: int, one: IndexOriginal) -> Built:
             original=one.definition,
         ),
         steps=(
-            index_step(table, build),
+            built(scope.table, build),
             *((attach_step(table, name, one),) if one.constraint else ()),
         ),
         expected=Expected(
@@ -176,17 +177,18 @@ def _constraint(scope: Scope, number: int, one: ConstraintOriginal) -> Built:
 def _not_null(scope: Scope, number: int, one: NotNullOriginal) -> Built:
     label = one.name or one.column
     name, proof = (_private(scope, f"n{number}{mark}", label) for mark in ("", "p"))
+    renamed = one.name if not one.keeps else ""
     return Built(
         twin=Twin(
             kind="not_null",
-            name=one.name,
-            twin=name if one.name else "",
-            retired=_private(scope, f"n{number}r", one.name) if one.name else "",
+            name=renamed,
+            twin=name if renamed else "",
+            retired=_private(scope, f"n{number}r", one.name) if renamed else "",
             original=one.definition,
         ),
-        steps=not_null_steps(scope.table, name, proof, one),
+        steps=not_null_steps(scope.table, one.keeps or name, proof, one),
         expected=Expected(columns=(), indexes=(), not_null=(one.column,)),
-        comments=commented(scope.table.name, "constraint", name, one.comment),
+        comments=commented(scope.table.name, "constraint", one.keeps or name, one.comment),
     )
 
 

@@ -16,7 +16,7 @@ from pgtide.postgres.ddl import fill, ident, literal, relation
 NAMESPACE: Final = 0x70677477
 
 
-def prepare(tag: str, migration_id: str) -> tuple[Statement, ...]:
+def prepare(tag: str, migration_id: str, table: Table) -> tuple[Statement, ...]:
     """Return the statement for the trigger's function.
 
     It runs with its owner's rights: no application has to be able to write the ledger.
@@ -25,10 +25,12 @@ def prepare(tag: str, migration_id: str) -> tuple[Statement, ...]:
         "INSERT INTO pgtide.archive_late (migration_id, gone, content) VALUES ({id}, ",
         id=literal(migration_id),
     )
-    # The whole row as text: whatever its columns are called by then.
+    # The whole row as text: whatever its columns are called by then. A partition may have them in
+    # another order than its table.
+    old, new = (f"{one}{_as_row_of(table)}::text" for one in ("old", "new"))
     body = (
-        f"\nBEGIN\nIF tg_op <> 'INSERT' THEN\n{late}true, old::text);\nEND IF;\n"
-        f"IF tg_op <> 'DELETE' THEN\n{late}false, new::text);\nEND IF;\nRETURN NULL;\nEND\n"
+        f"\nBEGIN\nIF tg_op <> 'INSERT' THEN\n{late}true, {old});\nEND IF;\n"
+        f"IF tg_op <> 'DELETE' THEN\n{late}false, {new});\nEND IF;\nRETURN NULL;\nEND\n"
     )
     function = _function(tag)
     return (
@@ -80,10 +82,16 @@ def present(tag: str, table: Table) -> str:
     """Return the query that tells whether the trigger is there as it should be."""
     return fill(
         "SELECT EXISTS (SELECT FROM pg_trigger"
-        " WHERE tgrelid = {oid} AND tgname = {name} AND tgenabled = 'A')",
+        " WHERE tgrelid = {oid} AND tgname = {name} AND tgenabled = 'A')"
+        " AND NOT EXISTS (SELECT FROM pg_trigger c JOIN pg_trigger p ON p.oid = c.tgparentid"
+        " WHERE p.tgname = {name} AND c.tgname = p.tgname AND c.tgenabled <> 'A')",
         oid=str(table.oid),
         name=literal(watcher(tag)),
     )
+
+
+def _as_row_of(table: Table) -> str:
+    return f"::{relation(table.name)}" if table.partitioned else ""
 
 
 def watcher(tag: str) -> str:

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Final
 
+from pgtide.ledger.fingerprint import but_for_leaves
 from pgtide.ledger.record import Record
 from pgtide.model.gate import Approval, Checked, Decision, Gate, Ground, decide
 from pgtide.postgres.session import Session
@@ -87,7 +88,10 @@ def _ground(session: Session, record: Record, given: Approval | None, settings: 
     return Ground(
         attempt=record.attempt,
         checksum=record.checksum,
-        verifications=tuple(Checked(**row) for row in seen),
+        # Partitions come and go every day: that is nothing to be asked about again.
+        verifications=tuple(
+            Checked(**{**row, "fingerprint": but_for_leaves(row["fingerprint"])}) for row in seen
+        ),
         undone_at=session.value(_SQL["undone_at"], {"id": record.id}),
         # Who approves may carry it out too: what they did after it does not count.
         starters=starters(session, record.id, before=given.at) if settings.four_eyes else None,

@@ -5,7 +5,7 @@ from typing import Final
 from pgtide.changes import contract, purge
 from pgtide.ledger import quarantine, steps
 from pgtide.ledger.conflicts import conflicts
-from pgtide.ledger.fingerprint import present, same_but_for_file
+from pgtide.ledger.fingerprint import present, same_but_for_file, same_but_for_leaves
 from pgtide.ledger.record import Record
 from pgtide.ledger.verifications import proof
 from pgtide.model.state import UNDOING, UNTOUCHED
@@ -14,19 +14,19 @@ from pgtide.postgres.session import Session
 _CHANGED: Final = "the triggers, functions or columns that keep both shapes in step were changed"
 
 
-def flaw(session: Session, record: Record) -> str | None:
-    """Say why the last verification proves nothing any more; None where it does."""
+def flaw(session: Session, record: Record, *, leaves: bool = True) -> str | None:
+    """Say why the last verification proves nothing any more; None where it does.
+
+    Where `leaves` is false, partitions may have come and gone: contract compares the new ones.
+    """
     last = proof(session, record.id)
     if last is None or not last.passed:
         return "it was not verified"
     if last.checksum != record.checksum:
         return "it was verified under another declaration"
-    # The verdict's, the ledger's and the catalog's own: three that must be one.
-    if not last.fingerprint == record.fingerprint == present(session, record.plan):
-        return (
-            f"{_CHANGED} since it was verified (or the table was rewritten): writes may have gone "
-            "past them"
-        )
+    changed = _changed(session, record, last.fingerprint, leaves=leaves)
+    if changed:
+        return changed
     held = quarantine.count(session, quarantine.attempt_of(record))
     if held:
         return f"{held:,} of its rows are in quarantine"
@@ -36,6 +36,20 @@ def flaw(session: Session, record: Record) -> str | None:
         writes = "write" if since == 1 else "writes"
         return f"{since:,} {writes} since it was verified set both columns to different values"
     return None
+
+
+def _changed(session: Session, record: Record, proved: str, *, leaves: bool) -> str | None:
+    # The verdict's, the ledger's and the catalog's own: three that must be one.
+    known, now = record.fingerprint or "{}", present(session, record.plan)
+    if proved == known == now:
+        return None
+    if proved == known and same_but_for_leaves(known, now):
+        told = "partitions came since it was verified whose rows were not found to be in step"
+        return told if leaves else None
+    return (
+        f"{_CHANGED} since it was verified (or the table was rewritten): writes may have gone past "
+        "them"
+    )
 
 
 def touched(session: Session, record: Record) -> str | None:
@@ -54,4 +68,6 @@ def withdrawn(session: Session, record: Record) -> str | None:
     done = {one.name for one in steps.recorded(session, record.id) if one.state == "done"}
     if purge.SHAPE in done:
         return None
-    return touched(session, record) if contract.SHAPE in done else flaw(session, record)
+    return (
+        touched(session, record) if contract.SHAPE in done else flaw(session, record, leaves=False)
+    )

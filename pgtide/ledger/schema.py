@@ -12,7 +12,14 @@ from pgtide.sql import queries, script
 
 _SQL: Final = queries("ledger")
 # Each file is applied once, in order, and never edited after a release.
-UPGRADES: Final = ("ledger_001", "ledger_002", "ledger_003", "ledger_004", "ledger_005")
+UPGRADES: Final = (
+    "ledger_001",
+    "ledger_002",
+    "ledger_003",
+    "ledger_004",
+    "ledger_005",
+    "ledger_006",
+)
 # What a DBA undoes with; replaced whenever the text is another.
 _UNDO: Final = ("undo_run", "undo_archive", "undo_hanging", "safe_rollback")
 # "pgti" and no table: only one process at a time upgrades.

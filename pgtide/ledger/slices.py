@@ -3,6 +3,7 @@
 Which blocks are done, committed with the rows that did them.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, cast
@@ -32,6 +33,8 @@ class Slice:
     kind: Kind
     round: int
     ordinal: int
+    # The table that holds the rows: the migration's own, or one of its partitions.
+    leaf: int
     filenode: int
     first_block: int
     end_block: int | None
@@ -73,6 +76,8 @@ class Cut:
     """A slice that is not written down yet."""
 
     ordinal: int
+    leaf: int
+    filenode: int
     first_block: int
     end_block: int | None
     schedule: tuple[int, ...]
@@ -83,9 +88,7 @@ class Cut:
 ONCE: Final = (256,)
 
 
-def cut(
-    session: Session, lease: Lease, kind: Kind, cuts: list[Cut], *, round_: int, filenode: int
-) -> None:
+def cut(session: Session, lease: Lease, kind: Kind, cuts: Sequence[Cut], *, round_: int) -> None:
     """Write slices down; one that is there already stays as it is."""
     for one in cuts:
         session.execute(
@@ -96,7 +99,8 @@ def cut(
                 "kind": kind,
                 "round": round_,
                 "ordinal": one.ordinal,
-                "filenode": filenode,
+                "leaf": one.leaf,
+                "filenode": one.filenode,
                 "first": one.first_block,
                 "end": one.end_block,
                 "schedule": list(one.schedule),
@@ -178,24 +182,31 @@ def move(
     return list(moved["kept"]) if moved is not None else None
 
 
-def count(session: Session, seen: Slice, *, rows: int, table: TableName) -> int | None:
+def count(session: Session, seen: Slice, *, rows: int, table: TableName, oid: int) -> int | None:
     """Add a batch's rows, inside its transaction; return how many stayed on their page so far.
 
-    None where the table was rewritten meanwhile, or its name given to another.
+    None where the leaf `table` was rewritten meanwhile, its name given to another, or where it is
+    no leaf of the migration's table any more.
     """
-    params = {"slice": seen.id, "rows": rows, "table": relation(table)}
+    params = {"slice": seen.id, "rows": rows, "table": relation(table), "oid": oid}
     found = session.value(_SQL["count_rows"], params, doing="counting a batch's rows")
     return None if found is None else int(found)
 
 
-def void_open(session: Session, lease: Lease) -> None:
-    """Give up all open slices: the table was rewritten, so their block numbers mean nothing."""
-    session.execute(_SQL["void_slices"], {"id": lease.migration_id, "attempt": lease.attempt})
+def void_open(session: Session, lease: Lease, leaf: int) -> None:
+    """Give up the open slices of a leaf: it was rewritten, so their block numbers mean nothing."""
+    where = {"id": lease.migration_id, "attempt": lease.attempt, "leaf": leaf}
+    session.execute(_SQL["void_slices"], where)
 
 
 def void(session: Session, lease: Lease, kind: Kind) -> None:
     """Give up the rounds of one kind, so that they start over."""
     session.execute(_SQL["void_kind"], _where(lease, kind))
+
+
+def void_round(session: Session, lease: Lease, kind: Kind, round_: int) -> None:
+    """Give up one round of a kind, with what is done of it."""
+    session.execute(_SQL["void_round"], {**_where(lease, kind), "round": round_})
 
 
 def pass_canary(session: Session, lease: Lease) -> None:
@@ -211,6 +222,11 @@ def reopen_canary(session: Session, lease: Lease) -> None:
 def last_round(session: Session, lease: Lease, kind: Kind) -> int:
     """Return the highest round of a kind that was ever cut; -1 where none was."""
     return int(session.value(_SQL["last_round"], _where(lease, kind)))
+
+
+def last_ordinal(session: Session, lease: Lease, kind: Kind, round_: int) -> int:
+    """Return the highest ordinal of a round, given up or not; -1 where it has none."""
+    return int(session.value(_SQL["last_ordinal"], {**_where(lease, kind), "round": round_}))
 
 
 def _where(lease: Lease, kind: Kind) -> dict[str, object]:

@@ -59,6 +59,20 @@ class Follower:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PartTwin:
+    """A partition's part of an index, and the part of that index's twin there; `part` is its oid.
+
+    `retired` is what the index of the whole table is called after contract.
+    """
+
+    schema: str
+    name: str
+    twin: str
+    retired: str
+    part: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Followers:
     """All that follows the replaced columns.
 
@@ -68,3 +82,4 @@ class Followers:
     columns: tuple[ColumnMarks, ...] = ()
     followers: tuple[Follower, ...] = ()
     unfollowable: tuple[str, ...] = ()
+    parts: tuple[PartTwin, ...] = ()

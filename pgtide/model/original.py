@@ -62,6 +62,7 @@ class NotNullOriginal:
     definition: str
     column: str
     suffix: str = ""
+    keeps: str = ""
     comment: str | None = None
 
 

@@ -132,7 +132,8 @@ class Plan:
     `sync` and `backfill` are absent where no row has to change. `turned` is what turns the sync
     triggers once the names are swapped; the undo of each statement is for when they are back.
     `contract_sql` are the declared statements that join contract's one transaction, `performance`
-    the queries to measure, `filling` how the author wants the backfill.
+    the queries to measure, `filling` how the author wants the backfill. A `partitioned` table holds
+    no row itself: all is done leaf by leaf, and whatever its leaves are at that moment.
     """
 
     migration_id: str
@@ -157,6 +158,7 @@ class Plan:
     contract_sql: tuple[Step, ...] = ()
     performance: tuple[Performance, ...] = ()
     filling: Backfill = field(default_factory=Backfill)
+    partitioned: bool = False
 
     @property
     def steps(self) -> tuple[Step, ...]:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from pgtide.model.build import Build
 from pgtide.model.state import Phase
 
 
@@ -96,7 +97,7 @@ class Step:
     somebody else's. A transactional step commits with its ledger row. `undo_first` and
     `undo_last` go around the statements' own undo: a lock, the remains of one that was killed, and
     what must be said again once all names are back. `irreversible` is the reason why nothing can
-    take the step back.
+    take the step back. `each` is an index to build on each partition, and to attach, after it.
     """
 
     name: str
@@ -110,6 +111,7 @@ class Step:
     undo_first: tuple[str, ...] = ()
     undo_last: tuple[str, ...] = ()
     irreversible: str = ""
+    each: Build | None = None
 
     @property
     def declared(self) -> bool:

@@ -59,7 +59,7 @@ class Trigger:
 class Table:
     """A table with what a plan needs to know of it.
 
-    `key` is empty where no unique NOT NULL key exists.
+    `key` is empty where no unique NOT NULL key exists. A `partitioned` one holds no row itself.
     """
 
     oid: int
@@ -68,6 +68,7 @@ class Table:
     key: tuple[str, ...] = ()
     triggers: tuple[Trigger, ...] = ()
     indexes: tuple[str, ...] = ()
+    partitioned: bool = False
 
     def column(self, name: str) -> Column | None:
         """Return the column of that name, if there is one."""

@@ -12,13 +12,14 @@ from typing import Final
 from pgtide.backfill.hands import hands
 from pgtide.backfill.rate import rate_of
 from pgtide.backfill.statements import filling
-from pgtide.backfill.walk import Walk, choose, cuts_with_canary
+from pgtide.backfill.walk import NOWHERE, choose, count_cuts
 from pgtide.ledger.rate import LiveRate
 from pgtide.model.estimate import Estimate
 from pgtide.model.performance import Performance
 from pgtide.model.plan import BackfillSql, Plan
 from pgtide.model.state import UNTOUCHED, Phase, State
 from pgtide.model.statement import Finding, Lock, Statement, Step, shown
+from pgtide.model.table import TableName
 from pgtide.operate.backups import BackupStatus
 from pgtide.operate.limit import Limit, one_batch, reading, short, unlimited
 from pgtide.postgres.activity import Capacity
@@ -132,35 +133,46 @@ def statements(
     *,
     verify_sql: str | None,
     later: Sequence[Step] = (),
+    leaf: TableName | None = None,
 ) -> tuple[PlanStatement, ...]:
     """Return every statement of a plan, in the order of execution.
 
-    `later` are the steps of a later release, as the table's shape of now makes them.
+    `later` are the steps of a later release, as the table's shape of now makes them; `leaf` is the
+    partition that stands for all of them.
     """
     expand, finalize, contract = (
         [row for step in steps for row in _step(step, settings, progressed, plan)]
         for steps in (plan.expand, plan.finalize, later)
     )
-    backfill = [_filling(plan, plan.backfill, progressed)] if plan.backfill else []
-    verify = [_verifying(verify_sql, progressed)] if verify_sql else []
+    backfill = [_filling(plan, plan.backfill, progressed, leaf=leaf)] if plan.backfill else []
+    verify = [_verifying(verify_sql, progressed, each=_EACH if leaf else "")] if verify_sql else []
     return (*expand, *backfill, *finalize, *verify, *contract)
 
 
-def walk(settings: Settings, plan: Plan, terrain: Terrain, capacity: Capacity) -> BackfillPlan:
-    """Return how the table would be walked now."""
+def walk(
+    settings: Settings, plan: Plan, terrains: Sequence[Terrain], capacity: Capacity
+) -> BackfillPlan:
+    """Return how the table would be walked now: each leaf as it lies."""
     many = hands(plan.filling, settings.workers, capacity)
-    chosen: Walk = choose(terrain, plan.filling, workers=many.number)
+    ways = [choose(one, plan.filling, workers=many.number) for one in terrains]
+    slices = sum(
+        count_cuts(one.blocks, way, plan.filling.canary_share)
+        for one, way in zip(terrains, ways, strict=True)
+    )
+    largest = max(range(len(ways)), key=lambda number: terrains[number].blocks, default=None)
+    chosen = NOWHERE if largest is None else ways[largest]
+    parts = f"{len(ways)} partitions, the largest: " if plan.partitioned and ways else ""
     return BackfillPlan(
-        blocks=terrain.blocks,
+        blocks=sum(one.blocks for one in terrains),
         workers=many.number,
         workers_why=many.why,
-        slices=len(cuts_with_canary(terrain.blocks, chosen, plan.filling.canary_share)),
+        slices=slices,
         slice_blocks=chosen.slice_blocks,
         passes=chosen.passes,
         batch_ms=round(rate_of(settings, plan.filling, LiveRate()).target * 1000),
         canary=plan.filling.canary,
         quarantine=plan.filling.quarantine,
-        why=chosen.why,
+        why=f"{parts}{chosen.why}",
     )
 
 
@@ -207,7 +219,9 @@ def _row(
     )
 
 
-def _filling(plan: Plan, backfill: BackfillSql, progressed: Progressed) -> PlanStatement:
+def _filling(
+    plan: Plan, backfill: BackfillSql, progressed: Progressed, *, leaf: TableName | None
+) -> PlanStatement:
     standing = progressed.standing
     state = "pending" if standing in _UNWALKED else _WALKED.get(standing, "done")
     return PlanStatement(
@@ -215,10 +229,10 @@ def _filling(plan: Plan, backfill: BackfillSql, progressed: Progressed) -> PlanS
         step="backfill.rows",
         state=state,
         transactional=True,
-        sql=_numbered(filling(plan, backfill).shared),
+        sql=_numbered(filling(plan, backfill, leaf).shared),
         why=(
             "a batch: the rows of blocks $1 to $2 that the pass takes (from $3 to below $4 of 256) "
-            "and that are not in step; the checkpoint commits with it"
+            f"and that are not in step; the checkpoint commits with it{_EACH if leaf else ''}"
         ),
         lock=Lock.ROW_EXCLUSIVE,
         blocks="writes to the same rows, for one batch",
@@ -228,14 +242,14 @@ def _filling(plan: Plan, backfill: BackfillSql, progressed: Progressed) -> PlanS
     )
 
 
-def _verifying(sql: str, progressed: Progressed) -> PlanStatement:
+def _verifying(sql: str, progressed: Progressed, *, each: str) -> PlanStatement:
     return PlanStatement(
         phase=Phase.VERIFY,
         step="verify.rows",
         state=_VERIFIED.get(progressed.standing, "pending"),
         transactional=False,
         sql=_numbered(sql),
-        why="reads blocks $1 to $2 and counts the rows that are out of step; writes nothing",
+        why=f"reads blocks $1 to $2 and counts the rows that are out of step; writes nothing{each}",
         lock=Lock.ACCESS_SHARE,
         blocks="nothing but DDL",
         limit=reading(),
@@ -244,6 +258,7 @@ def _verifying(sql: str, progressed: Progressed) -> PlanStatement:
     )
 
 
+_EACH: Final = "; so each partition by itself, this the largest now"
 _PLACES: Final = MappingProxyType({"low": "$1", "high": "$2", "share": "$3", "below": "$4"})
 
 

@@ -3,10 +3,12 @@
 Filled before the strong lock, with a trigger that adds what is written meanwhile.
 """
 
+from functools import partial
 from typing import Final
 
 from pgtide.backfill import statements
-from pgtide.backfill.batch import Rewritten, Work
+from pgtide.backfill.batch import Rewritten
+from pgtide.backfill.crew import Works
 from pgtide.backfill.spread import side_by_side, spread
 from pgtide.changes.archive_trigger import capture
 from pgtide.errors import Failed
@@ -16,7 +18,7 @@ from pgtide.ledger.run import Run
 from pgtide.ledger.slices import ONCE, Cut, Kind
 from pgtide.model.plan import ArchiveSql
 from pgtide.phases.step import perform, present
-from pgtide.postgres.catalog import read_size
+from pgtide.postgres.leaves import read_leaves
 
 # The ordinal of the archive's own step comes after those of any plan: it is undone first.
 _ORDINAL: Final = 10_000
@@ -25,10 +27,12 @@ _REWRITES: Final = 3
 
 def fill_archive(run: Run, archive: ArchiveSql) -> int:
     """Archive the values of all rows; return how many rows had some."""
-    work = statements.archiving(run.plan, archive, run.lease)
+    works = partial(statements.archiving, run.plan, archive, run.lease)
     # A trigger whose function names a column that is gone would fail every write.
     run.session.execute(
-        f"EXPLAIN {work.open_ended}", {"low": "(0,0)"}, doing="trying the archive's statement"
+        f"EXPLAIN {works(run.plan.table).open_ended}",
+        {"low": "(0,0)"},
+        doing="trying the archive's statement",
     )
     step = capture(run.plan, archive, attempt=run.lease.attempt)
     if not present(run, step):
@@ -39,7 +43,7 @@ def fill_archive(run: Run, archive: ArchiveSql) -> int:
     perform(run, step, ordinal=_ORDINAL)
     for _ in range(_REWRITES):
         try:
-            return _filled(run, work)
+            return _filled(run, works)
         except Rewritten:
             slices.void(run.session, run.lease, Kind.ARCHIVE)
     raise Failed(
@@ -49,20 +53,29 @@ def fill_archive(run: Run, archive: ArchiveSql) -> int:
     )
 
 
-def _filled(run: Run, work: Work) -> int:
-    whole = _whole(run)
-    spread(run, work, Kind.ARCHIVE, number=whole.round, over=side_by_side, workers=1)
-    return slices.read_one(run.session, whole.id).rows
+def _filled(run: Run, works: Works) -> int:
+    number = _cut(run)
+    spread(run, works, Kind.ARCHIVE, number=number, over=side_by_side, workers=1)
+    pieces = slices.read(run.session, run.lease, Kind.ARCHIVE, round_=number)
+    return sum(piece.rows for piece in pieces)
 
 
-def _whole(run: Run) -> slices.Slice:
+def _cut(run: Run) -> int:
+    """Cut each leaf as a whole, where that is not done yet; return the number of the round."""
     number = slices.last_round(run.session, run.lease, Kind.ARCHIVE)
-    there = slices.read(run.session, run.lease, Kind.ARCHIVE)
-    if not there:
-        size = read_size(run.session, run.plan.table_oid)
-        whole = Cut(ordinal=0, first_block=0, end_block=None, schedule=ONCE)
-        with run.session.transaction(settings={"synchronous_commit": "on"}) as session:
-            slices.cut(
-                session, run.lease, Kind.ARCHIVE, [whole], round_=number + 1, filenode=size.filenode
-            )
-    return slices.read(run.session, run.lease, Kind.ARCHIVE)[-1]
+    if slices.read(run.session, run.lease, Kind.ARCHIVE):
+        return number
+    pieces = [
+        Cut(
+            ordinal=ordinal,
+            leaf=leaf.oid,
+            filenode=leaf.filenode,
+            first_block=0,
+            end_block=None,
+            schedule=ONCE,
+        )
+        for ordinal, leaf in enumerate(read_leaves(run.session, run.plan.table_oid))
+    ]
+    with run.session.transaction(settings={"synchronous_commit": "on"}) as session:
+        slices.cut(session, run.lease, Kind.ARCHIVE, pieces, round_=number + 1)
+    return number + 1

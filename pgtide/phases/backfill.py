@@ -3,20 +3,21 @@
 And sweep until all are.
 """
 
+from collections import Counter
+from functools import partial
 from typing import Final
 
-from pgtide.backfill import statements, walk
+from pgtide.backfill import statements
 from pgtide.backfill.batch import Rewritten
 from pgtide.backfill.hands import Hands, hands
 from pgtide.backfill.spread import Spread, side_by_side, spread
-from pgtide.backfill.terrain_of import terrain_of
 from pgtide.backfill.throttle.opened import throttled
 from pgtide.backfill.throttle.wait import Before
 from pgtide.errors import Failed
-from pgtide.events import SlicesCut, SweepEnded
+from pgtide.events import SweepEnded
 from pgtide.ledger import audit, slices
-from pgtide.ledger.fingerprint import same_but_for_file
-from pgtide.ledger.record import fence, pay_sweep, set_fingerprint, set_rows_total
+from pgtide.ledger.fingerprint import leaves_in, same_but_for_file
+from pgtide.ledger.record import fence, pay_sweep, set_fingerprint
 from pgtide.ledger.run import Run
 from pgtide.ledger.slices import Kind
 from pgtide.model.gate import Gate, gate_at
@@ -25,13 +26,13 @@ from pgtide.model.state import Phase
 from pgtide.phases.altered import refuse_altered
 from pgtide.phases.canary import send_canary
 from pgtide.phases.conduct import conducted
+from pgtide.phases.cutting import cut_round, cut_walk
 from pgtide.phases.fingerprint import take
 from pgtide.phases.gate import await_gate
 from pgtide.phases.quarantine import refuse_held, retry, settle
 from pgtide.phases.step import perform
 from pgtide.phases.user_triggers import refuse_loud
 from pgtide.postgres.activity import capacity
-from pgtide.postgres.catalog import count_rows, read_size, row_estimate
 from pgtide.postgres.session import Session
 
 # An application that keeps writing contradictions is never in step: verification reports its rows.
@@ -87,14 +88,17 @@ def _renew(run: Run) -> None:
 
 
 def _walk(run: Run, sql: BackfillSql, many: Hands, over: Spread, *, before: Before) -> None:
-    work = statements.filling(run.plan, sql)
-    for _ in range(_REWRITES):
-        _cut(run, many)
+    works = partial(statements.filling, run.plan, sql)
+    # Of a partitioned table each leaf may be rewritten, or go, at its own time.
+    times: Counter[int] = Counter()
+    while not times or max(times.values()) < _REWRITES:
+        cut_walk(run, many)
         try:
-            send_canary(run, work, over, workers=many.number, before=before)
-            spread(run, work, Kind.WALK, number=0, over=over, workers=many.number, before=before)
-        except Rewritten:
-            _rewritten(run)
+            send_canary(run, works, over, workers=many.number, before=before)
+            spread(run, works, Kind.WALK, number=0, over=over, workers=many.number, before=before)
+        except Rewritten as error:
+            times[error.leaf] += 1
+            _rewritten(run, error.leaf)
         else:
             return
     raise Failed(
@@ -105,10 +109,11 @@ def _walk(run: Run, sql: BackfillSql, many: Hands, over: Spread, *, before: Befo
     )
 
 
-def _rewritten(run: Run) -> None:
-    """Start the walk over on the table's new file, which lets no writer past the triggers."""
-    audit.note(run.session, run.lease, "table_rewritten")
-    slices.void_open(run.session, run.lease)
+def _rewritten(run: Run, leaf: int) -> None:
+    """Start a leaf's walk over on its new file, which lets no writer past the triggers."""
+    named = {"leaf": leaf} if run.plan.partitioned else {}
+    audit.note(run.session, run.lease, "table_rewritten", **named)
+    slices.void_open(run.session, run.lease, leaf)
     _follow_file(run)
 
 
@@ -119,75 +124,30 @@ def _follow_file(run: Run) -> None:
         set_fingerprint(run.session, run.lease, now)
 
 
-def _cut(run: Run, many: Hands) -> None:
-    """Cut the table into slices, once per file of the table.
-
-    The bound is taken after the triggers committed.
-    """
-    size = read_size(run.session, run.plan.table_oid)
-    known = slices.read(run.session, run.lease, Kind.WALK)
-    if known and all(piece.done or piece.filenode == size.filenode for piece in known):
-        return
-    terrain = terrain_of(run.session, run.plan)
-    chosen = walk.choose(terrain, run.plan.filling, workers=many.number)
-    cuts = walk.cuts_with_canary(size.blocks, chosen, run.plan.filling.canary_share)
-    # A crash may lose batches, never the slices that a worker still holds in its hands.
-    with run.session.transaction(settings={"synchronous_commit": "on"}) as session:
-        if known:
-            slices.void_open(session, run.lease)
-        else:
-            rows = row_estimate(session, run.plan.table_oid)
-            if rows is None:
-                rows = count_rows(session, run.plan.table, blocks=size.blocks)
-            set_rows_total(session, run.lease, rows)
-        slices.cut(session, run.lease, Kind.WALK, cuts, round_=0, filenode=size.filenode)
-        _note_cut(run, session, chosen, many, count=len(cuts))
-    run.emit(
-        SlicesCut(
-            kind=Kind.WALK,
-            slices=len(cuts),
-            passes=chosen.passes,
-            why=chosen.why,
-            workers=many.number,
-        )
-    )
-
-
-def _note_cut(run: Run, session: Session, chosen: walk.Walk, many: Hands, *, count: int) -> None:
-    audit.note(
-        session,
-        run.lease,
-        "slices_cut",
-        slices=count,
-        passes=chosen.passes,
-        why=chosen.why,
-        workers=many.number,
-        workers_why=many.why,
-    )
-
-
 def _sweep(run: Run, sql: BackfillSql, many: Hands, *, before: Before) -> None:
     """Go over the whole table until a round changes nothing, or five rounds were not enough."""
-    work = statements.filling(run.plan, sql)
+    works = partial(statements.filling, run.plan, sql)
     for _ in range(_SWEEPS * _REWRITES):
         ended, unended = _rounds(run)
-        if len(ended) >= _SWEEPS or (ended and list(ended.values())[-1] == 0):
+        if len(ended) >= _SWEEPS or (_clean(ended) and _covered(run, list(ended)[-1])):
             return
-        number = unended if unended is not None else _cut_round(run, many)
+        number = cut_round(run, many) if unended is None else unended
         try:
             spread(
                 run,
-                work,
+                works,
                 Kind.SWEEP,
                 number=number,
                 over=side_by_side,
                 workers=many.number,
                 before=before,
             )
-        except Rewritten:
-            _rewritten(run)
+        except Rewritten as error:
+            # Rows may have moved from a piece that is still open into one that is done.
+            slices.void_round(run.session, run.lease, Kind.SWEEP, number)
+            _rewritten(run, error.leaf)
         else:
-            run.emit(SweepEnded(round=number, rows=_rounds(run)[0][number]))
+            run.emit(SweepEnded(round=number, rows=_rounds(run)[0].get(number, 0)))
 
 
 def _rounds(run: Run) -> tuple[dict[int, int], int | None]:
@@ -200,13 +160,21 @@ def _rounds(run: Run) -> tuple[dict[int, int], int | None]:
     return {number: rows[number] for number in rows if number != unended}, unended
 
 
-def _cut_round(run: Run, many: Hands) -> int:
-    size = read_size(run.session, run.plan.table_oid)
-    number = slices.last_round(run.session, run.lease, Kind.SWEEP) + 1
-    pieces = walk.cuts(size.blocks, walk.sweep(size.blocks, workers=many.number), open_end=True)
-    with run.session.transaction(settings={"synchronous_commit": "on"}) as session:
-        slices.cut(session, run.lease, Kind.SWEEP, pieces, round_=number, filenode=size.filenode)
-    return number
+def _clean(ended: dict[int, int]) -> bool:
+    return bool(ended) and list(ended.values())[-1] == 0
+
+
+def _covered(run: Run, number: int) -> bool:
+    """Tell whether a round went over every leaf that is there now, and know these anew."""
+    if not run.plan.partitioned:
+        return True
+    now = take(run, run.session)
+    seen = {piece.leaf for piece in slices.read(run.session, run.lease, Kind.SWEEP, round_=number)}
+    if not leaves_in(now) <= seen:
+        return False
+    if same_but_for_file(run.record.fingerprint or "{}", now):
+        set_fingerprint(run.session, run.lease, now)
+    return True
 
 
 def _all(run: Run, kind: Kind) -> list[slices.Slice]:

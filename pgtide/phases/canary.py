@@ -1,6 +1,7 @@
 """The canary: a small part of a table is filled, and found right, before all the rest."""
 
-from pgtide.backfill.batch import Work
+from pgtide.backfill.batch import Rewritten
+from pgtide.backfill.crew import Works
 from pgtide.backfill.quarantining import first_reasons
 from pgtide.backfill.spread import Spread, spread
 from pgtide.backfill.throttle.wait import Before
@@ -10,7 +11,8 @@ from pgtide.ledger import audit, quarantine, slices
 from pgtide.ledger.quarantine import attempt_of
 from pgtide.ledger.run import Run
 from pgtide.ledger.slices import Kind, Slice
-from pgtide.phases.verify import counting
+from pgtide.phases.counting import counting
+from pgtide.postgres.leaves import leaf_name
 
 
 class CanaryFailed(Failed):
@@ -19,7 +21,7 @@ class CanaryFailed(Failed):
     code = "canary_failed"
 
 
-def send_canary(run: Run, work: Work, over: Spread, *, workers: int, before: Before) -> None:
+def send_canary(run: Run, works: Works, over: Spread, *, workers: int, before: Before) -> None:
     """Fill the first slices and compare them; raises CanaryFailed where not all is right.
 
     Does nothing where there is no canary, or where it has passed.
@@ -27,7 +29,7 @@ def send_canary(run: Run, work: Work, over: Spread, *, workers: int, before: Bef
     due = [one for one in slices.read(run.session, run.lease, Kind.WALK) if one.canary == "due"]
     if not due:
         return
-    spread(run, work, Kind.WALK, number=0, over=over, workers=workers, before=before, canary=True)
+    spread(run, works, Kind.WALK, number=0, over=over, workers=workers, before=before, canary=True)
     rows, wrong = _compared(run, due)
     if wrong:
         _reopen(run, rows, wrong)
@@ -45,9 +47,13 @@ def send_canary(run: Run, work: Work, over: Spread, *, workers: int, before: Bef
 def _compared(run: Run, due: list[Slice]) -> tuple[int, int]:
     """Return the rows of the first slices, and how many are out of step, quarantine apart."""
     rows = wrong = 0
-    query, whose = counting(run.plan, kept="false"), attempt_of(run.lease)
+    whose = attempt_of(run.lease)
     for piece in due:
         run.check()
+        leaf = leaf_name(run.session, run.plan.table_oid, piece.leaf)
+        if leaf is None:
+            raise Rewritten(piece.leaf)
+        query = counting(run.plan, leaf, kept="false")
         places = quarantine.places(run.session, whose, filenode=piece.filenode)
         bounds: dict[str, object] = {
             "low": f"({piece.first_block},0)",

@@ -32,6 +32,7 @@ from pgtide.phases.free_step import note_closed
 from pgtide.phases.fresh_backup import fresh_backup
 from pgtide.phases.gate import await_gate
 from pgtide.phases.heeding import heeding
+from pgtide.phases.new_leaves import admit_leaves
 from pgtide.phases.performance import measure, refuse_slower
 from pgtide.phases.proof import Unproved, refuse_unproved, withdraw
 from pgtide.phases.step import lock_whole, perform
@@ -62,6 +63,7 @@ def contract(run: Run, asked: Contracting) -> None:
     record = run.record
     refuse_early(run.session, record, asked, run.settings, clock=run.clock)
     if not _done(run):
+        admit_leaves(run)
         _withdraw_unproved(run)
         _refuse_unfollowable(read_followers(run.session, run.plan))
         refuse_slower(run)

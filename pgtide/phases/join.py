@@ -1,11 +1,12 @@
 """Join: more workers, from another process or machine, at a backfill that is under way."""
 
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
 from pgtide.backfill import statements
-from pgtide.backfill.batch import Rewritten, Work
-from pgtide.backfill.crew import Crew
+from pgtide.backfill.batch import Rewritten
+from pgtide.backfill.crew import Crew, Works
 from pgtide.backfill.hands import hands
 from pgtide.backfill.spread import Group, side_by_side
 from pgtide.backfill.throttle.opened import throttled
@@ -33,8 +34,8 @@ def join(run: Run) -> int:
         with throttled(run) as before:
             while run.plan.backfill and run.record.state is State.BACKFILLING:
                 run.check()
-                work = statements.filling(run.plan, run.plan.backfill)
-                rows += _help(run, work, many.number, before)
+                works = partial(statements.filling, run.plan, run.plan.backfill)
+                rows += _help(run, works, many.number, before)
                 run.clock.sleep(_POLL)
     except Fenced:
         if run.record.state is State.BACKFILLING:
@@ -42,14 +43,14 @@ def join(run: Run) -> int:
     return rows
 
 
-def _help(run: Run, work: Work, workers: int, before: Before) -> int:
+def _help(run: Run, works: Works, workers: int, before: Before) -> int:
     """Take what is free of the round that is under way; return how many rows were filled."""
     free = _free(run)
     filled: list[int] = []
     if free:
         with Crew(run, min(workers, len(free)), before) as crew, suppress(Rewritten):
             # The run that was joined cuts a rewritten table anew.
-            side_by_side(lambda group: _noted(filled, crew.fill(work, group.slices)), free, workers)
+            side_by_side(lambda one: _noted(filled, crew.fill(works, one.slices)), free, workers)
     return sum(filled)
 
 

@@ -15,6 +15,7 @@ from pgtide.model.migration import Migration
 from pgtide.model.plan import Plan
 from pgtide.model.state import UNTOUCHED
 from pgtide.model.table import Table
+from pgtide.phases.partitions import refuse_parts, refuse_replaced
 from pgtide.phases.performance import refuse_queries
 from pgtide.phases.target import refuse_schema, refuse_target, refused, target_table
 from pgtide.phases.throttle import blind, refuse_unanswered
@@ -69,6 +70,11 @@ def plan_anew(session: Session, migration: Migration, table: Table) -> Composed:
     Raises InvalidMigration with the place of a mistake.
     """
     sketch = draft(migration, cast("Sequence[Change]", migration.changes), table)
+    if table.partitioned:
+        refuse_parts(session, table)
+        refuse_replaced(
+            session, table, [one.replaces for one in sketch.scope.added if one.replaces]
+        )
     answers = bind(session, table, sketch.questions)
     originals = read_originals(session, table, moves(sketch.scope, answers))
     return compose(sketch, answers, originals)
@@ -181,7 +187,7 @@ def _refuse_unfollowable(session: Session, plan: Plan) -> None:
 def _refuse_unvalidated(session: Session, table: Table) -> None:
     for name, expression in read_unvalidated_checks(session, table.oid):
         query = fill(
-            "SELECT count(*) FROM ONLY {table} WHERE NOT ({expression})",
+            "SELECT count(*) FROM {table} WHERE NOT ({expression})",
             table=relation(table.name),
             expression=expression,
         )

@@ -25,6 +25,7 @@ from pgtide.phases.gate import await_gate
 from pgtide.phases.last_copy import refuse_none, refuse_none_whole
 from pgtide.phases.step import lock_whole, perform
 from pgtide.postgres.catalog import read_table
+from pgtide.postgres.part_twins import partitions_own
 from pgtide.postgres.session import Session
 from pgtide.settings import Settings
 
@@ -99,7 +100,10 @@ def _refuse_unproved(run: Run, asked: Purging, found: str, session: Session) -> 
 def _refuse_hung(session: Session, record: Record) -> None:
     """Raise Touched where others' objects would go with the old columns, or keep them."""
     retired = [one.retired for one in record.plan.replacements]
-    found = hanging.on_columns(session, record.id, retired)
+    found = [
+        *hanging.on_columns(session, record.id, retired),
+        *(partitions_own(session, record.table_oid, retired) if record.plan.partitioned else ()),
+    ]
     if found:
         raise Touched(
             f"{record.id} cannot be purged: the old columns have what contract did not leave "

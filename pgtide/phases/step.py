@@ -10,12 +10,13 @@ from pgtide.ledger import audit, steps
 from pgtide.ledger.record import fence
 from pgtide.ledger.run import Run
 from pgtide.model.plan import Plan
-from pgtide.model.statement import Step
+from pgtide.model.statement import Lock, Step
 from pgtide.postgres.ddl import fill, relation, search_path
 from pgtide.postgres.faults import Transient
 from pgtide.postgres.locks import LockPolicy, LockTry, patiently
 from pgtide.postgres.referenced import lock_referenced, read_referenced
 from pgtide.postgres.session import Session
+from pgtide.postgres.tree_lock import LOCKING, execute_lock, lock_tree
 
 # A concurrent build that lost to a deadlock, or was cancelled with its lock, is tried again from a
 # clean table.
@@ -145,6 +146,8 @@ def _together(run: Run, step: Step, ordinal: int, around: Around) -> int:
         session.configure({"search_path": search_path(plan.table)}, local=True)
         steps.begin(session, run.lease, step, ordinal=ordinal)
         lock_referenced(session, plan.table, beside)
+        if any(one.lock is Lock.ACCESS_EXCLUSIVE for one in step.statements):
+            lock_ahead(run, session, texts)
         statements(run, session, step, guard=around.guard)
         if around.also is not None:
             around.also(session)
@@ -193,8 +196,26 @@ def _apart(run: Run, step: Step, ordinal: int, also: After | None) -> int:
 
 def lock_whole(session: Session, plan: Plan) -> None:
     """Keep everybody off the table to the end of the transaction."""
-    text = fill("LOCK TABLE ONLY {table} IN ACCESS EXCLUSIVE MODE", table=relation(plan.table))
+    # Not ONLY: of a partitioned table each partition too, after it.
+    text = fill("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE", table=relation(plan.table))
     session.execute(text, doing="locking the table")
+
+
+def lock_ahead(run: Run, session: Session, texts: Sequence[str]) -> None:
+    """Lock a partitioned table as a whole before statements that would lock part by part.
+
+    Not before those that lock it themselves: a view may have to be locked before it.
+    """
+    if run.plan.partitioned and not any(text.startswith(LOCKING) for text in texts):
+        lock_tree(session, run.plan.table)
+
+
+def execute(run: Run, session: Session, text: str, *, doing: str) -> None:
+    """Execute a statement of a step, or of its undo."""
+    if run.plan.partitioned and text.startswith(LOCKING):
+        execute_lock(session, text, doing=doing)
+    else:
+        session.execute(text, doing=doing)
 
 
 def locking(texts: Sequence[str]) -> int:
@@ -202,7 +223,7 @@ def locking(texts: Sequence[str]) -> int:
 
     What stands between readers and the table, a view, is locked before it.
     """
-    places = (number for number, sql in enumerate(texts, 1) if sql.startswith("LOCK TABLE "))
+    places = (number for number, sql in enumerate(texts, 1) if sql.startswith(LOCKING))
     return next(places, 0)
 
 
@@ -216,7 +237,7 @@ def statements(run: Run, session: Session, step: Step, *, guard: Guard | None = 
         if guard is not None and number == guarded:
             guard(session)
         run.emit(StatementBegan(step=step.name, ordinal=number))
-        session.execute(statement.sql, doing=f"{step.name}: {statement.why}")
+        execute(run, session, statement.sql, doing=f"{step.name}: {statement.why}")
         run.emit(StatementEnded(step=step.name, ordinal=number))
     if guard is not None and guarded == len(step.statements):
         # Nothing but locks: what the guard looks at is all that the step is for.

@@ -12,6 +12,7 @@ from pgtide.settings import Settings
 from pgtide.sql import queries
 
 _SQL: Final = queries("preflight")
+_PARTS: Final = queries("partitions")
 # TID range scans, SQL-body functions and CREATE OR REPLACE TRIGGER came with 14.
 OLDEST: Final = 140000
 
@@ -19,7 +20,6 @@ _KINDS: Final = {
     "v": "a view",
     "m": "a materialized view",
     "f": "a foreign table",
-    "p": "a partitioned table",
     "i": "an index",
     "I": "an index",
     "S": "a sequence",
@@ -78,11 +78,12 @@ def target_table(session: Session, name: TableName) -> Table:
             f"There is no table {name}",
             f"{hint}Write the name as the catalog spells it, as schema.table.",
         )
-    _refuse_kind(name, relation)
+    _refuse_kind(session, name, relation)
     _refuse_role(session, name, relation)
     table = read_table(session, name, relation.oid)
     if (
         relation.published
+        and relation.kind == "r"
         and relation.replica_identity in {"d", "n"}
         and not (relation.replica_identity == "d" and relation.has_primary_key)
     ):
@@ -126,14 +127,20 @@ def refused(what: str, remedy: str) -> Refused:
     return Refused(f"{what}.", state="Nothing was changed.", remedy=remedy)
 
 
-def _refuse_kind(name: TableName, relation: Relation) -> None:
-    if relation.kind != "r":
+def _refuse_kind(session: Session, name: TableName, relation: Relation) -> None:
+    if relation.leaf:
+        root = session.value(_PARTS["root"], {"oid": relation.oid})
+        raise refused(
+            f"{name} is a partition of {root}: its columns come and go with those of that table",
+            f"Name {root}: all of its partitions are changed together.",
+        )
+    if relation.kind not in {"r", "p"}:
         kind = _KINDS.get(relation.kind, "no table")
         raise refused(
             f"{name} is {kind}; pgtide changes ordinary tables", "Name the table behind it."
         )
-    if relation.leaf or relation.inherits or relation.has_children:
-        raise refused(f"{name} is part of a partitioning or inheritance", "Name an ordinary table.")
+    if relation.inherits or (relation.has_children and relation.kind == "r"):
+        raise refused(f"{name} is part of an inheritance", "Name an ordinary table.")
     if relation.persistence != "p":
         kind = "unlogged" if relation.persistence == "u" else "temporary"
         raise refused(

@@ -8,7 +8,8 @@ from pgtide.ledger import audit, steps
 from pgtide.ledger.record import fence
 from pgtide.ledger.run import Run
 from pgtide.ledger.steps import RecordedStep
-from pgtide.phases.step import After, Guard, locking, policy, waited
+from pgtide.phases.step import After, Guard, execute, lock_ahead, locking, policy, waited
+from pgtide.postgres.catalog import read_name
 from pgtide.postgres.locks import patiently
 from pgtide.postgres.referenced import lock_referenced, read_referenced
 from pgtide.postgres.session import Session
@@ -53,6 +54,8 @@ def undo_together(
     def work(session: Session) -> None:
         fence(session, run.lease)
         lock_referenced(session, plan.table, beside)
+        if read_name(session, plan.table_oid) is not None:
+            lock_ahead(run, session, texts)
         for step in todo:
             _statements(run, session, step, guard=guard)
             steps.undone(session, run.lease, step.name)
@@ -82,7 +85,7 @@ def _statements(
         if guard is not None and number == guarded:
             guard(session)
         run.emit(StatementBegan(step=undo_name(step), ordinal=number))
-        session.execute(sql, doing=f"taking back {step.name}")
+        execute(run, session, sql, doing=f"taking back {step.name}")
         run.emit(StatementEnded(step=undo_name(step), ordinal=number))
     if guard is not None and guarded == len(step.undo):
         guard(session)

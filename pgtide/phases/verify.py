@@ -9,25 +9,27 @@ both shapes in contradiction: these are counted, and a verdict is kept with the 
 Verification only reads.
 """
 
-from typing import Final, Literal
+from collections.abc import Iterator
+from typing import Final
 
 from pgtide.errors import Mismatched, StatementFailed
 from pgtide.events import RangeVerified
 from pgtide.ledger import audit, log, phases, quarantine
 from pgtide.ledger.conflicts import conflicts
+from pgtide.ledger.fingerprint import leaves_in, same_but_for_leaves
 from pgtide.ledger.quarantine import attempt_of
-from pgtide.ledger.record import advance
+from pgtide.ledger.record import advance, set_fingerprint
 from pgtide.ledger.run import Run
 from pgtide.ledger.verifications import Verdict, keep
-from pgtide.model.plan import Plan
 from pgtide.model.state import Phase, State
 from pgtide.model.verification import Mismatch, Verification
 from pgtide.phases.conduct import conducted
+from pgtide.phases.counting import KEPT, WITHIN, counting, escaped
 from pgtide.phases.fingerprint import take
 from pgtide.phases.open_writes import outlast_writers
-from pgtide.postgres.catalog import read_size
 from pgtide.postgres.ddl import fill, literal, relation
 from pgtide.postgres.faults import DataFault
+from pgtide.postgres.leaves import Leaf, leaf_name, read_leaves
 from pgtide.postgres.reflection import differences, hindrances
 
 _LEVEL: Final = "L2"
@@ -36,6 +38,7 @@ _SCHEMA_ONLY: Final = "schema"
 _RANGE_BLOCKS: Final = 4096
 _SAMPLE: Final = 20
 # A column or a function that is not there: somebody dropped or renamed it.
+_NO_TABLE: Final = "42P01"
 _GONE: Final = frozenset({"42703", "42883"})
 
 
@@ -70,7 +73,7 @@ class MismatchedRows(Mismatched):
 
 def _examine(run: Run) -> Verification:
     begun = run.clock.monotonic()
-    level, problems = _SCHEMA_ONLY, []
+    level, problems, before = _SCHEMA_ONLY, [], take(run, run.session)
     rows, mismatches, sample = _NOTHING
     try:
         if run.plan.comparisons:
@@ -89,7 +92,7 @@ def _examine(run: Run) -> Verification:
         problems += hindrances(run.session, run.plan)
     problems += differences(run.session, run.settings.url, run.plan)
     # Last: whatever was seen before counts for nothing where this is not what it was.
-    problems += _fingerprint_problems(run)
+    problems += _fingerprint_problems(run, before)
     return Verification(
         level=level,
         rows=rows,
@@ -113,52 +116,56 @@ _NOTHING: Final[_Compared] = (0, 0, ())
 
 
 def _compare(run: Run) -> _Compared:
-    size = read_size(run.session, run.plan.table_oid)
-    blocks, query, rows, mismatches = size.blocks, counting(run.plan), 0, 0
-    kept = quarantine.places(run.session, attempt_of(run.lease), filenode=size.filenode)
-    if kept:
-        query = counting(run.plan, kept="true")
+    leaves = read_leaves(run.session, run.plan.table_oid)
+    total, before, rows, mismatches = sum(leaf.blocks for leaf in leaves), 0, 0, 0
     sample: list[Mismatch] = []
-    for first in range(0, max(blocks, 1), _RANGE_BLOCKS):
-        run.check()
-        end = first + _RANGE_BLOCKS
-        # The last range is open-ended: the table may have grown.
-        high = f"({end},0)" if end < blocks else None
-        bounds: dict[str, object] = {"low": f"({first},0)", "high": high, "kept": kept}
-        counted = run.session.rows(query, bounds, doing="comparing a range")[0]
-        rows, mismatches = rows + counted["rows"], mismatches + counted["mismatches"]
-        if counted["mismatches"] and len(sample) < _SAMPLE:
-            sample += _sampled(run, bounds)
-        run.emit(
-            RangeVerified(rows=rows, mismatches=mismatches, done=min(1.0, end / max(blocks, 1)))
-        )
+    for leaf in leaves:
+        for bounds, end in _ranges(run, leaf):
+            run.check()
+            counted = _counted(run, leaf, bounds)
+            rows, mismatches = rows + counted["rows"], mismatches + counted["mismatches"]
+            if counted["mismatches"] and len(sample) < _SAMPLE:
+                sample += _sampled(run, leaf, bounds)
+            done = min(1.0, (before + end) / max(total, 1))
+            run.emit(RangeVerified(rows=rows, mismatches=mismatches, done=done))
+        before += leaf.blocks
     return rows, mismatches, tuple(sample[:_SAMPLE])
 
 
-_WITHIN: Final = "t.ctid >= %(low)s::tid AND (%(high)s::tid IS NULL OR t.ctid < %(high)s::tid)"
+def _counted(run: Run, leaf: Leaf, bounds: dict[str, object]) -> dict[str, int]:
+    query = counting(run.plan, leaf.name, kept="true" if bounds["kept"] else None)
+    try:
+        return run.session.rows(query, bounds, doing="comparing a range")[0]
+    except StatementFailed as error:
+        there = leaf_name(run.session, run.plan.table_oid, leaf.oid)
+        if error.sqlstate != _NO_TABLE or there is not None:
+            raise
+        # Detached and dropped meanwhile: its rows are none of this table's any more.
+        return {"rows": 0, "mismatches": 0}
 
 
-# The test of a row in quarantine may fail.
-_KEPT: Final = "t.ctid = ANY (%(kept)s::tid[])"
+def out_of_step(run: Run, leaf: Leaf) -> int:
+    """Return how many rows of one leaf are not in step."""
+    found = 0
+    for bounds, _ in _ranges(run, leaf):
+        run.check()
+        found += _counted(run, leaf, bounds)["mismatches"]
+    return found
 
 
-def counting(plan: Plan, *, kept: Literal["true", "false"] | None = None) -> str:
-    """Return the statement that counts a range's rows and those out of step.
+def _ranges(run: Run, leaf: Leaf) -> Iterator[tuple[dict[str, object], int]]:
+    """Yield the bounds of each range of a leaf, and where it ends.
 
-    `kept` says how rows in quarantine count, whose places are a parameter: nobody looks at them.
+    The last one is open-ended: the leaf may have grown.
     """
-    tests = " AND ".join(comparison.in_step for comparison in plan.comparisons)
-    test = f"CASE WHEN {_KEPT} THEN {kept} ELSE NOT ({tests}) END" if kept else f"NOT ({tests})"
-    head = fill(
-        "SELECT count(*) AS rows, count(*) FILTER (WHERE {test}) AS mismatches FROM ONLY "
-        "{table} AS t",
-        test=test,
-        table=relation(plan.table),
-    )
-    return f"{_escaped(head).replace(_escaped(_KEPT), _KEPT)} WHERE {_WITHIN}"
+    kept = quarantine.places(run.session, attempt_of(run.lease), filenode=leaf.filenode)
+    for first in range(0, max(leaf.blocks, 1), _RANGE_BLOCKS):
+        end = first + _RANGE_BLOCKS
+        high = f"({end},0)" if end < leaf.blocks else None
+        yield {"low": f"({first},0)", "high": high, "kept": kept}, end
 
 
-def _sampled(run: Run, bounds: dict[str, object]) -> list[Mismatch]:
+def _sampled(run: Run, leaf: Leaf, bounds: dict[str, object]) -> list[Mismatch]:
     # Read again, a moment later: a row that is right by now is no mismatch to show.
     plan, found = run.plan, []
     key = (
@@ -176,25 +183,26 @@ def _sampled(run: Run, bounds: dict[str, object]) -> list[Mismatch]:
             old=comparison.old,
             expected=comparison.expected,
             actual=comparison.actual,
-            table=relation(plan.table),
+            table=relation(leaf.name),
         )
-        where = _escaped(f"NOT {comparison.in_step}")
+        where = escaped(f"NOT {comparison.in_step}")
         if bounds["kept"]:
-            where = f"CASE WHEN {_KEPT} THEN false ELSE {where} END"
-        query = f"{_escaped(head)} WHERE {_WITHIN} AND {where} ORDER BY t.ctid LIMIT {_SAMPLE}"
+            where = f"CASE WHEN {KEPT} THEN false ELSE {where} END"
+        query = f"{escaped(head)} WHERE {WITHIN} AND {where} ORDER BY t.ctid LIMIT {_SAMPLE}"
         found += [
             Mismatch(**row) for row in run.session.rows(query, bounds, doing="reading mismatches")
         ]
     return found
 
 
-def _escaped(text: str) -> str:
-    # Names may hold a percent sign, which the driver would take for a parameter.
-    return text.replace("%", "%%")
-
-
-def _fingerprint_problems(run: Run) -> tuple[str, ...]:
-    if run.record.fingerprint == take(run, run.session):
+def _fingerprint_problems(run: Run, before: str) -> tuple[str, ...]:
+    known, now = run.record.fingerprint or "{}", take(run, run.session)
+    if known == now:
+        return ()
+    stayed = same_but_for_leaves(before, now) and leaves_in(now) <= leaves_in(before)
+    if stayed and same_but_for_leaves(known, now):
+        # Partitions came or went, and every row of those that are there now has been compared.
+        set_fingerprint(run.session, run.lease, now)
         return ()
     return (
         (

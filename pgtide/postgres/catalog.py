@@ -62,6 +62,7 @@ def read_table(session: Session, name: TableName, oid: int) -> Table:
         key=tuple(key["columns"]) if key else (),
         triggers=tuple(Trigger(**row) for row in session.rows(_SQL["triggers"], where)),
         indexes=tuple(row["name"] for row in session.rows(_SQL["indexes"], where)),
+        partitioned=bool(session.value(_SQL["partitioned"], where)),
     )
 
 

@@ -96,10 +96,15 @@ def dump_schema(client: Client, login: Login, dump: Dump, take: Callable[[bytes]
 
 
 def dump_data(
-    client: Client, login: Login, dump: Dump, table: TableName, *, take: Callable[[bytes], None]
+    client: Client,
+    login: Login,
+    dump: Dump,
+    leaves: Sequence[TableName],
+    *,
+    take: Callable[[bytes], None],
 ) -> None:
-    """Dump the rows of a table."""
-    words = ["--data-only", "--strict-names", f"--table={relation(table)}"]
+    """Dump the rows of a table: those of each of its leaves."""
+    words = ["--data-only", "--strict-names", *(f"--table={relation(one)}" for one in leaves)]
     _dump(client, login, dump, words, take=take)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pgtide.model.table import TableName
-from pgtide.postgres.ddl import fill, relation
+from pgtide.postgres.ddl import fill, literal, relation
 from pgtide.postgres.session import Session
 
 # All that decides how a value is written.
@@ -38,11 +38,14 @@ class Content:
 def content(session: Session, table: TableName) -> Content:
     """Return a table's content in the transaction that is open."""
     session.configure(_PINNED, local=True)
-    # `r.*`, not `r`: that might be a column.
+    # `r.*`, not `r`: that might be a column. A row of a partition is hashed with the name of it.
     query = fill(
-        "SELECT count(*) AS rows, coalesce(sum(hashtextextended((r.*)::text COLLATE "
-        '"C", 1)::numeric), 0)::text AS one, coalesce(sum(hashtextextended((r.*)::text COLLATE '
-        '"C", 2)::numeric), 0)::text AS two FROM ONLY {table} AS r',
+        "SELECT count(*) AS rows,"
+        " coalesce(sum(hashtextextended(text, 1)::numeric), 0)::text AS one,"
+        " coalesce(sum(hashtextextended(text, 2)::numeric), 0)::text AS two FROM (SELECT ("
+        "(r.*)::text || CASE WHEN r.tableoid <> {itself}::regclass THEN r.tableoid::regclass::text"
+        " ELSE '' END) COLLATE \"C\" AS text FROM {table} AS r) AS t",
+        itself=literal(relation(table)),
         table=relation(table),
     )
     found = session.rows(query, doing=f"reading {table}")[0]

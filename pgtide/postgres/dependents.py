@@ -87,7 +87,7 @@ def _apart(plan: Plan, row: DictRow) -> bool:
         case "pg_attrdef":
             return bool(row["own"])
         case "pg_class":
-            return row["kind"] in {"i", "S"}
+            return row["kind"] in {"i", "I", "S"}
         case "pg_constraint":
             return row["kind"] in _TWINS and not row["incoming"]
         case "pg_statistic_ext":

@@ -12,6 +12,7 @@ from pgtide.model.followers import ColumnMarks, Followers, Marks
 from pgtide.model.plan import Plan, Replacement
 from pgtide.model.table import Grant
 from pgtide.postgres.dependents import read_dependents
+from pgtide.postgres.part_twins import own_marks, read_part_twins
 from pgtide.postgres.session import Session
 from pgtide.postgres.unplanned import unplanned
 from pgtide.sql import queries
@@ -45,10 +46,12 @@ def read_followers(session: Session, plan: Plan) -> Followers:
         followers=followers,
         unfollowable=(
             *_stuck(session, plan),
+            *(own_marks(session, plan) if plan.partitioned else ()),
             *(f"the DEFAULT of {one.name}, {_NO_CONSTANT}" for one in columns if _lost(one)),
             *stuck,
             *(unplanned(session, plan) if begun else ()),
         ),
+        parts=read_part_twins(session, plan) if plan.partitioned else (),
     )
 
 

@@ -62,7 +62,7 @@ def lock_referenced(session: Session, table: TableName, found: Sequence[Referenc
             # One statement: between two more writers of the table would get there first.
             text = fill(
                 "LOCK TABLE {tables} IN {mode} MODE",
-                tables=listed([*ours, f"ONLY {relation(table)}"]),
+                tables=listed([*ours, relation(table)]),
                 mode=mode,
             )
             session.execute(text, doing="locking the tables that a foreign key joins")

@@ -12,9 +12,10 @@ import sqlalchemy
 from sqlalchemy.engine.interfaces import ReflectedIndex
 from sqlalchemy.pool import NullPool
 
-from pgtide.model.plan import Plan
+from pgtide.model.plan import Plan, Sync
 from pgtide.postgres.catalog import read_columns
 from pgtide.postgres.faults import translate, translated
+from pgtide.postgres.leaves import read_leaves
 from pgtide.postgres.session import Session, base_settings
 from pgtide.sql import queries
 
@@ -94,10 +95,15 @@ def altered(session: Session, plan: Plan) -> tuple[str, ...]:
 
 def hindrances(session: Session, plan: Plan) -> tuple[str, ...]:
     """Return sentences on what keeps an UPDATE from the rows, and so any sweep."""
+    leaves = read_leaves(session, plan.table_oid) if plan.partitioned else ()
     return tuple(
-        f"rule {row['name']} does something else instead of an UPDATE, so no sweep can mend a row: "
-        "drop or disable it"
-        for row in session.rows(_SQL["update_rules"], {"oid": plan.table_oid})
+        f"rule {row['name']}{where} does something else instead of an UPDATE, so no sweep can mend "
+        "a row: drop or disable it"
+        for oid, where in (
+            (plan.table_oid, ""),
+            *((leaf.oid, f" of the partition {leaf.name}") for leaf in leaves),
+        )
+        for row in session.rows(_SQL["update_rules"], {"oid": oid})
     )
 
 
@@ -140,18 +146,25 @@ def _constraints(session: Session, plan: Plan) -> Iterator[str]:
 def _triggers(session: Session, plan: Plan) -> Iterator[str]:
     if plan.sync is None:
         return
-    found = session.rows(_SQL["sync_triggers"], {"oid": plan.table_oid})
+    yield from _firing(session, plan.sync, plan.table_oid, "")
+    if plan.partitioned:
+        for leaf in read_leaves(session, plan.table_oid):
+            yield from _firing(session, plan.sync, leaf.oid, f" on the partition {leaf.name}")
+
+
+def _firing(session: Session, sync: Sync, oid: int, where: str) -> Iterator[str]:
+    found = session.rows(_SQL["sync_triggers"], {"oid": oid})
     always = {row["name"] for row in found if row["always"]}
     for name, last in (
-        (plan.sync.insert_trigger, _last(found, "on_insert")),
-        (plan.sync.update_trigger, _last(found, "on_update")),
+        (sync.insert_trigger, _last(found, "on_insert")),
+        (sync.update_trigger, _last(found, "on_update")),
     ):
         if name not in always:
-            yield f"trigger {name} is missing or not enabled always"
+            yield f"trigger {name} is missing or not enabled always{where}"
         elif name != last:
             yield (
-                f"trigger {last} fires after {name} and may undo what it does: drop it, or give it "
-                "a name that sorts before"
+                f"trigger {last} fires after {name}{where} and may undo what it does: drop it, or "
+                "give it a name that sorts before"
             )
 
 

@@ -5,7 +5,7 @@ under the lock of a SELECT. A temporary table writes no WAL and is never pruned 
 transaction: what is measured is one version of each row more, and an entry more in each index.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -14,6 +14,7 @@ from pgtide.errors import StatementFailed
 from pgtide.model.plan import BackfillSql, Plan
 from pgtide.model.table import Table
 from pgtide.postgres.ddl import fill, ident, listed, literal, relation, search_path
+from pgtide.postgres.leaves import Leaf, read_leaves
 from pgtide.postgres.session import Session, milliseconds
 from pgtide.sql import queries
 
@@ -170,13 +171,13 @@ def _make(session: Session, table: Table, facts: TableFacts) -> None:
 def _copied(session: Session, table: Table, facts: TableFacts) -> Iterator[tuple[int, int]]:
     """Copy rows, and yield how many came from how many blocks, place by place."""
     columns = listed([ident(one.name) for one in table.columns if not one.generated])
-    text = fill(
-        "INSERT INTO pg_temp.{copy} ({columns}) SELECT {columns} FROM ONLY {table}",
-        copy=ident(_COPY),
-        columns=columns,
-        table=relation(table.name),
-    ).replace("%", "%%")
-    for first, count in _runs(facts):
+    for leaf, first, count in _runs(read_leaves(session, table.oid), facts):
+        text = fill(
+            "INSERT INTO pg_temp.{copy} ({columns}) SELECT {columns} FROM ONLY {table}",
+            copy=ident(_COPY),
+            columns=columns,
+            table=relation(leaf.name),
+        ).replace("%", "%%")
         rows = session.execute(
             f"{text} WHERE ctid >= %(low)s::tid AND ctid < %(high)s::tid",
             {"low": f"({first},0)", "high": f"({first + count},0)"},
@@ -185,15 +186,25 @@ def _copied(session: Session, table: Table, facts: TableFacts) -> Iterator[tuple
         yield rows, count
 
 
-def _runs(facts: TableFacts) -> list[tuple[int, int]]:
-    """Return first block and length of each place that is read: evenly spread, or all there is."""
+def _runs(leaves: Sequence[Leaf], facts: TableFacts) -> Iterator[tuple[Leaf, int, int]]:
+    """Yield leaf, first block and length of each place that is read.
+
+    Evenly spread over all leaves, or all there is.
+    """
     width = 1 + facts.toast_bytes / 8192 / max(1, facts.blocks)
     dense = max(_FEWEST, facts.rows_per_block or _LIKELY)
     wanted = min(_ROWS / dense, _BYTES / 8192 / width)
     length = max(1, round(wanted / _PLACES))
-    if facts.blocks <= length * _PLACES:
-        return [(0, facts.blocks)] if facts.blocks else []
-    return [(number * facts.blocks // _PLACES, length) for number in range(_PLACES)]
+    total = sum(leaf.blocks for leaf in leaves)
+    if total <= length * _PLACES:
+        yield from ((leaf, 0, leaf.blocks) for leaf in leaves if leaf.blocks)
+        return
+    firsts, before = [number * total // _PLACES for number in range(_PLACES)], 0
+    for leaf in leaves:
+        for first in firsts:
+            if before <= first < before + leaf.blocks:
+                yield leaf, first - before, min(length, before + leaf.blocks - first)
+        before += leaf.blocks
 
 
 def _add_columns(session: Session, plan: Plan) -> None:

@@ -93,6 +93,7 @@ class _Reader:
                 definition=row["definition"],
                 column=new[row["column"]],
                 suffix=row["suffix"],
+                keeps=row["keeps"],
                 comment=row["comment"],
             )
 

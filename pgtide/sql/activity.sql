@@ -14,7 +14,12 @@ SELECT l.pid, l.virtualtransaction AS transaction, nullif(l.relation, %(oid)s)::
                         AND own.locktype = 'transactionid'
   LEFT JOIN pg_prepared_xacts x ON x.transaction = own.transactionid
  WHERE l.locktype = 'relation' AND l.granted AND l.mode = coalesce(%(mode)s, l.mode)
-   AND (l.relation = %(oid)s OR l.relation = ANY (%(whole)s::oid[])
+   AND (l.relation = %(oid)s
+        OR l.relation IN (WITH RECURSIVE tree AS (SELECT %(oid)s::oid AS oid
+                                                  UNION ALL
+                                                  SELECT i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid)
+                          SELECT oid FROM tree)
+        OR l.relation = ANY (%(whole)s::oid[])
         -- Those who only read it do not wait for a foreign key that comes.
         OR l.relation = ANY (%(writes)s::oid[]) AND l.mode NOT IN ('AccessShareLock', 'RowShareLock'))
    AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())

@@ -46,6 +46,10 @@ SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type, a.attnot
  WHERE a.attrelid = %(oid)s AND a.attnum > 0 AND NOT a.attisdropped
  ORDER BY a.attnum
 
+-- partitioned --
+-- Whether a table is partitioned, and holds no row itself.
+SELECT relkind = 'p' FROM pg_class WHERE oid = %(oid)s
+
 -- key --
 -- The columns of the primary key, or else of the narrowest unique index over NOT NULL columns only.
 SELECT array_agg(a.attname::text ORDER BY k.n) AS columns
@@ -83,9 +87,14 @@ SELECT n.nspname AS schema, c.relname AS name FROM pg_class c JOIN pg_namespace 
  WHERE c.oid = %(oid)s
 
 -- size --
--- Blocks of the table's main fork, and where they are.
-SELECT (pg_relation_size(%(oid)s::oid) / current_setting('block_size')::int)::bigint AS blocks,
-       pg_relation_filenode(%(oid)s::oid)::bigint AS filenode
+-- Blocks of the table's main fork, of a partitioned one of all its leaves, and where they are.
+WITH RECURSIVE tree AS (
+  SELECT %(oid)s::oid AS oid
+  UNION ALL
+  SELECT i.inhrelid FROM tree t JOIN pg_inherits i ON i.inhparent = t.oid AND NOT i.inhdetachpending)
+SELECT (coalesce(sum(pg_relation_size(oid)), 0) / current_setting('block_size')::int)::bigint AS blocks,
+       coalesce(pg_relation_filenode(%(oid)s::oid), 0)::bigint AS filenode
+  FROM tree
 
 -- row_estimate --
 -- How many rows the server believes the table has; -1 where it was never analysed.
@@ -129,7 +138,8 @@ SELECT stxname AS name FROM pg_statistic_ext WHERE stxrelid = %(oid)s
 -- sync_triggers --
 -- The BEFORE ROW triggers of a table: bit 4 of tgtype is INSERT, bit 16 UPDATE. They fire in the order of their names.
 SELECT tgname AS name, tgenabled = 'A' AS always, (tgtype & 4) <> 0 AS on_insert, (tgtype & 16) <> 0 AS on_update
-  FROM pg_trigger WHERE tgrelid = %(oid)s AND NOT tgisinternal AND (tgtype & 3) = 3 AND tgenabled <> 'D'
+  FROM pg_trigger WHERE tgrelid = %(oid)s AND (NOT tgisinternal OR tgparentid <> 0) AND (tgtype & 3) = 3
+   AND tgenabled <> 'D'
 
 -- keys --
 -- The constraints of a table that stand on an index.

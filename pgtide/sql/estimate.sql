@@ -1,17 +1,23 @@
 -- table_facts --
--- What an estimate has to know of a table: its size, how it is stored, and where.
-SELECT (pg_relation_size(c.oid) / current_setting('block_size')::int)::bigint AS blocks,
-       CASE WHEN c.relpages > 0 AND c.reltuples >= 0 THEN c.reltuples::float8 / c.relpages END AS rows_per_block,
-       coalesce(pg_total_relation_size(nullif(c.reltoastrelid, 0)), 0)::bigint AS toast_bytes,
-       pg_indexes_size(c.oid)::bigint AS index_bytes,
-       (SELECT count(*) FROM pg_index i WHERE i.indrelid = c.oid) AS indexes,
-       coalesce((SELECT o.option_value::int FROM pg_options_to_table(c.reloptions) o WHERE o.option_name = 'fillfactor'), 100)
-         AS fillfactor,
-       (SELECT o.option_value::int FROM pg_options_to_table(c.reloptions) o WHERE o.option_name = 'toast_tuple_target')
-         AS toast_tuple_target,
-       nullif(pg_tablespace_location(c.reltablespace), '') AS tablespace,
-       pg_total_relation_size(c.oid)::bigint AS total_bytes
-  FROM pg_class c WHERE c.oid = %(oid)s
+-- What an estimate has to know of a table: its size, how it is stored, and where; of a partitioned one all leaves together.
+WITH RECURSIVE tree AS (
+  SELECT c.oid, c.relkind FROM pg_class c WHERE c.oid = %(oid)s
+  UNION ALL
+  SELECT c.oid, c.relkind FROM tree t JOIN pg_inherits i ON i.inhparent = t.oid AND NOT i.inhdetachpending
+    JOIN pg_class c ON c.oid = i.inhrelid WHERE t.relkind = 'p')
+SELECT coalesce(sum(pg_relation_size(c.oid)) / current_setting('block_size')::int, 0)::bigint AS blocks,
+       sum(c.reltuples::float8) FILTER (WHERE c.relpages > 0 AND c.reltuples >= 0)
+         / sum(c.relpages) FILTER (WHERE c.relpages > 0 AND c.reltuples >= 0) AS rows_per_block,
+       coalesce(sum(pg_total_relation_size(nullif(c.reltoastrelid, 0))), 0)::bigint AS toast_bytes,
+       coalesce(sum(pg_indexes_size(c.oid)), 0)::bigint AS index_bytes,
+       coalesce(max((SELECT count(*) FROM pg_index i WHERE i.indrelid = c.oid)), 0) AS indexes,
+       coalesce(min((SELECT o.option_value::int FROM pg_options_to_table(c.reloptions) o
+                      WHERE o.option_name = 'fillfactor')), 100) AS fillfactor,
+       max((SELECT o.option_value::int FROM pg_options_to_table(c.reloptions) o
+             WHERE o.option_name = 'toast_tuple_target')) AS toast_tuple_target,
+       max(nullif(pg_tablespace_location(c.reltablespace), '')) AS tablespace,
+       coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint AS total_bytes
+  FROM tree JOIN pg_class c USING (oid) WHERE c.relkind <> 'p'
 
 -- server_facts --
 -- What an estimate has to know of a server: how it writes WAL, how much of that it keeps, and whether it keeps all of it.

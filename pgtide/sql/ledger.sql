@@ -228,20 +228,20 @@ UPDATE pgtide.step SET state = 'undone', ended_at = clock_timestamp()
 SELECT s.name, s.phase, s.state, s.sql, s.undo_sql, coalesce(to_jsonb(s) ->> 'irreversible', '') AS irreversible,
        s.transactional, s.attempts, s.lock_tries, s.seconds
   FROM pgtide.step s JOIN pgtide.migration m ON m.id = s.migration_id AND m.attempt = s.attempt
- WHERE s.migration_id = %(id)s ORDER BY s.ordinal DESC
+ WHERE s.migration_id = %(id)s ORDER BY s.ordinal DESC, s.transactional DESC, s.name
 
 -- cut_slice --
 -- Write a slice down.
-INSERT INTO pgtide.slice (migration_id, attempt, kind, round, ordinal, filenode, first_block, end_block, schedule, cursor,
-                          token, canary)
-VALUES (%(id)s, %(attempt)s, %(kind)s, %(round)s, %(ordinal)s, %(filenode)s, %(first)s, %(end)s, %(schedule)s, %(first)s,
-        %(token)s, %(canary)s)
+INSERT INTO pgtide.slice (migration_id, attempt, kind, round, ordinal, leaf, filenode, first_block, end_block, schedule,
+                          cursor, token, canary)
+VALUES (%(id)s, %(attempt)s, %(kind)s, %(round)s, %(ordinal)s, %(leaf)s, %(filenode)s, %(first)s, %(end)s, %(schedule)s,
+        %(first)s, %(token)s, %(canary)s)
 ON CONFLICT DO NOTHING
 
 -- slices --
 -- The slices of one kind and round that still count, in their order.
-SELECT id, kind, round, ordinal, filenode, first_block, end_block, schedule, pass, cursor, rows, hot, batches, state, worker_id,
-       canary
+SELECT id, kind, round, ordinal, leaf::bigint AS leaf, filenode, first_block, end_block, schedule, pass, cursor, rows, hot,
+       batches, state, worker_id, canary
   FROM pgtide.slice
  WHERE migration_id = %(id)s AND attempt = %(attempt)s AND kind = %(kind)s AND state <> 'void'
    AND (%(round)s::int IS NULL OR round = %(round)s)
@@ -249,8 +249,8 @@ SELECT id, kind, round, ordinal, filenode, first_block, end_block, schedule, pas
 
 -- slice --
 -- One slice as it stands.
-SELECT id, kind, round, ordinal, filenode, first_block, end_block, schedule, pass, cursor, rows, hot, batches, state, worker_id,
-       canary
+SELECT id, kind, round, ordinal, leaf::bigint AS leaf, filenode, first_block, end_block, schedule, pass, cursor, rows, hot,
+       batches, state, worker_id, canary
   FROM pgtide.slice WHERE id = %(slice)s
 
 -- free_slices --
@@ -296,22 +296,33 @@ RETURNING coalesce((SELECT array_agg(q.place::text) FROM pgtide.quarantine q
                    '{}') AS kept
 
 -- count_rows --
--- The batch's rows; no row means that the table was rewritten, and block numbers mean nothing any more.
-UPDATE pgtide.slice
+-- The batch's rows; no row means that the table was rewritten, and block numbers mean nothing any more, or that the leaf
+-- was detached.
+UPDATE pgtide.slice AS s
    SET rows = rows + %(rows)s,
        hot = hot + pg_stat_get_xact_tuples_hot_updated(%(table)s::regclass)
- WHERE id = %(slice)s AND filenode = pg_relation_filenode(%(table)s::regclass)
+ WHERE id = %(slice)s AND leaf = %(table)s::regclass AND filenode = pg_relation_filenode(%(table)s::regclass)
+   AND EXISTS (WITH RECURSIVE up AS (
+                 SELECT s.leaf AS oid
+                 UNION ALL
+                 SELECT i.inhparent FROM up JOIN pg_inherits i ON i.inhrelid = up.oid AND NOT i.inhdetachpending)
+               SELECT FROM up WHERE oid = %(oid)s)
 RETURNING hot
 
 -- void_slices --
--- The table was rewritten: its slices say nothing any more, but for the rows they count.
+-- A leaf was rewritten or detached: its slices say nothing any more, but for the rows they count.
 UPDATE pgtide.slice SET state = 'void', ended_at = clock_timestamp()
- WHERE migration_id = %(id)s AND attempt = %(attempt)s AND state = 'open'
+ WHERE migration_id = %(id)s AND attempt = %(attempt)s AND leaf = %(leaf)s AND state = 'open'
 
 -- void_kind --
 -- Start the rounds of one kind over.
 UPDATE pgtide.slice SET state = 'void', ended_at = coalesce(ended_at, clock_timestamp())
  WHERE migration_id = %(id)s AND attempt = %(attempt)s AND kind = %(kind)s AND state <> 'void'
+
+-- void_round --
+-- Start one round of a kind over.
+UPDATE pgtide.slice SET state = 'void', ended_at = coalesce(ended_at, clock_timestamp())
+ WHERE migration_id = %(id)s AND attempt = %(attempt)s AND kind = %(kind)s AND round = %(round)s AND state <> 'void'
 
 -- pass_canary --
 -- The canary was found right, or told of: the other slices are free.
@@ -327,6 +338,11 @@ UPDATE pgtide.slice SET state = 'open', pass = 0, cursor = first_block, ended_at
 -- The highest round of a kind, voided ones included; -1 where there is none.
 SELECT coalesce(max(round), -1) FROM pgtide.slice
  WHERE migration_id = %(id)s AND attempt = %(attempt)s AND kind = %(kind)s
+
+-- last_ordinal --
+-- The highest place in a round, voided ones included; -1 where there is none.
+SELECT coalesce(max(ordinal), -1) FROM pgtide.slice
+ WHERE migration_id = %(id)s AND attempt = %(attempt)s AND kind = %(kind)s AND round = %(round)s
 
 -- progress --
 -- Rows done, and how far the walk has come: each slice counts its passes.

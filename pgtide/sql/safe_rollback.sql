@@ -45,7 +45,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                 SELECT made ->> 'undo'
                   FROM jsonb_path_query(m.plan::jsonb, '$.*[*].statements[*]') AS made
                  WHERE made ->> 'lock' = 'none'))
-     ORDER BY s.ordinal DESC, u.place
+     ORDER BY s.ordinal DESC, s.transactional DESC, s.name, u.place
 $$;
 
 -- The tables that the table refers to by a foreign key which these statements drop, by its name or with a column. The
@@ -93,6 +93,9 @@ DECLARE
     statement text;
     refusal text;
     targets text;
+    part regclass;
+    patience constant interval := current_setting('lock_timeout');
+    begun constant timestamptz := clock_timestamp();
 BEGIN
     BEGIN
         -- Autovacuum yields to whoever looks for deadlocks.
@@ -111,6 +114,13 @@ BEGIN
          WHERE has_table_privilege(coalesce(role, current_user), id, 'UPDATE, DELETE, TRUNCATE');
         PERFORM pgtide.undo_execute(role, format('LOCK TABLE %s ONLY %s IN ACCESS EXCLUSIVE MODE', targets,
                                                  m.table_oid::regclass));
+        -- lock_timeout counts each lock by itself; the table is held by now, so all of its partitions share one.
+        FOR part IN SELECT pgtide.undo_parts(m.table_oid) LOOP
+            PERFORM set_config('lock_timeout', greatest(1, extract(epoch FROM patience - (clock_timestamp() - begun))
+                                                           * 1000)::int::text, true);
+            PERFORM pgtide.undo_execute(role, format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', part));
+        END LOOP;
+        PERFORM set_config('lock_timeout', (extract(epoch FROM patience) * 1000)::int::text, true);
     END IF;
     IF pgtide.undo_moved(m) IS NOT NULL THEN
         RAISE EXCEPTION USING MESSAGE = pgtide.undo_moved(m);
@@ -157,6 +167,7 @@ BEGIN
             SELECT coalesce(string_agg(b.who, '; '), 'a session that has ended meanwhile'), bool_or(b.autovacuum)
               INTO blockers, autovacuum
               FROM pgtide.undo_blockers(VARIADIC m.table_oid || ARRAY(
+                       SELECT part.oid FROM pgtide.undo_parts(m.table_oid) AS part (oid)) || ARRAY(
                        SELECT part.relid FROM pgtide.undo_referenced(m, one_step) AS r
                         CROSS JOIN LATERAL (SELECT r.id UNION SELECT relid FROM pg_partition_tree(r.id)) AS part (relid))) AS b;
         END;

@@ -3,8 +3,8 @@
 -- one may serve. `head` is how the server begins the definition.
 SELECT c.relname AS name, pg_get_indexdef(i.indexrelid) AS text, i.indisunique AS "unique", i.indisvalid AS valid,
        pg_get_indexdef(i.indexrelid) || coalesce('; ' || pg_get_constraintdef(k.oid), '') AS definition,
-       format('CREATE %%sINDEX %%I ON %%I.%%I ', CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END,
-              c.relname, tn.nspname, t.relname) AS head,
+       format('CREATE %%sINDEX %%I ON %%s%%I.%%I ', CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END,
+              c.relname, CASE t.relkind WHEN 'p' THEN 'ONLY ' ELSE '' END, tn.nspname, t.relname) AS head,
        coalesce((SELECT quote_ident(s.spcname) FROM pg_tablespace s WHERE s.oid = c.reltablespace), '') AS tablespace,
        coalesce(k.contype::text, '') AS constraint_type,
        CASE WHEN to_jsonb(k) ->> 'conperiod' = 'true' THEN true ELSE false END AS period,
@@ -35,7 +35,15 @@ SELECT pg_get_indexdef(indexrelid) AS definition, pg_get_expr(indpred, indrelid)
 -- Which of these columns are NOT NULL, and by which constraint: it has been one of its own since 18.
 SELECT a.attname AS column, c.conname AS name, obj_description(c.oid, 'pg_constraint') AS comment,
        'NOT NULL ' || quote_ident(a.attname) AS definition,
-       CASE WHEN c.connoinherit THEN ' NO INHERIT' ELSE '' END AS suffix
+       CASE WHEN c.connoinherit THEN ' NO INHERIT' ELSE '' END AS suffix,
+       -- Where a partition calls its own otherwise, the server renames none of them: the new one has a name to keep.
+       CASE WHEN EXISTS (WITH RECURSIVE tree AS (
+                           SELECT a.attrelid AS part
+                           UNION ALL
+                           SELECT i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.part)
+                         SELECT FROM tree JOIN pg_attribute p ON p.attrelid = tree.part AND p.attname = a.attname
+                           JOIN pg_constraint o ON o.conrelid = p.attrelid AND o.contype = 'n' AND o.conkey = ARRAY[p.attnum]
+                          WHERE o.conname <> c.conname) THEN left(c.conname, 61) || '_2' ELSE '' END AS keeps
   FROM pg_attribute a
   LEFT JOIN pg_constraint c ON c.conrelid = a.attrelid AND c.contype = 'n' AND c.conkey = ARRAY[a.attnum]
  WHERE a.attrelid = %(oid)s AND a.attname = ANY (%(columns)s::text[]) AND a.attnotnull

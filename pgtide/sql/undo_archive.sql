@@ -13,11 +13,14 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- The trigger that writes down what is written meanwhile, told apart from itself once it was touched; null where there
--- is none.
+-- is none, or where it is silent on a partition.
 CREATE OR REPLACE FUNCTION pgtide.undo_watcher(m pgtide.migration) RETURNS text
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format('%s %s', oid, xmin) FROM pg_trigger
-     WHERE tgrelid = m.table_oid AND tgname = format('~zz_pgtide_%s_w', m.plan::jsonb ->> 'tag') AND tgenabled = 'A'
+    SELECT string_agg(format('%s %s', t.oid, t.xmin), ', ' ORDER BY t.oid)
+      FROM (SELECT m.table_oid UNION ALL SELECT pgtide.undo_parts(m.table_oid)) AS part (id)
+      LEFT JOIN pg_trigger t ON t.tgrelid = part.id AND t.tgname = format('~zz_pgtide_%s_w', m.plan::jsonb ->> 'tag')
+                            AND t.tgenabled = 'A'
+    HAVING bool_and(t.oid IS NOT NULL)
 $$;
 
 -- Make every write from here on to the end of this transaction be written down.
@@ -68,20 +71,19 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                   AND has_table_privilege(role, 'pgtide.archive_late', 'DELETE')
 $$;
 
--- Archive the rows as they are now, a stretch of the table after the other: what moves behind this walk was written
+-- Archive the rows of one leaf as they are now, a stretch after the other: what moves behind this walk was written
 -- meanwhile, and is added later. Returns how many have something to keep.
-CREATE OR REPLACE FUNCTION pgtide.undo_fill(m pgtide.migration, role name, pauses boolean) RETURNS bigint
+CREATE OR REPLACE FUNCTION pgtide.undo_fill_leaf(m pgtide.migration, role name, leaf regclass, pauses boolean) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO'
 SET IntervalStyle = 'postgres' SET bytea_output = 'hex' SET extra_float_digits = 1 AS $$
 DECLARE
     archive jsonb := m.plan::jsonb -> 'archive';
-    blocks bigint := pg_relation_size(m.table_oid::regclass) / current_setting('block_size')::bigint;
+    blocks bigint := pg_relation_size(leaf) / current_setting('block_size')::bigint;
     stretch bigint := greatest(1024, blocks / 10);
     low bigint := 0;
     kept bigint := 0;
     begun timestamptz;
 BEGIN
-    DELETE FROM pgtide.archive WHERE migration_id = m.id AND attempt = m.attempt;
     WHILE low <= blocks LOOP
         begun := clock_timestamp();
         kept := kept + pgtide.undo_execute(pgtide.undo_archivist(role), format(
@@ -90,7 +92,7 @@ BEGIN
             ' WHERE "~row".ctid >= %L::tid AND (%L OR "~row".ctid < %L::tid) AND (%s)'
             -- A row that moved on, or one without a key that has a twin.
             ' ON CONFLICT DO NOTHING',
-            m.id, m.attempt, archive ->> 'key', archive ->> 'values', m.table_oid::regclass, pgtide.undo_columns(m),
+            m.id, m.attempt, archive ->> 'key', archive ->> 'values', leaf, pgtide.undo_columns(m),
             format('(%s,0)', low), low + stretch > blocks, format('(%s,0)', low + stretch), archive ->> 'where'));
         low := low + stretch;
         IF pauses AND low <= blocks THEN
@@ -98,6 +100,24 @@ BEGIN
             -- The application needs the disk too.
             PERFORM pg_sleep(extract(epoch FROM clock_timestamp() - begun) / 4);
         END IF;
+    END LOOP;
+    RETURN kept;
+END
+$$;
+
+-- Archive all rows as they are now, leaf by leaf: an ordinary table is its own one.
+CREATE OR REPLACE FUNCTION pgtide.undo_fill(m pgtide.migration, role name, pauses boolean) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    leaf regclass;
+    kept bigint := 0;
+BEGIN
+    DELETE FROM pgtide.archive WHERE migration_id = m.id AND attempt = m.attempt;
+    FOR leaf IN
+        SELECT c.oid FROM (SELECT m.table_oid UNION ALL SELECT pgtide.undo_parts(m.table_oid)) AS part (id)
+          JOIN pg_class c ON c.oid = part.id AND c.relkind <> 'p' ORDER BY c.oid
+    LOOP
+        kept := kept + pgtide.undo_fill_leaf(m, role, leaf, pauses);
     END LOOP;
     RETURN kept;
 END

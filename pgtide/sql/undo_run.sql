@@ -64,6 +64,16 @@ BEGIN
 END
 $$;
 
+-- The partitions of a table, and theirs; none of an ordinary one.
+CREATE OR REPLACE FUNCTION pgtide.undo_parts(oid) RETURNS SETOF oid
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH RECURSIVE tree AS (
+        SELECT $1 AS part
+        UNION ALL
+        SELECT i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.part AND NOT i.inhdetachpending)
+    SELECT part FROM tree WHERE part <> $1
+$$;
+
 -- Who holds locks on a table, or on others that are locked with it, as far as this role may see it.
 CREATE OR REPLACE FUNCTION pgtide.undo_blockers(VARIADIC oid[]) RETURNS TABLE (who text, autovacuum boolean)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

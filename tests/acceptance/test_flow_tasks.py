@@ -45,7 +45,7 @@ def spread(
     "error",
     [
         *(kind("what", state="state", remedy="remedy") for kind in (Waiting, Interrupted, Fenced)),
-        Rewritten(),
+        Rewritten(1),
     ],
     ids=lambda error: type(error).__name__,
 )

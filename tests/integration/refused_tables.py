@@ -58,16 +58,9 @@ TABLES = (
         setup=("ALTER TABLE public.users SET UNLOGGED",),
     ),
     Refusal(
-        name="a partitioned table",
-        says=("is a partitioned table",),
-        remedy="the table behind it",
-        migration=on_table("public.v"),
-        setup=(_PARTITIONED,),
-    ),
-    Refusal(
         name="a partition",
-        says=("is part of a partitioning",),
-        remedy="ordinary table",
+        says=("public.leaf is a partition of public.v",),
+        remedy="Name public.v: all of its partitions are changed together",
         migration=on_table("public.leaf"),
         setup=(
             _PARTITIONED,
@@ -76,7 +69,7 @@ TABLES = (
     ),
     Refusal(
         name="a table with heirs",
-        says=("is part of a partitioning or inheritance",),
+        says=("is part of an inheritance",),
         remedy="ordinary table",
         setup=("CREATE TABLE public.heir () INHERITS (public.users)",),
     ),

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from statistics import median
 
 import psycopg
@@ -76,13 +77,20 @@ class Table:
         run, ordinal, end = self.run, self.filled, self.filled + blocks
         size = read_size(run.session, run.plan.table_oid)
         assert end <= size.blocks, "the table is too small for this machine"
-        one = Cut(ordinal=ordinal, first_block=self.filled, end_block=end, schedule=uniform(passes))
-        slices.cut(run.session, run.lease, Kind.WALK, [one], round_=0, filenode=size.filenode)
+        one = Cut(
+            ordinal=ordinal,
+            leaf=run.plan.table_oid,
+            filenode=size.filenode,
+            first_block=self.filled,
+            end_block=end,
+            schedule=uniform(passes),
+        )
+        slices.cut(run.session, run.lease, Kind.WALK, [one], round_=0)
         run.settings = replace(run.settings, batch_target=timedelta(seconds=target))
         self.batches.end, self.batches.seconds, self.batches.blocks = end, [], []
         assert run.plan.backfill is not None
-        work = statements.filling(run.plan, run.plan.backfill)
-        self.crew.fill(work, [slices.read(run.session, run.lease, Kind.WALK)[-1].id])
+        works = partial(statements.filling, run.plan, run.plan.backfill)
+        self.crew.fill(works, [slices.read(run.session, run.lease, Kind.WALK)[-1].id])
         self.filled = end
         return self.batches.cost * blocks
 

@@ -15,8 +15,8 @@ from pgtide.model.plan import Plan
 from pgtide.model.state import Phase
 from pgtide.model.statement import Lock
 from pgtide.operate.plan import PlanStatement, Progressed, statements
+from pgtide.phases.counting import counting
 from pgtide.phases.later_steps import later_steps
-from pgtide.phases.verify import counting
 from pgtide.postgres.catalog import read_table
 from pgtide.postgres.session import connect
 from tests.driving import plan_of, settings_for

@@ -17,6 +17,7 @@ from pgtide.postgres.embedded import Server
 from tests.catalog_snapshot import changes, snapshot
 from tests.driving import migrate, record_of, refusal
 from tests.integration.refusal_cases import DECLARED, Refusal
+from tests.integration.refused_partitions import PARTITIONS
 from tests.integration.refused_tables import TABLES
 from tests.roles import temporary_role
 from tests.server import fresh_database
@@ -61,7 +62,7 @@ def test_a_declaration_is_refused_and_nothing_has_changed(shared: str, case: Ref
     says_why(refused(shared, case.migration()), case)
 
 
-@pytest.mark.parametrize("case", TABLES, ids=str)
+@pytest.mark.parametrize("case", [*TABLES, *PARTITIONS], ids=str)
 def test_a_table_is_refused_and_nothing_has_changed(users: str, case: Refusal) -> None:
     with psycopg.connect(users, autocommit=True) as connection:
         for statement in case.setup:

@@ -27,6 +27,7 @@ from pgtide.events import BatchBegan, Event
 from pgtide.ledger.joined import joined
 from pgtide.ledger.record import find
 from pgtide.ledger.run import Caller
+from pgtide.model.migration import Migration
 from pgtide.model.state import Phase, State
 from pgtide.phases.backward import undo
 from pgtide.phases.begun import begun, recorded
@@ -37,7 +38,8 @@ from pgtide.phases.purge import Purging, purge
 from pgtide.postgres.session import connect
 from pgtide.settings import Settings
 from tests.later import HURRY, RELEASE
-from tests.users import MIGRATION_ID, email_migration
+from tests.parted import orders_migration
+from tests.users import email_migration
 
 BEGAN = """
 CREATE TABLE IF NOT EXISTS began
@@ -77,6 +79,12 @@ class Order:
     pause_ms: float = 0.0
     # Whether to begin where the estimate warns, and not to look at the disk meanwhile.
     reckless: bool = False
+    # The partitioned table's migration, in the place of the strategy's.
+    parted: bool = False
+
+    @property
+    def migration(self) -> Migration:
+        return orders_migration() if self.parted else email_migration()
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -155,7 +163,7 @@ def _act(order: Order, caller: Caller) -> None:
         backups_dir=Path(order.backups),
         throttle_off=frozenset({"disk_free"} if order.reckless else ()),
     )
-    actions: dict[str, Callable[[Settings, Caller], None]] = {
+    actions: dict[str, Callable[[Settings, Caller, Migration], None]] = {
         "up": _up,
         "back_up": partial(_up, until=Phase.BACKUP),
         "down": _down,
@@ -164,42 +172,46 @@ def _act(order: Order, caller: Caller) -> None:
         "join": partial(_join, patience=order.patience),
         "purge": _purge,
     }
-    actions[order.action](settings, caller)
+    actions[order.action](settings, caller, order.migration)
 
 
-def _join(settings: Settings, caller: Caller, patience: float) -> None:
+def _join(settings: Settings, caller: Caller, migration: Migration, *, patience: float) -> None:
     deadline = time.monotonic() + patience
-    while time.monotonic() < deadline and not _filling(settings):
+    while time.monotonic() < deadline and not _filling(settings, migration):
         time.sleep(0.02)
     with connect(settings.url, purpose="test") as session:
-        record = find(session, MIGRATION_ID)
+        record = find(session, migration.id)
     assert record is not None, "nothing has begun"
     with joined(settings, caller, record) as run:
         join(run)
 
 
-def _filling(settings: Settings) -> bool:
+def _filling(settings: Settings, migration: Migration) -> bool:
     with connect(settings.url, purpose="test") as session:
-        record = find(session, MIGRATION_ID)
+        record = find(session, migration.id)
     return record is not None and record.state is State.BACKFILLING
 
 
-def _up(settings: Settings, caller: Caller, *, until: Phase = Phase.VERIFY) -> None:
-    with opened(settings, caller, email_migration()) as run:
+def _up(
+    settings: Settings, caller: Caller, migration: Migration, *, until: Phase = Phase.VERIFY
+) -> None:
+    with opened(settings, caller, migration) as run:
         forward(run, until)
 
 
-def _down(settings: Settings, caller: Caller, *, to: State = State.ROLLED_BACK) -> None:
-    undo(settings, caller, recorded(settings, MIGRATION_ID), to=to)
+def _down(
+    settings: Settings, caller: Caller, migration: Migration, *, to: State = State.ROLLED_BACK
+) -> None:
+    undo(settings, caller, recorded(settings, migration.id), to=to)
 
 
-def _contract(settings: Settings, caller: Caller) -> None:
-    with begun(settings, caller, recorded(settings, MIGRATION_ID)) as run:
+def _contract(settings: Settings, caller: Caller, migration: Migration) -> None:
+    with begun(settings, caller, recorded(settings, migration.id)) as run:
         contract(run, Contracting(release=RELEASE, hurry=HURRY))
 
 
-def _purge(settings: Settings, caller: Caller) -> None:
-    with begun(settings, caller, recorded(settings, MIGRATION_ID)) as run:
+def _purge(settings: Settings, caller: Caller, migration: Migration) -> None:
+    with begun(settings, caller, recorded(settings, migration.id)) as run:
         purge(run, Purging(hurry=HURRY))
 
 

@@ -1,19 +1,41 @@
 """VACUUM FULL moves every row; a migration that is under way goes on, and says what it saw."""
 
+from dataclasses import replace
+
 import psycopg
 import pytest
 
 from pgtide import ReplaceColumn
-from pgtide.errors import StatementFailed
-from pgtide.events import BatchCommitted, Event
+from pgtide.errors import Failed
+from pgtide.events import BatchBegan, BatchCommitted, Event
 from pgtide.ledger.audit import history
+from pgtide.ledger.slices import Kind
 from pgtide.model.migration import Migration
 from pgtide.model.state import Phase, State
 from pgtide.postgres.session import connect
-from tests.driving import migrate, record_of
+from tests.driving import migrate, record_of, settings_for
+from tests.small_table import run
 from tests.users import MIGRATION_ID, create_users, email_migration
 
 REWRITE = "VACUUM FULL public.users"
+
+
+PIECES = "SELECT id, state FROM pgtide.slice WHERE kind = 'sweep' AND round = 0 ORDER BY ordinal"
+
+
+class Stopped(Exception):
+    pass
+
+
+def to_the_front(url: str) -> None:
+    """Bring a row out of step, and into the blocks that the sweep has seen."""
+    run(
+        url,
+        "UPDATE public.users SET email_verified = true, email_verified_v2 = false"
+        " WHERE id = (SELECT max(id) FROM public.users)",
+        "DELETE FROM public.users WHERE id < (SELECT max(id) FROM public.users) - 30",
+        REWRITE,
+    )
 
 
 def rewrite(url: str) -> None:
@@ -46,6 +68,32 @@ def test_a_rewrite_in_mid_backfill_starts_the_walk_over_and_is_no_alarm(database
     assert kinds.count("table_rewritten") == 1
 
 
+def test_a_rewrite_in_mid_sweep_starts_the_whole_round_over(database: str) -> None:
+    create_users(database, rows=40_000)
+    moved: list[int] = []
+
+    def stop(event: Event) -> None:
+        if isinstance(event, BatchBegan) and event.kind is Kind.SWEEP:
+            raise Stopped
+
+    def interfere(event: Event) -> None:
+        if isinstance(event, BatchBegan) and event.kind is Kind.SWEEP and not moved:
+            first, second = run(database, PIECES)
+            if event.slice_id == second[0]:
+                assert first[1] == "done"
+                moved.append(event.slice_id)
+                to_the_front(database)
+
+    # Two pieces, as two workers cut them; one worker then takes them one after the other.
+    two, one = (replace(settings_for(database), workers=number) for number in (2, 1))
+    with pytest.raises(Stopped):
+        migrate(database, email_migration(), emit=stop, settings=two)
+    done = migrate(database, email_migration(), emit=interfere, settings=one)
+
+    assert len(moved) == 1
+    assert done.state is State.VERIFIED
+
+
 def test_a_value_that_cannot_be_converted_is_not_told(database: str) -> None:
     create_users(database, rows=100)
     migration = Migration(
@@ -57,7 +105,7 @@ def test_a_value_that_cannot_be_converted_is_not_told(database: str) -> None:
         contract_release="2.2.0",
     )
 
-    with pytest.raises(StatementFailed) as caught:
+    with pytest.raises(Failed) as caught:
         migrate(database, migration)
 
     assert "invalid input syntax" in caught.value.what

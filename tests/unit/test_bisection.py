@@ -14,6 +14,7 @@ PIECE = Slice(
     kind=Kind.WALK,
     round=0,
     ordinal=0,
+    leaf=1,
     filenode=1,
     first_block=0,
     end_block=BLOCKS,

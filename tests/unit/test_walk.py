@@ -11,6 +11,8 @@ from pgtide.backfill.next_batch import next_batch
 from pgtide.backfill.walk import Walk, choose, cuts, uniform
 from pgtide.ledger.slices import ONCE, Cut, Kind, Slice
 from pgtide.model.backfill import Backfill
+from pgtide.model.table import TableName
+from pgtide.postgres.leaves import Leaf
 from pgtide.postgres.terrain import Terrain
 
 BLOCKS = st.integers(min_value=0, max_value=20_000)
@@ -22,13 +24,22 @@ WALKS = st.builds(
 )
 
 
+def leaf(blocks: int) -> Leaf:
+    return Leaf(oid=1, name=TableName(schema="public", name="t"), filenode=1, blocks=blocks)
+
+
+def piece(first: int, end: int | None, schedule: tuple[int, ...]) -> Cut:
+    return Cut(ordinal=0, leaf=1, filenode=1, first_block=first, end_block=end, schedule=schedule)
+
+
 def begun(cut: Cut) -> Slice:
     return Slice(
         id=1,
         kind=Kind.WALK,
         round=0,
         ordinal=cut.ordinal,
-        filenode=1,
+        leaf=cut.leaf,
+        filenode=cut.filenode,
         first_block=cut.first_block,
         end_block=cut.end_block,
         schedule=cut.schedule,
@@ -61,7 +72,7 @@ def walked(
 
 @given(BLOCKS, WALKS)
 def test_slices_cover_the_table_without_gap_or_overlap(blocks: int, walk: Walk) -> None:
-    pieces = cuts(blocks, walk)
+    pieces = cuts(leaf(blocks), walk)
     edges = [piece.first_block for piece in pieces] + [blocks]
     assert edges[0] == 0
     assert [piece.end_block for piece in pieces] == edges[1:]
@@ -78,7 +89,7 @@ def test_slices_cover_the_table_without_gap_or_overlap(blocks: int, walk: Walk) 
 def test_every_pass_takes_every_block_exactly_once(
     length: int, first: int, schedule: tuple[int, ...], sizes: list[int]
 ) -> None:
-    cut = Cut(ordinal=0, first_block=first, end_block=first + length, schedule=schedule)
+    cut = piece(first, first + length, schedule)
     taken = Counter(
         (share, block)
         for share, low, high in walked(begun(cut), sizes, limit=first + length)
@@ -99,9 +110,7 @@ def test_an_open_slice_ends_in_an_open_range_and_misses_nothing_before_it(
     limit: int, sizes: list[int]
 ) -> None:
     """The table may grow while it is walked: the last range has no end."""
-    ranges = walked(
-        begun(Cut(ordinal=0, first_block=0, end_block=None, schedule=ONCE)), sizes, limit=limit
-    )
+    ranges = walked(begun(piece(0, None, ONCE)), sizes, limit=limit)
     assert [end for _, _, end in ranges[:-1]] == [low for _, low, _ in ranges[1:]]
     assert ranges[0][1] == 0
     assert ranges[-1][2] is None
@@ -109,7 +118,7 @@ def test_an_open_slice_ends_in_an_open_range_and_misses_nothing_before_it(
 
 @given(BLOCKS, WALKS)
 def test_the_slices_of_a_sweep_end_in_the_open(blocks: int, walk: Walk) -> None:
-    pieces = cuts(blocks, walk, open_end=True)
+    pieces = cuts(leaf(blocks), walk, open_end=True)
     assert pieces[0].first_block == 0
     assert [piece.end_block for piece in pieces] == [
         *(piece.first_block for piece in pieces[1:]),
@@ -162,5 +171,5 @@ def test_who_favours_time_gets_passes_of_shrinking_share() -> None:
 @given(BLOCKS, st.integers(min_value=1, max_value=8))
 def test_each_worker_has_four_slices_where_the_table_has_them(blocks: int, workers: int) -> None:
     terrain = replace(TERRAIN, blocks=blocks, rows=blocks * 48, horizon_seconds=0.0)
-    pieces = cuts(blocks, choose(terrain, Backfill(), workers=workers))
+    pieces = cuts(leaf(blocks), choose(terrain, Backfill(), workers=workers))
     assert len(pieces) >= min(4 * workers, blocks // 128) - 1
