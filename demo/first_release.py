@@ -32,7 +32,11 @@ def set_the_scene(stage: Stage) -> tuple[Yardsticks, str, frozenset[str]]:
         "For comparison, a copy of it is migrated by ONE UPDATE, and another is freshly written: "
         "the largest and the smallest that the table may become."
     )
-    yardsticks = growth.measure(stage.url)
+    yardsticks = growth.measure(stage.url, rows=stage.rows)
+    stage.narrator.say(
+        f"The UPDATE took {yardsticks.update.seconds:.1f} s; somebody who wrote a row meanwhile "
+        f"waited for {yardsticks.update.longest:.1f} s."
+    )
     with connect(stage.url, purpose="demo") as session:
         database.season(session)
         definition = shape.definition(session)

@@ -6,10 +6,10 @@ from typing import Final
 
 from demo.client import ask_psql
 from demo.ending import undone
-from demo.observe import read_status
-from demo.play import CONTRACT, LOAD_B, LOAD_C, MIGRATION, PURGE, UNDO, Play
+from demo.observe import phase_times, read_status
+from demo.play import CONTRACT, LOAD_B, LOAD_C, MIGRATION, PURGE, REFILL, UNDO, Play
 from demo.releases import RELEASE_B, RELEASE_C
-from demo.result import Tried, Undone
+from demo.result import PhaseTime, Tried, Undone
 from pgtide.errors import Waiting
 
 # What the demo cannot wait for: soak and retention are days.
@@ -74,13 +74,20 @@ def undo_from_psql(play: Play, before: str) -> Undone:
     return found
 
 
-def forward_again(play: Play) -> None:
-    """Migrate once more, as far as `contracted`, with all three releases."""
+def forward_again(play: Play) -> tuple[int, PhaseTime]:
+    """Migrate once more, as far as `contracted`, with all three releases.
+
+    Return how many workers filled the rows, and how long that took.
+    """
     narrator, commands = play.stage.narrator, play.stage.commands
     narrator.chapter("Forward again, all the way")
     narrator.say("Backup, gates and approvals start over with it.")
     play.timeline.begin("the second migration")
+    play.up(until="expand")
+    play.timeline.begin(REFILL)
     play.up(until="backfill")
+    play.timeline.begin("the second release B")
+    filled = _filled(play)
     play.cast.start(RELEASE_B, LOAD_B, "B-again")
     play.up()
     approve(play, "contract", "the second time; the cause of the undo is mended")
@@ -89,6 +96,17 @@ def forward_again(play: Play) -> None:
     play.timeline.begin("three releases, again")
     play.cast.start(RELEASE_C, LOAD_C, "C-again")
     time.sleep(_WHILE)
+    return filled
+
+
+def _filled(play: Play) -> tuple[int, PhaseTime]:
+    cuts = [
+        one["detail"]["workers"]
+        for one in play.stage.commands.read("history", MIGRATION)
+        if one["kind"] == "slices_cut"
+    ]
+    phases = phase_times(read_status(play.stage.commands, MIGRATION))
+    return cuts[-1], next(one for one in phases if one.phase == "backfill")
 
 
 def purge(play: Play) -> None:

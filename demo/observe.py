@@ -63,13 +63,14 @@ def traffic(
         longest_during=timeline.at(worst.begun) if worst else "",
         longest_alone=longest_alone(seen, held),
         longest_control=longest_wait(held, began, ended),
-        locked=tuple(_scene(scene, seen, timeline, held) for scene in locked),
+        locked=tuple(scene_wait(scene, seen, timeline, held) for scene in locked),
     )
 
 
-def _scene(
-    scene: str, seen: Sequence[Entry], timeline: Timeline, held: Sequence[Wait]
+def scene_wait(
+    scene: str, seen: Iterable[Entry], timeline: Timeline, held: Sequence[Wait]
 ) -> SceneWait:
+    """Return the longest wait of a scene; `held` is when the control waited."""
     during = [entry for entry in seen if timeline.at(entry.begun) == scene]
     worst = longest(during)
     return SceneWait(

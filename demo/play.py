@@ -18,6 +18,8 @@ ID: Final = "20251231_120000_email_verification_v2"
 LOAD_A: Final = Load(rate=70)
 LOAD_B: Final = Load(rate=50)
 LOAD_C: Final = Load(rate=40)
+# The backfill that nobody kills.
+REFILL: Final = "the second backfill"
 # The scenes in which a strong lock is taken on the table.
 EXPAND: Final = "expand"
 CONTRACT: Final = "contract"

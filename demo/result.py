@@ -123,6 +123,16 @@ class Tried:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Filling:
+    """A backfill that nobody killed: its workers, its time, and the longest wait meanwhile."""
+
+    workers: int
+    rows: int
+    seconds: float
+    longest: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """All that the demo measured in one run."""
 
@@ -134,6 +144,8 @@ class Result:
     phases: tuple[PhaseTime, ...]
     traffic: Traffic
     crash: Crash
+    # The second migration's.
+    filling: Filling
     growth: Yardsticks
     migrated: Sizes
     first: Check

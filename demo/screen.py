@@ -112,9 +112,29 @@ def _table(result: Result, verdicts: tuple[Promise, ...]) -> Table:
         said = Text(one.measured, style="" if one.kept else color)
         table.add_row(Text(mark, style=color), one.name, said)
     table.add_row()
+    table.add_row("", "backfill", _filling(result))
+    table.add_row("", "one UPDATE", _one_update(result))
     table.add_row("", "phases", _phases(result))
     table.add_row("", "this run", _times(result))
     return table
+
+
+def _filling(result: Result) -> str:
+    one = result.filling
+    workers = "1 worker" if one.workers == 1 else f"{one.workers} workers"
+    return (
+        f"{workers}, under load: {one.rows:,} rows in {one.seconds:.1f} s "
+        f"({one.rows / one.seconds:,.0f} a second); nobody waited for longer than "
+        f"{one.longest * 1000:.0f} ms"
+    )
+
+
+def _one_update(result: Result) -> str:
+    update = result.growth.update
+    return (
+        f"of a copy without load: {update.seconds:.1f} s; who wrote a row of it waited for up to "
+        f"{update.longest:.1f} s"
+    )
 
 
 def _phases(result: Result) -> str:

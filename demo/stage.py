@@ -103,4 +103,6 @@ def _environment(place: Path, server: Server, api_url: str) -> dict[str, str]:
         "PGTIDE_MIGRATIONS": str(_FOLDER),
         "PGTIDE_HOME": str(place),
         "PGTIDE_ACTOR": "demo",
+        # So that the figures of two machines can be compared.
+        "PGTIDE_WORKERS": "2",
     }

@@ -6,9 +6,9 @@ from contextlib import ExitStack
 from demo import first_release, later_release
 from demo.cast import Cast
 from demo.ending import completed
-from demo.observe import phase_times, read_status, traffic
-from demo.play import LOCKED, MIGRATION, Play, state
-from demo.result import PhaseTime, Result, Traffic
+from demo.observe import phase_times, read_status, scene_wait, traffic
+from demo.play import LOCKED, MIGRATION, REFILL, Play, state
+from demo.result import Filling, PhaseTime, Result, Traffic
 from demo.stage import Stage
 from demo.timeline import Timeline
 
@@ -27,7 +27,7 @@ def tell(stage: Stage, actors: ExitStack) -> Result:
     backup = later_release.back_up(play)
     later_release.contract(play)
     taken_back = later_release.undo_from_psql(play, dump)
-    later_release.forward_again(play)
+    refilled = later_release.forward_again(play)
     later_release.purge(play)
     ended = play.timeline.begin("after the story")
     end = completed(stage, play.cast.entries, before=definition, migration=MIGRATION)
@@ -40,6 +40,7 @@ def tell(stage: Stage, actors: ExitStack) -> Result:
         phases=(*phases, *_later_phases(play)),
         traffic=_traffic(play, began, ended),
         crash=broken,
+        filling=_filling(play, *refilled),
         growth=yardsticks,
         migrated=migrated,
         first=first,
@@ -61,6 +62,11 @@ def _traffic(play: Play, began: float, ended: float) -> Traffic:
         ended=ended,
         locked=LOCKED,
     )
+
+
+def _filling(play: Play, workers: int, time: PhaseTime) -> Filling:
+    seen = scene_wait(REFILL, play.cast.entries, play.timeline, play.cast.held)
+    return Filling(workers=workers, rows=time.rows or 0, seconds=time.seconds, longest=seen.longest)
 
 
 def _later_phases(play: Play) -> tuple[PhaseTime, ...]:

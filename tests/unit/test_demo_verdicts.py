@@ -12,11 +12,13 @@ from demo.database import Sizes
 from demo.growth import Yardsticks
 from demo.journal import Entry
 from demo.noise import Noise
+from demo.one_update import OneUpdate
 from demo.promises import GAINED, promises, worst
 from demo.releases import Kind
 from demo.result import (
     Check,
     Completed,
+    Filling,
     PhaseTime,
     Repair,
     Result,
@@ -54,8 +56,10 @@ GOOD = Result(
         in_step=41,
         redone=0,
     ),
+    filling=Filling(workers=2, rows=100, seconds=1.0, longest=0.1),
     growth=Yardsticks(
         before=Sizes(table=90, indexes=10),
+        update=OneUpdate(seconds=2.0, longest=2.0),
         at_once=Sizes(table=190, indexes=20),
         minimal=Sizes(table=100, indexes=10),
     ),
