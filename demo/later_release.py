@@ -86,7 +86,7 @@ def forward_again(play: Play) -> tuple[int, PhaseTime]:
     play.up(until="expand")
     play.timeline.begin(REFILL)
     play.up(until="backfill")
-    play.timeline.begin("the second release B")
+    play.timeline.begin("the second verification")
     filled = _filled(play)
     play.cast.start(RELEASE_B, LOAD_B, "B-again")
     play.up()
