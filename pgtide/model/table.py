@@ -43,12 +43,17 @@ class Trigger:
     """A trigger of the table; `before_row` ones decide what a sync trigger sees.
 
     `enabled` is the server's letter: O for most, A for always, R in the role of a replica, D never.
+    `leaf` is the partition that has it alone, if one does.
     """
 
     name: str
+    leaf: str = ""
     before_row: bool
     on_update: bool
     enabled: str
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.leaf}" if self.leaf else self.name
 
     def fires(self, *, as_replica: bool) -> bool:
         """Tell whether an UPDATE fires it, in a session of that role."""

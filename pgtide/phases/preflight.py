@@ -155,7 +155,7 @@ def _refuse_taken(session: Session, migration: Migration, table: Table) -> None:
             "Finish that migration first, or undo it with `pgtide down`.",
         )
     ours = names(migration.tag).insert_trigger.encode()
-    later = [t.name for t in table.triggers if t.before_row and t.name.encode() > ours]
+    later = [str(t) for t in table.triggers if t.before_row and t.name.encode() > ours]
     if later:
         raise refused(
             f"The trigger {', '.join(later)} would fire after pgtide's own and could undo what "

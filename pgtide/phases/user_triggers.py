@@ -61,7 +61,7 @@ def refuse_loud(session: Session, plan: Plan) -> None:
 
 def _fired(table: Table, *, as_replica: bool) -> tuple[str, ...]:
     return tuple(
-        one.name
+        str(one)
         for one in table.triggers
         if one.fires(as_replica=as_replica) and "pgtide" not in one.name
     )

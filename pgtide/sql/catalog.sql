@@ -71,10 +71,14 @@ SELECT c.conname AS name, coalesce(pg_get_expr(c.conbin, c.conrelid), quote_iden
  WHERE c.conrelid = %(oid)s AND c.contype IN ('c', 'n') AND NOT c.convalidated ORDER BY c.conname
 
 -- triggers --
--- The triggers of a table; bit 1 of tgtype is ROW, bit 2 BEFORE, bit 16 UPDATE, bit 64 INSTEAD.
-SELECT tgname AS name, (tgtype & 3) = 3 AND (tgtype & 64) = 0 AS before_row, (tgtype & 16) <> 0 AS on_update,
-       tgenabled::text AS enabled
-  FROM pg_trigger WHERE tgrelid = %(oid)s AND NOT tgisinternal ORDER BY tgname COLLATE "C"
+-- The triggers of a table, and those that one partition alone has; bit 1 of tgtype is ROW, bit 2 BEFORE, bit 16 UPDATE,
+-- bit 64 INSTEAD.
+SELECT tgname AS name, CASE WHEN tgrelid <> %(oid)s THEN tgrelid::regclass::text ELSE '' END AS leaf,
+       (tgtype & 3) = 3 AND (tgtype & 64) = 0 AS before_row, (tgtype & 16) <> 0 AS on_update, tgenabled::text AS enabled
+  FROM pg_trigger
+ WHERE (tgrelid = %(oid)s OR tgparentid = 0 AND tgrelid IN (SELECT relid FROM pg_partition_tree(%(oid)s::oid)))
+   AND NOT tgisinternal
+ ORDER BY tgname COLLATE "C", tgrelid
 
 -- indexes --
 -- The indexes of a table.

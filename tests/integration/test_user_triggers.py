@@ -97,6 +97,33 @@ def test_where_silence_would_be_unsafe_it_is_refused(
     assert run(database, "SELECT to_regnamespace('pgtide')") == [(None,)]
 
 
+PARTED = (
+    "CREATE TABLE public.t (id int PRIMARY KEY, a int) PARTITION BY RANGE (id)",
+    "CREATE TABLE public.t_1 PARTITION OF public.t FOR VALUES FROM (0) TO (300)",
+    "CREATE TABLE public.t_2 PARTITION OF public.t FOR VALUES FROM (300) TO (1000)",
+    f"INSERT INTO public.t SELECT g, g FROM generate_series(1, {ROWS}) g",
+    *COUNTING[:2],
+    COUNTING[2].replace("public.t ", "public.t_2 "),
+)
+
+
+def test_one_that_a_single_partition_has_counts_too(database: str) -> None:
+    run(database, *PARTED)
+    assert any("trigger sees of public.t_2 stays" in one for one in told(database, quiet(NUMBER)))
+    run(database, "ALTER TABLE public.t_2 ENABLE REPLICA TRIGGER sees")
+    assert "would wake the trigger sees" in refusal(lambda: migrate(database, quiet(NUMBER))).what
+    run(database, "ALTER TABLE public.t_2 ENABLE TRIGGER sees")
+    assert migrate(database, quiet(NUMBER)).state is State.VERIFIED
+    assert run(database, SEEN) == [(0,)]
+
+
+def test_one_of_a_partition_that_would_fire_after_ours_is_refused(database: str) -> None:
+    run(database, *PARTED, 'ALTER TRIGGER sees ON public.t_2 RENAME TO "~~sees"')
+    error = refusal(lambda: migrate(database, small_migration(NUMBER)))
+    assert "The trigger ~~sees of public.t_2 would fire after pgtide's own" in error.what
+    assert run(database, "SELECT to_regnamespace('pgtide')") == [(None,)]
+
+
 def test_a_key_that_no_batch_writes_is_no_reason_to_refuse(database: str) -> None:
     create_small(database)
     run(database, *REFERS)
