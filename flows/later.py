@@ -19,6 +19,7 @@ from flows.artifacts import show_performance
 from flows.carried import carried_out, heard, summarized
 from flows.context import Invocation
 from flows.noticeboard import Noticeboard
+from flows.reason import Reason
 from pgtide.errors import PgtideError
 from pgtide.ledger.run import Run
 from pgtide.model.state import State as Stand
@@ -31,14 +32,14 @@ class ContractParameters(BaseModel):
     """The release that is live now; and a reason not to wait for soak or window."""
 
     release: str
-    hurry: str | None = None
+    hurry: Reason = None
 
 
 class PurgeParameters(BaseModel):
     """A reason not to wait for retention or window; one to go without a backup."""
 
-    hurry: str | None = None
-    without_backup: str | None = None
+    hurry: Reason = None
+    without_backup: Reason = None
 
 
 class RollbackParameters(BaseModel):

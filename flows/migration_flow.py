@@ -10,6 +10,7 @@ from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.forward import forward
+from flows.reason import given
 from pgtide.errors import PgtideError
 from pgtide.model.backfill import MOST_WORKERS
 from pgtide.model.migration import Migration
@@ -57,6 +58,6 @@ def flow_of(
             yes: begin although the estimate exceeds the disk or a week of windows
 
         """
-        return forward(identified, Phase(until), hurry=hurry, accepts_excess=yes)
+        return forward(identified, Phase(until), hurry=given(hurry), accepts_excess=yes)
 
     return migrate

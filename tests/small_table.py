@@ -1,8 +1,10 @@
 """A table of a few columns and a migration of it, for tests that are about neither."""
 
+from dataclasses import replace
+
 import psycopg
 
-from pgtide import Migration
+from pgtide import Migration, ReplaceColumn
 from pgtide.changes.change import Change
 
 SMALL_ID = "20260101_000000_small"
@@ -29,6 +31,12 @@ def small_migration(*changes: Change) -> Migration:
         changes=list(changes),
         contract_release="1.1.0",
     )
+
+
+def releasing_migration() -> Migration:
+    """Return one that widens the number, and whose contract lets the old column be NULL."""
+    widened = small_migration(ReplaceColumn("a", type="bigint"))
+    return replace(widened, on_unrepresentable="release")
 
 
 def run(url: str, *statements: str) -> list[tuple[object, ...]]:

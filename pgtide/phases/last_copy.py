@@ -27,20 +27,17 @@ def refuse_none(session: Session, record: Record, *, without: str | None) -> Non
         raise _refused(record, _NONE)
 
 
-def refuse_none_whole(run: Run, *, without: str | None) -> None:
-    """Read the backups again, the likeliest first; raise Refused unless one is what was written.
+def missing_whole(run: Run, *, without: str | None) -> str | None:
+    """Read the backups again, the likeliest first; None where one is what was written.
 
-    `without` is a person's reason to go on without one; it is written down where it was needed.
+    Else why there is none, where a person's reason `without` lets purge go on, and Refused where
+    nothing does.
     """
     record = run.record
-    if not record.plan.replacements:
-        return
-    why = _missing(run, record)
-    if why is None:
-        return
-    if not without:
+    why = _missing(run, record) if record.plan.replacements else None
+    if why and not without:
         raise _refused(record, why)
-    audit.note(run.session, run.lease, "purged_without_backup", why=why, reason=without)
+    return why
 
 
 def _missing(run: Run, record: Record) -> str | None:

@@ -22,7 +22,7 @@ from pgtide.phases.begun import refuse_held
 from pgtide.phases.conduct import conducted
 from pgtide.phases.delay import note_hurry
 from pgtide.phases.gate import await_gate
-from pgtide.phases.last_copy import refuse_none, refuse_none_whole
+from pgtide.phases.last_copy import missing_whole, refuse_none
 from pgtide.phases.step import lock_whole, perform
 from pgtide.postgres.catalog import read_table
 from pgtide.postgres.part_twins import partitions_own
@@ -44,8 +44,9 @@ def purge(run: Run, asked: Purging) -> None:
     """Drop what only the old shape needs; raises Refused or Waiting before anything has changed."""
     record = run.record
     refuse_early(run.session, record, asked, run.settings, clock=run.clock)
+    unsaved = None
     if not steps.is_done(run.session, record.id, SHAPE):
-        refuse_none_whole(run, without=asked.without_backup)
+        unsaved = missing_whole(run, without=asked.without_backup)
         # Reading a backup may take long: the window may have closed, who approved thought better.
         refuse_early(run.session, record, asked, run.settings, clock=run.clock)
     note_hurry(run, record, hurry=asked.hurry)
@@ -56,10 +57,18 @@ def purge(run: Run, asked: Purging) -> None:
         for number, step in enumerate(purge_steps(plan, table)):
             try:
                 guard = partial(_guard, run, asked, first=number == 0)
-                perform(run, step, ordinal=_ORDINAL + number, guard=guard)
+                also = partial(_note_unsaved, run, asked, unsaved)
+                perform(run, step, ordinal=_ORDINAL + number, guard=guard, also=also)
             except (Touched, AwaitingApproval) as error:
                 _stay(run, error.what)
                 raise
+
+
+def _note_unsaved(run: Run, asked: Purging, why: str | None, session: Session) -> None:
+    """Write down, with the drops and not before them, that no backup has what went."""
+    if why:
+        reason = asked.without_backup
+        audit.note(session, run.lease, "purged_without_backup", why=why, reason=reason)
 
 
 class Touched(Refused):

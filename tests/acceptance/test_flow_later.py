@@ -9,14 +9,15 @@ import pytest
 from flows import later
 from flows.run import run_any
 from pgtide import Performance
-from pgtide.errors import AwaitingApproval, Refused
+from pgtide.errors import AwaitingApproval, Refused, Waiting
 from pgtide.ledger.run import Caller
 from pgtide.model.gate import Gate
 from pgtide.model.state import State
 from tests.acceptance.flow_records import runs, state_of
 from tests.driving import migrate
-from tests.later import HURRY, RELEASE, approve
+from tests.later import HURRY, RELEASE, approve, contract
 from tests.prefect_server import PrefectApi, prefect_api
+from tests.small_table import run as sql
 from tests.users import MIGRATION_ID, create_users, email_migration
 
 __all__ = ["prefect_api"]
@@ -61,6 +62,19 @@ def test_a_later_release_and_the_ways_back_run_as_flows(
     run(prefect_api, database, "purge", {"hurry": HURRY})
     assert state_of(database) is State.COMPLETED
     assert shown(prefect_api, database) == (f"purge {MIGRATION_ID}", "COMPLETED")
+
+
+def test_a_reason_of_blanks_is_none(database: str, prefect_api: PrefectApi) -> None:
+    create_users(database, rows=50)
+    migrate(database, email_migration())
+    contract(database, MIGRATION_ID)
+    approve(database, MIGRATION_ID, Gate.READS_SWITCHED)
+    with pytest.raises(Waiting, match="retention"):
+        run(prefect_api, database, "purge", {"hurry": " "})
+    sql(database, "UPDATE pgtide.backup SET removed_at = now()")
+    with pytest.raises(Refused, match="no whole backup"):
+        run(prefect_api, database, "purge", {"hurry": HURRY, "without_backup": "\t "})
+    assert state_of(database) is State.CONTRACTED
 
 
 def test_a_gate_ends_the_flow_and_a_refusal_fails_it(

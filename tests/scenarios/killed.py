@@ -39,6 +39,7 @@ from pgtide.postgres.session import connect
 from pgtide.settings import Settings
 from tests.later import HURRY, RELEASE
 from tests.parted import orders_migration
+from tests.small_table import releasing_migration
 from tests.users import email_migration
 
 BEGAN = """
@@ -81,9 +82,13 @@ class Order:
     reckless: bool = False
     # The partitioned table's migration, in the place of the strategy's.
     parted: bool = False
+    # In its place a small table's, whose contract lets a column be NULL.
+    releasing: bool = False
 
     @property
     def migration(self) -> Migration:
+        if self.releasing:
+            return releasing_migration()
         return orders_migration() if self.parted else email_migration()
 
     def to_json(self) -> str:

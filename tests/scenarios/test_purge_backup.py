@@ -5,10 +5,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from pgtide import AddColumn, ReplaceColumn, Sql
-from pgtide.errors import Interrupted, Refused
+from pgtide.errors import Interrupted, LockNotAcquired, Refused
 from pgtide.events import Event, StepEnded
 from pgtide.ledger.run import Caller
 from pgtide.model.gate import Gate
@@ -103,6 +104,20 @@ def test_a_reason_drops_them_without_a_backup_and_is_in_the_audit(contracted: Se
     _purged(contracted, Purging(hurry=HURRY, without_backup=REASON))
     assert record_of(contracted.url, SMALL_ID).state is State.COMPLETED
     assert run(contracted.url, UNBACKED) == [(REASON,)]
+
+
+def test_a_purge_that_dropped_nothing_is_not_said_to_have_gone_without_a_backup(
+    contracted: Settings,
+) -> None:
+    run(contracted.url, "UPDATE pgtide.backup SET removed_at = now()")
+    asked = Purging(hurry=HURRY, without_backup=REASON)
+    impatient = replace(contracted, lock_tries=1)
+    with psycopg.connect(contracted.url) as report:
+        report.execute("SELECT FROM public.t LIMIT 1")
+        assert isinstance(refusal(lambda: _purged(impatient, asked)), LockNotAcquired)
+    assert (run(contracted.url, COLUMNS), run(contracted.url, UNBACKED)) == ([(3,)], [])
+    _purged(contracted, asked)
+    assert (run(contracted.url, COLUMNS), run(contracted.url, UNBACKED)) == ([(2,)], [(REASON,)])
 
 
 def test_a_purge_that_was_cut_off_behind_its_drops_ends_without_a_backup(

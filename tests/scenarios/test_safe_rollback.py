@@ -6,13 +6,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import psycopg
 import pytest
 
+from pgtide.model.gate import Gate
 from pgtide.model.state import State
 from pgtide.postgres.embedded import Server
 from tests.driving import migrate, record_of, undo
+from tests.later import approve
 from tests.prober import probing
 from tests.psql import undo_from_psql
 from tests.roles import temporary_role
@@ -77,6 +80,26 @@ def test_a_killed_migration_is_undone_and_every_write_to_the_old_names_is_kept(
     again = carried_out(Order(url=table))
     assert again.code == 0, str(again)
     assert record_of(table, MIGRATION_ID).state is State.VERIFIED
+
+
+@pytest.mark.parametrize("at", ["StepEnded:contract.shape", "PhaseEnded:contract"])
+def test_a_killed_contract_is_undone_and_every_write_to_the_old_names_is_kept(
+    table: str, at: str, tmp_path: Path
+) -> None:
+    shape = schema_dump(table)
+    verified(table)
+    approve(table, MIGRATION_ID, Gate.CONTRACT)
+    order = Order(url=table, action="contract", at=at, backups=str(tmp_path))
+    assert carried_out(order).code == -signal.SIGKILL
+    run(table, *WRITES)
+    before = rows(table)
+
+    answer = undo_from_psql(table)
+
+    assert answer.undone, answer
+    assert schema_dump(table) == shape
+    assert rows(table) == before
+    assert record_of(table, MIGRATION_ID).state is State.ROLLED_BACK
 
 
 def test_a_view_in_the_way_is_named_and_once_it_is_gone_the_undo_works(table: str) -> None:

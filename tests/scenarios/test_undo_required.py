@@ -1,5 +1,6 @@
 """Undo of a NOT NULL that contract let go: at once for writes, and the rows read without a lock."""
 
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -7,7 +8,6 @@ from functools import partial
 import psycopg
 import pytest
 
-from pgtide import ReplaceColumn
 from pgtide.errors import Interrupted, StatementFailed
 from pgtide.events import Event, Listener, StatementBegan
 from pgtide.ledger.record import Record
@@ -15,13 +15,13 @@ from pgtide.model.state import State
 from tests.driving import migrate, plan_of, record_of, refusal, undo
 from tests.later import contract, to_verified
 from tests.psql import undo_from_psql
+from tests.scenarios.child import carried_out
+from tests.scenarios.killed import Action, Order
 from tests.schema import dumped
-from tests.small_table import SMALL_ID, create_small, run, small_migration
+from tests.small_table import SMALL_ID, create_small, releasing_migration, run
 
 READS = "undo.contract.required.read"
-MIGRATION = replace(
-    small_migration(ReplaceColumn("a", type="bigint")), on_unrepresentable="release"
-)
+MIGRATION = releasing_migration()
 
 
 @pytest.fixture
@@ -83,6 +83,19 @@ def test_an_undo_that_was_cut_off_before_the_read_ends_with_the_old_shape(
     assert (type(error), record_of(url, SMALL_ID).state) == (Interrupted, State.ROLLING_BACK)
     again(url, SMALL_ID)
     assert dumped(url, "public.t") == (before if again is undo else verified)
+
+
+@pytest.mark.parametrize("again", ["back", "down"])
+@pytest.mark.parametrize("at", ["StepEnded:undo.contract.shape", f"StatementEnded:{READS}:0"])
+def test_an_undo_killed_before_or_after_the_read_is_ended_by_the_next_process(
+    shapes: tuple[str, str, str], at: str, again: Action
+) -> None:
+    url, before, verified = shapes
+    order = Order(url=url, action="back", releasing=True)
+    assert carried_out(replace(order, at=at)).code == -signal.SIGKILL
+    ended = carried_out(replace(order, action=again))
+    assert ended.code == 0, str(ended)
+    assert dumped(url, "public.t") == (before if again == "down" else verified)
 
 
 def test_from_psql_the_old_shape_is_the_same_wherever_the_undo_was_cut_off(
