@@ -154,9 +154,15 @@ def last_resort(session: Session, migration_id: str) -> BackupRecord | None:
     return next((one for one in found if one.old_shape), None)
 
 
-def before_purge(session: Session, migration_id: str, *, attempt: int) -> list[BackupRecord]:
-    """Return the backups of an attempt that may have what purge drops, the best first."""
-    where = {"id": migration_id, "attempt": attempt}
+def before_purge(
+    session: Session, migration_id: str, *, attempt: int, younger_than: timedelta
+) -> list[BackupRecord]:
+    """Return the backups of an attempt that may have what purge drops, the best first.
+
+    None was older than that when contract began: what was written to the old columns since an
+    earlier one may be nowhere else.
+    """
+    where = {"id": migration_id, "attempt": attempt, "seconds": younger_than.total_seconds()}
     return [_record(row) for row in session.rows(_SQL["before_purge"], where)]
 
 

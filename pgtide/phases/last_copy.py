@@ -1,7 +1,8 @@
 """The last copy of the old columns: purge drops it where a whole backup has them too.
 
 Each backup of this attempt that was taken before purge has them, whatever a declared statement has
-dropped meanwhile; those that have all of the old shape come first.
+dropped meanwhile; those that have all of the old shape come first. One that was too old for
+contract does not count: what was written to an old column since may be nowhere else.
 """
 
 import socket
@@ -11,19 +12,23 @@ from pgtide.backup.dumping import Teller
 from pgtide.backup.files import damage
 from pgtide.errors import Refused
 from pgtide.ledger import audit, backups
+from pgtide.ledger.backups import BackupRecord
 from pgtide.ledger.record import Record
 from pgtide.ledger.run import Run
 from pgtide.phases.heeding import heeding
 from pgtide.postgres.session import Session
+from pgtide.settings import Settings
 
-_NONE: Final = "there is none of this attempt that passed and was kept"
+_NONE: Final = "there is none that passed and was kept, from the day of contract or later"
 
 
-def refuse_none(session: Session, record: Record, *, without: str | None) -> None:
+def refuse_none(
+    session: Session, settings: Settings, record: Record, *, without: str | None
+) -> None:
     """Raise Refused where the ledger knows of no backup; no file is read."""
     if not record.plan.replacements or without:
         return
-    if not backups.before_purge(session, record.id, attempt=record.attempt):
+    if not _kept(session, settings, record):
         raise _refused(record, _NONE)
 
 
@@ -44,7 +49,7 @@ def _missing(run: Run, record: Record) -> str | None:
     """Return why no backup counts, or None where one is whole."""
     caller, harmed = heeding(run), []
     teller = Teller(emit=caller.emit, clock=run.clock)
-    for one in backups.before_purge(run.session, record.id, attempt=record.attempt):
+    for one in _kept(run.session, run.settings, record):
         with teller.part("reading"):
             harm = damage(one.directory, one.files)
         if harm is None:
@@ -57,12 +62,19 @@ def _missing(run: Run, record: Record) -> str | None:
     return "; ".join(harmed) or _NONE
 
 
+def _kept(session: Session, settings: Settings, record: Record) -> list[BackupRecord]:
+    return backups.before_purge(
+        session, record.id, attempt=record.attempt, younger_than=settings.backups_fresh
+    )
+
+
 def _refused(record: Record, why: str) -> Refused:
     return Refused(
         f"{record.id} cannot be purged: no whole backup has its old columns ({why}).",
         state="Nothing was dropped; they are still there, and in step.",
         remedy=(
-            f"`pgtide backup {record.version}` takes one; then run `pgtide purge {record.version}` "
+            "Put the files of one back where they were, or take one with "
+            f"`pgtide backup {record.version}`; then run `pgtide purge {record.version}` "
             "again. `--without-backup --reason TEXT` drops them all the same."
         ),
     )

@@ -166,4 +166,4 @@ def refuse_early(
         # One that has begun to purge is led back to there, under the lock.
         _refuse_hung(session, record)
     if not steps.is_done(session, record.id, SHAPE):
-        refuse_none(session, record, without=asked.without_backup)
+        refuse_none(session, settings, record, without=asked.without_backup)

@@ -49,10 +49,13 @@ SELECT * FROM pgtide.backup WHERE state IN ('taking', 'taken') ORDER BY id
 SELECT * FROM pgtide.backup WHERE migration_id = %(id)s AND state = 'passed' AND removed_at IS NULL ORDER BY id DESC
 
 -- before_purge --
--- The backups of an attempt that passed and are still there: all of the old shape first, then the newest.
-SELECT * FROM pgtide.backup
- WHERE migration_id = %(id)s AND attempt = %(attempt)s AND state = 'passed' AND removed_at IS NULL
- ORDER BY old_shape DESC, id DESC
+-- The backups of an attempt that passed and are still there, as young as contract wants them, or younger: all of the old
+-- shape first, then the newest.
+SELECT b.* FROM pgtide.backup b
+  JOIN pgtide.phase p ON p.migration_id = b.migration_id AND p.attempt = b.attempt AND p.phase = 'contract'
+ WHERE b.migration_id = %(id)s AND b.attempt = %(attempt)s AND b.state = 'passed' AND b.removed_at IS NULL
+   AND b.taken_at > p.started_at - make_interval(secs => %(seconds)s)
+ ORDER BY b.old_shape DESC, b.id DESC
 
 -- fresh --
 -- The newest backup of an attempt that passed, is not too old, and lies on this machine.

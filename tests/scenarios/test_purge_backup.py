@@ -94,8 +94,35 @@ def test_a_backup_that_was_not_kept_or_is_of_another_attempt_does_not_count(
     for gone in ("removed_at = now()", "removed_at = NULL, attempt = attempt - 1"):
         run(contracted.url, f"UPDATE pgtide.backup SET {gone}")
         error = refusal(lambda: purge(contracted.url, SMALL_ID, settings=contracted))
-        assert "there is none of this attempt" in error.what
+        assert "there is none that passed and was kept" in error.what
         assert run(contracted.url, COLUMNS) == [(3,)]
+
+
+def test_what_was_written_since_a_backup_of_weeks_before_contract_is_not_in_it(
+    database: str, tmp_path: Path
+) -> None:
+    """The old column alone has the spelling: a lossy expression cannot give it back."""
+    settings = replace(backing_up(database, tmp_path), backup_first=True)
+    run(
+        database,
+        "CREATE TABLE public.t (id int PRIMARY KEY, code text)",
+        "INSERT INTO public.t SELECT g, 'c' || g FROM generate_series(1, 300) g",
+    )
+    lossy = ReplaceColumn("code", type="text", up="lower(code)", down="code")
+    migrate(database, small_migration(lossy), settings=settings)
+    run(
+        database,
+        "UPDATE pgtide.backup SET taken_at = taken_at - interval '21 days'",
+        "UPDATE public.t SET code = 'Foo' WHERE id = 7",
+    )
+    contract(database, SMALL_ID, settings=settings)
+    folders = run(database, FOLDERS)
+    assert len(folders) == 2, "contract took no backup of its own"
+    shutil.rmtree(Path(str(folders[1][0])))
+    error = refusal(lambda: purge(database, SMALL_ID, settings=settings))
+    assert "no whole backup has its old columns" in error.what
+    take(settings, SMALL_ID)
+    assert purge(database, SMALL_ID, settings=settings).state is State.COMPLETED
 
 
 def test_a_reason_drops_them_without_a_backup_and_is_in_the_audit(contracted: Settings) -> None:
