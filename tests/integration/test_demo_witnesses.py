@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from demo import crash, shape
+from demo import crash, one_update, shape
 from demo.database import TABLE, changed_unasked, create_users, key
 from pgtide.postgres.embedded import tool
 from pgtide.postgres.session import connect
@@ -80,3 +80,13 @@ def test_ids_have_gaps_and_values_have_nulls(users: str) -> None:
     assert 0 < row["flags"] < ROWS
     assert 0 < row["tokens"] < ROWS
     assert 0 < row["logins"] < ROWS
+
+
+def test_who_writes_beside_one_update_waits_to_its_end_however_long(users: str) -> None:
+    """Longer than the time limits of a session of ours, five seconds for a lock."""
+    seconds = 6.0
+    statement = f"DO $$ BEGIN UPDATE {TABLE} SET name = name; PERFORM pg_sleep({seconds}); END $$"
+    with connect(users, purpose="test") as session:
+        seen = one_update.run(session, users, statement, table=TABLE, rows=ROWS)
+    assert seen.seconds >= seconds
+    assert seconds - 1.0 < seen.longest <= seen.seconds + 1.0
