@@ -14,6 +14,9 @@ from tests.bench.stage import Order
 from tests.bench.tables import OTHERS
 from tests.bench.undoing import WAYS
 
+# Everything is measured once; others may be at work on the machine.
+pytestmark = pytest.mark.timeout(900)
+
 ROWS = 10_000
 PAIR = (ONE_UPDATE, TWO_WORKERS)
 FIELDS = {

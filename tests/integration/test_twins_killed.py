@@ -16,6 +16,9 @@ from tests.schema import dumped
 from tests.server import fresh_database
 from tests.small_table import SMALL_ID, create_small, run, small_migration
 
+# Every kill is a process of its own, and others may be at work on the machine.
+pytestmark = pytest.mark.timeout(900)
+
 MIGRATION = small_migration(ReplaceColumn("a", type="bigint", down="a::int"))
 SHAPE = (
     "CREATE INDEX partial ON public.t (a) WHERE a > 7",

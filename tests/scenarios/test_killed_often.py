@@ -6,6 +6,8 @@ Five kills of a small table; `make bench ONLY=kills` has fifty of a big one.
 import random
 from pathlib import Path
 
+import pytest
+
 from pgtide.postgres.embedded import Server
 from tests.scenarios.child import carried_out
 from tests.scenarios.killed import Order
@@ -14,6 +16,9 @@ from tests.scenarios.lab import name_of, witnessed
 from tests.server import fresh_database
 from tests.table_state import table_state
 from tests.users import create_users
+
+# Every kill is a process of its own, and others may be at work on the machine.
+pytestmark = pytest.mark.timeout(900)
 
 KILLS = 5
 

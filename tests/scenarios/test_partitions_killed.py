@@ -16,6 +16,9 @@ from tests.schema import dumped
 from tests.server import fresh_database
 from tests.small_table import run
 
+# Every kill is a process of its own, and others may be at work on the machine.
+pytestmark = pytest.mark.timeout(900)
+
 ROWS = 4000
 FILLED = "SELECT sum(rows)::int FROM pgtide.slice WHERE kind <> 'archive'"
 # In the backfill; and before and after each kind of act on an index: the frame, a leaf's part, the

@@ -15,6 +15,9 @@ from tests.scenarios.lab import witnessed
 from tests.scenarios.ledger_truth import begun, disagreements, places, repeated
 from tests.small_table import run
 
+# Every kill is a process of its own, and others may be at work on the machine.
+pytestmark = pytest.mark.timeout(900)
+
 ROWS = 4_000
 CONTENT = "SELECT md5(string_agg(u::text, '' ORDER BY id)) FROM public.users u"
 
