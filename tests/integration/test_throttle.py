@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from statistics import median
 
 import pytest
 
@@ -29,12 +30,14 @@ PATIENCE = 30.0
 
 @dataclass(slots=True)
 class Batches:
-    """What a run has committed: when, and how long each batch took."""
+    """What a run has committed: when, how long each batch took, and its blocks."""
 
     seen: list[tuple[float, float]] = field(default_factory=list)
+    blocks: list[int] = field(default_factory=list)
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, BatchCommitted) and event.kind == "walk":
+            self.blocks.append((event.end or event.cursor) - event.cursor)
             self.seen.append((time.monotonic(), event.seconds))
 
     def since(self, moment: float) -> list[tuple[float, float]]:
@@ -100,22 +103,25 @@ def test_the_duty_follows_within_two_seconds(database: str) -> None:
 
 
 def test_the_target_of_a_batch_follows_and_a_reset_takes_it_back(database: str) -> None:
-    settings = replace(settings_for(database), batch_target=timedelta(milliseconds=2))
+    """Counted in blocks: no more than a quarter of a pass, whatever a batch may take."""
+    settings = replace(settings_for(database), batch_target=timedelta(milliseconds=0.2))
     # Rest and work, so that it lasts long enough to be slowed down.
     rate = {"batch_target": settings.batch_target, "duty": 0.2}
     with filling(database, **rate) as (batches, _), operator(database) as session:
         record = record_of(database, MIGRATION_ID)
+        # It begins with more, and has to learn what a block costs.
+        batches.wait_for(20)
+        small = median(batches.blocks[-5:])
         throttle.throttle(session, record, LiveRate(batch_ms=20), settings=settings)
         known = throttle.throttle(session, record, LiveRate(duty=0.1), settings=settings)
         assert known is not None
         assert (known.batch_ms, known.duty) == (20, 0.1)
         time.sleep(PROMISE)
-        moment = time.monotonic()
         batches.wait_for(len(batches.seen) + 4)
-        longest = max(seconds for _, seconds in batches.since(moment))
+        large = max(batches.blocks[-4:])
         throttle.reset(session, record, settings=settings)
         assert status_of(session, settings, record).rate is None
-    assert longest > 0.006, "batches of 2 ms, ten times as long in a moment"
+    assert large > 3 * small, "a hundred times as long in a moment, and hardly bigger"
     assert [one["batch_ms"] for one in kinds(database, "rate_set")] == [20, 20, None]
 
 
