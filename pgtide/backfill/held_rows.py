@@ -12,11 +12,11 @@ from typing import Final
 
 from pgtide.backfill.batch import STATEMENT_LIMIT
 from pgtide.backfill.fill_settings import fill_settings
-from pgtide.backfill.row_key import by_key, by_place, rows_of
+from pgtide.backfill.row_key import SAME_VERSION, by_key, by_place, rows_of
 from pgtide.ledger import quarantine
 from pgtide.ledger.quarantine import HeldRow, Left, Version
 from pgtide.model.plan import BackfillSql, Plan
-from pgtide.postgres.ddl import fill, search_path
+from pgtide.postgres.ddl import escaped, fill, search_path
 from pgtide.postgres.faults import DataFault, Transient
 from pgtide.postgres.session import Session
 
@@ -24,11 +24,6 @@ from pgtide.postgres.session import Session
 _LOCK_WAIT: Final = timedelta(milliseconds=500)
 # Each time somebody else has written the row in between.
 _TRIES: Final = 5
-# A place means nothing without its file: another leaf has the same one.
-_VERSION: Final = (
-    "t.ctid = %(place)s::tid AND t.xmin = %(version)s::xid"
-    " AND pg_catalog.pg_relation_filenode(t.tableoid) = %(filenode)s"
-)
 
 Fence = Callable[[Session], None]
 
@@ -50,10 +45,9 @@ class HeldRows:
         table = rows_of(plan)
         test = fill("SELECT {test} FROM {table} AS t", test=sql.in_step, table=table)
         update = fill("UPDATE {table} AS t SET {set}", table=table, set=sql.assignments)
-        # Names may hold a percent sign, which the driver would take for a parameter.
-        test, update, in_step = (text.replace("%", "%%") for text in (test, update, sql.in_step))
-        self._test = f"{test} WHERE {_VERSION}"
-        self._update = f"{update} WHERE {_VERSION} AND NOT {in_step}"
+        test, update, in_step = (escaped(text) for text in (test, update, sql.in_step))
+        self._test = f"{test} WHERE {SAME_VERSION}"
+        self._update = f"{update} WHERE {SAME_VERSION} AND NOT {in_step}"
 
     def look(self, row: HeldRow) -> Left | None:
         """Let a row leave that was mended or deleted since it failed; None where it stays."""

@@ -20,7 +20,7 @@ from pgtide.ledger.slices import Slice
 from pgtide.ledger.worker import Worker
 from pgtide.model.breaker import tripped
 from pgtide.model.table import TableName
-from pgtide.postgres.ddl import fill, relation
+from pgtide.postgres.ddl import escaped, fill, relation
 from pgtide.postgres.faults import DataFault
 from pgtide.postgres.session import Session
 
@@ -88,8 +88,10 @@ def _rows(worker: Worker, table: TableName, block: int) -> list[Row]:
     head = fill(
         "SELECT (t.ctid::text::point)[1]::int AS row, t.xmin::text AS version FROM ONLY {table} t",
         table=relation(table),
-    ).replace("%", "%%")
-    query = f"{head} WHERE t.ctid >= %(low)s::tid AND t.ctid < %(high)s::tid ORDER BY t.ctid"
+    )
+    query = (
+        f"{escaped(head)} WHERE t.ctid >= %(low)s::tid AND t.ctid < %(high)s::tid ORDER BY t.ctid"
+    )
     within = {"low": f"({block},0)", "high": f"({block + 1},0)"}
     rows = steadily(worker, lambda session: session.rows(query, within, doing="reading a block"))
     return [(row["row"], row["version"]) for row in rows]

@@ -3,11 +3,17 @@
 from typing import Final, LiteralString
 
 from pgtide.model.plan import Plan
-from pgtide.postgres.ddl import fill, ident, listed, literal, relation
+from pgtide.postgres.ddl import escaped, fill, ident, listed, literal, relation
 
 _VERSION: Final[LiteralString] = (
     "SELECT t.ctid::text AS place, t.xmin::text AS version,"
     " pg_catalog.pg_relation_filenode(t.tableoid)::bigint AS filenode FROM {table} AS t"
+)
+
+# One version of a row of `t`. A place means nothing without its file: another leaf has it too.
+SAME_VERSION: Final = (
+    "t.ctid = %(place)s::tid AND t.xmin = %(version)s::xid"
+    " AND pg_catalog.pg_relation_filenode(t.tableoid) = %(filenode)s"
 )
 
 
@@ -30,15 +36,12 @@ def by_key(plan: Plan) -> str:
     head = fill(_VERSION, table=rows_of(plan))
     # The server reads each part of the key by the type of its column.
     shape = fill("NULL::{table}", table=relation(plan.table))
-    head, shape, same = (text.replace("%", "%%") for text in (head, shape, same))
+    head, shape, same = (escaped(text) for text in (head, shape, same))
     key = f"pg_catalog.jsonb_populate_record({shape}, %(key)s::jsonb) AS k"
     return f"{head}, {key} WHERE {same}"
 
 
 def by_place(plan: Plan) -> str:
     """Return the query for the version of a row that is the parameters, where it is there still."""
-    head = fill(_VERSION, table=rows_of(plan)).replace("%", "%%")
-    return (
-        f"{head} WHERE t.ctid = %(place)s::tid AND t.xmin = %(version)s::xid"
-        " AND pg_catalog.pg_relation_filenode(t.tableoid) = %(filenode)s"
-    )
+    head = escaped(fill(_VERSION, table=rows_of(plan)))
+    return f"{head} WHERE {SAME_VERSION}"

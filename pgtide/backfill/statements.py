@@ -9,7 +9,7 @@ from pgtide.changes import archive_trigger
 from pgtide.ledger.lease import Lease
 from pgtide.model.plan import ArchiveSql, BackfillSql, Plan
 from pgtide.model.table import TableName
-from pgtide.postgres.ddl import fill, relation
+from pgtide.postgres.ddl import escaped, fill, relation
 
 # A range of tuple ids reads just its blocks, gaps in keys cost nothing (PostgreSQL 14 and later).
 _FROM: Final = "t.ctid >= %(low)s::tid"
@@ -68,11 +68,11 @@ def _holding(plan: Plan, table: TableName) -> str:
         table=relation(table),
     )
     where = f"WHERE {_FROM}{_BELOW} AND t.xmin = %(version)s::xid FOR NO KEY UPDATE"
-    return f"{_HOLD} {_escaped(row)} {where} {_AGAIN}"
+    return f"{_HOLD} {escaped(row)} {where} {_AGAIN}"
 
 
 def _work(table: TableName, head: str, test: str, tail: str, *, sparing: bool = False) -> Work:
-    head, test, tail = (_escaped(part) for part in (head, test, tail))
+    head, test, tail = (escaped(part) for part in (head, test, tail))
     if sparing:
         # CASE, for its order: the test itself may fail on a row in quarantine.
         test = f"CASE WHEN t.ctid = ANY (%(kept)s::tid[]) THEN false ELSE {test} END"
@@ -82,8 +82,3 @@ def _work(table: TableName, head: str, test: str, tail: str, *, sparing: bool = 
         open_ended=f"{head} WHERE {_FROM} AND {test}{tail}",
         shared=f"{head} WHERE {_FROM}{_BELOW}{_SHARE} AND {test}{tail}",
     )
-
-
-def _escaped(text: str) -> str:
-    # Names may hold a percent sign, which the driver would take for a parameter.
-    return text.replace("%", "%%")

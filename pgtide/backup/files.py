@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from pgtide.errors import Failed, Refused
+from pgtide.errors import Refused
 from pgtide.ledger.backups import BackupFile, BackupRecord
+from pgtide.postgres.client import unwritable
 
 MANIFEST: Final = "manifest.json"
 _OWNER_ONLY: Final = 0o700
@@ -55,11 +56,7 @@ def write(
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        raise Failed(
-            f"{path} cannot be written: {error.strerror}.",
-            state="The migration is as it was; this is no backup.",
-            remedy="Make room, or name another directory in PGTIDE_BACKUPS.",
-        ) from error
+        raise unwritable(path, error) from error
     return BackupFile(name=path.name, sha256=digest.hexdigest(), bytes=size)
 
 

@@ -4,7 +4,7 @@ from typing import Final, Literal
 
 from pgtide.model.plan import Plan
 from pgtide.model.table import TableName
-from pgtide.postgres.ddl import fill, relation
+from pgtide.postgres.ddl import escaped, fill, relation
 
 WITHIN: Final = "t.ctid >= %(low)s::tid AND (%(high)s::tid IS NULL OR t.ctid < %(high)s::tid)"
 
@@ -20,18 +20,12 @@ def counting(
 
     `kept` says how rows in quarantine count, whose places are a parameter: nobody looks at them.
     """
-    tests = " AND ".join(comparison.in_step for comparison in plan.comparisons)
+    tests = escaped(" AND ".join(comparison.in_step for comparison in plan.comparisons))
     test = f"CASE WHEN {KEPT} THEN {kept} ELSE NOT ({tests}) END" if kept else f"NOT ({tests})"
     head = fill(
         "SELECT count(*) AS rows, count(*) FILTER (WHERE {test}) AS mismatches FROM ONLY "
         "{table} AS t",
         test=test,
-        table=relation(leaf or plan.table),
+        table=escaped(relation(leaf or plan.table)),
     )
-    return f"{escaped(head).replace(escaped(KEPT), KEPT)} WHERE {WITHIN}"
-
-
-def escaped(text: str) -> str:
-    """Return SQL that holds no parameter as the driver takes it."""
-    # Names may hold a percent sign, which the driver would take for a parameter.
-    return text.replace("%", "%%")
+    return f"{head} WHERE {WITHIN}"

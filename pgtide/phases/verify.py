@@ -24,10 +24,10 @@ from pgtide.ledger.verifications import Verdict, keep
 from pgtide.model.state import Phase, State
 from pgtide.model.verification import Mismatch, Verification
 from pgtide.phases.conduct import conducted
-from pgtide.phases.counting import KEPT, WITHIN, counting, escaped
+from pgtide.phases.counting import KEPT, WITHIN, counting
 from pgtide.phases.fingerprint import take
 from pgtide.phases.open_writes import outlast_writers
-from pgtide.postgres.ddl import fill, literal, relation
+from pgtide.postgres.ddl import escaped, fill, literal, relation
 from pgtide.postgres.faults import DataFault
 from pgtide.postgres.leaves import Leaf, leaf_name, read_leaves
 from pgtide.postgres.reflection import differences, hindrances

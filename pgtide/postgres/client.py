@@ -148,6 +148,15 @@ def _reachable(client: Client, login: Login) -> Iterator[tuple[str, dict[str, st
         yield argument, for_client_program(PGPASSFILE=str(path))
 
 
+def unwritable(path: Path, error: OSError) -> Failed:
+    """Return what to say of a file of a backup that the disk does not take."""
+    return Failed(
+        f"{path} cannot be written: {error.strerror}.",
+        state="The migration is as it was; this is no backup.",
+        remedy="Make room, or name another directory in PGTIDE_BACKUPS.",
+    )
+
+
 @contextmanager
 def _passfile(folder: Path, password: str) -> Iterator[Path]:
     """Write a passfile for as long as a program needs it; raises Failed where the disk is full."""
@@ -160,11 +169,7 @@ def _passfile(folder: Path, password: str) -> Iterator[Path]:
             with os.fdopen(made, "wb", buffering=0) as file:
                 file.write(f"*:*:*:*:{text}\n".encode())
         except OSError as error:
-            raise Failed(
-                f"{path} cannot be written: {error.strerror}.",
-                state="The migration is as it was; this is no backup.",
-                remedy="Make room, or name another directory in PGTIDE_BACKUPS.",
-            ) from error
+            raise unwritable(path, error) from error
         yield path
     finally:
         path.unlink(missing_ok=True)

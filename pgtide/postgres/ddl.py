@@ -37,6 +37,14 @@ def fill(template: LiteralString, /, **parts: str) -> str:
     return sql.SQL(template).format(**composed).as_string(None)
 
 
+def escaped(text: str) -> str:
+    """Return SQL that holds no parameter as the driver takes it.
+
+    Names may hold a percent sign, which the driver would take for one.
+    """
+    return text.replace("%", "%%")
+
+
 def search_path(name: TableName) -> str:
     """Return where a migration's expressions and the application's triggers look for names.
 

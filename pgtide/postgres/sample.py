@@ -13,7 +13,7 @@ from typing import Final
 from pgtide.errors import StatementFailed
 from pgtide.model.plan import BackfillSql, Plan
 from pgtide.model.table import Table
-from pgtide.postgres.ddl import fill, ident, listed, literal, relation, search_path
+from pgtide.postgres.ddl import escaped, fill, ident, listed, literal, relation, search_path
 from pgtide.postgres.leaves import Leaf, read_leaves
 from pgtide.postgres.session import Session, milliseconds
 from pgtide.sql import queries
@@ -177,9 +177,9 @@ def _copied(session: Session, table: Table, facts: TableFacts) -> Iterator[tuple
             copy=ident(_COPY),
             columns=columns,
             table=relation(leaf.name),
-        ).replace("%", "%%")
+        )
         rows = session.execute(
-            f"{text} WHERE ctid >= %(low)s::tid AND ctid < %(high)s::tid",
+            f"{escaped(text)} WHERE ctid >= %(low)s::tid AND ctid < %(high)s::tid",
             {"low": f"({first},0)", "high": f"({first + count},0)"},
             doing="copying a sample of the table",
         )
@@ -224,7 +224,7 @@ def _fill(session: Session, plan: Plan, backfill: BackfillSql) -> _Filled:
     update = _update(session, plan, backfill)
     session.execute("SAVEPOINT pgtide_fill")
     try:
-        rows = session.execute(update.replace("%", "%%"), {}, doing="filling a copied sample")
+        rows = session.execute(escaped(update), {}, doing="filling a copied sample")
     except StatementFailed as error:
         if not error.sqlstate.startswith(_FAILING):
             raise

@@ -51,6 +51,16 @@ def verified(url: str) -> None:
     migrate(url, email_migration())
 
 
+def assert_taken_back(table: str, shape: str) -> None:
+    """Undo it from psql, and find the old shape with every row's old columns as they were."""
+    before = rows(table)
+    answer = undo_from_psql(table)
+    assert answer.undone, answer
+    assert schema_dump(table) == shape
+    assert rows(table) == before
+    assert record_of(table, MIGRATION_ID).state is State.ROLLED_BACK
+
+
 @pytest.mark.parametrize(
     ("at", "nth"),
     [
@@ -69,14 +79,8 @@ def test_a_killed_migration_is_undone_and_every_write_to_the_old_names_is_kept(
     assert carried_out(Order(url=table, at=at, nth=nth)).code == -signal.SIGKILL
     if not at.startswith("StatementEnded:expand"):
         run(table, *WRITES)
-    before = rows(table)
 
-    answer = undo_from_psql(table)
-
-    assert answer.undone, answer
-    assert schema_dump(table) == shape
-    assert rows(table) == before
-    assert record_of(table, MIGRATION_ID).state is State.ROLLED_BACK
+    assert_taken_back(table, shape)
     again = carried_out(Order(url=table))
     assert again.code == 0, str(again)
     assert record_of(table, MIGRATION_ID).state is State.VERIFIED
@@ -92,14 +96,8 @@ def test_a_killed_contract_is_undone_and_every_write_to_the_old_names_is_kept(
     order = Order(url=table, action="contract", at=at, backups=str(tmp_path))
     assert carried_out(order).code == -signal.SIGKILL
     run(table, *WRITES)
-    before = rows(table)
 
-    answer = undo_from_psql(table)
-
-    assert answer.undone, answer
-    assert schema_dump(table) == shape
-    assert rows(table) == before
-    assert record_of(table, MIGRATION_ID).state is State.ROLLED_BACK
+    assert_taken_back(table, shape)
 
 
 def test_a_view_in_the_way_is_named_and_once_it_is_gone_the_undo_works(table: str) -> None:

@@ -8,6 +8,7 @@ from pgtide.backfill.throttle.declared import Declared
 from pgtide.backfill.throttle.reading import Reading, Unreadable
 from pgtide.backfill.throttle.signal import Rows, Signal
 from pgtide.errors import StatementFailed
+from pgtide.postgres.ddl import escaped
 from pgtide.postgres.faults import INSUFFICIENT_PRIVILEGE
 from pgtide.postgres.session import Params, Session
 from pgtide.sql import queries
@@ -83,7 +84,8 @@ class Reader:
                 settings={"search_path": self._search_path},
                 mode="READ ONLY",
             ):
-                return one.judge(session.value(_escaped(one.sql), {}, doing=f"asking {one.name}"))
+                # With parameters, even none, a text is one command: the protocol refuses a second.
+                return one.judge(session.value(escaped(one.sql), {}, doing=f"asking {one.name}"))
         except StatementFailed as error:
             return Unreadable(why=error.what)
 
@@ -92,8 +94,3 @@ def _judged(one: Signal, rows: Any, now: float) -> Reading:  # noqa: ANN401  # r
     if isinstance(rows, StatementFailed):
         return Unreadable(why=rows.what)
     return one.judge(rows, now)
-
-
-def _escaped(sql: str) -> str:
-    # With parameters, even none, a text is one command: the protocol refuses a second one.
-    return sql.replace("%", "%%")
