@@ -87,7 +87,10 @@ def test_a_worker_told_to_end_checkpoints_its_batch_and_ends(
         child(prefect_api, database, "work") as process,
     ):
         # The backfill cannot get past this row, so that it is at work when the signal comes.
-        blocker.execute("SELECT FROM public.users WHERE id = 30000 FOR UPDATE")
+        found = blocker.execute(
+            "SELECT FROM public.users WHERE id = 30003 AND email_verified FOR UPDATE"
+        )
+        assert found.rowcount == 1, "a row without a flag needs no backfill and blocks none"
         assert soon(lambda: batches(database), bool)
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) != 0
