@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from pgtide.postgres.embedded import Server
+from tests.memory import memory
 from tests.server import fresh_database, running_server
 
 # Set before anything imports Prefect, which reads its environment once. The person who runs the
@@ -16,7 +17,7 @@ from tests.server import fresh_database, running_server
 # parent's environment, has a folder of its own.
 _MADE = "PGTIDE_TESTS_PREFECT_HOME"
 PREFECT_HOME = (
-    tempfile.mkdtemp(prefix="pgtide-prefect-")
+    tempfile.mkdtemp(prefix="pgtide-prefect-", dir=memory())
     if os.environ.get("PREFECT_HOME") == os.environ.get(_MADE)
     else None
 )

@@ -18,6 +18,7 @@ import pytest
 from flows.local_server import local_server
 from pgtide.settings import Settings
 from tests.driving import settings_for
+from tests.memory import memory
 
 # Task runs travel as events, which the server records in its own time.
 PATIENCE = 30.0
@@ -28,8 +29,8 @@ def prefect_api_url() -> str:
     """Return the address of the session's server; it ends with the process."""
     stack = ExitStack()
     atexit.register(stack.close)
-    directory = stack.enter_context(TemporaryDirectory(prefix="pgtide-prefect-server-"))
-    return stack.enter_context(local_server(Path(directory))).api_url
+    made = TemporaryDirectory(prefix="pgtide-prefect-server-", dir=memory())
+    return stack.enter_context(local_server(Path(stack.enter_context(made)))).api_url
 
 
 @pytest.fixture(scope="session")

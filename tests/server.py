@@ -8,15 +8,19 @@ import psycopg
 from psycopg import sql
 
 from pgtide.postgres.embedded import Server, ServerOptions, temporary_server
+from tests.memory import memory
 
 # Durability is switched off where no test is about crashes: the server lives for one session.
 FAST = {"fsync": "off", "max_connections": "100", "max_prepared_transactions": "5"}
 
 
 @contextmanager
-def running_server(settings: dict[str, str] | None = None) -> Iterator[Server]:
-    """Run a server for as long as the block does."""
-    with temporary_server(ServerOptions(settings=settings or FAST)) as server:
+def running_server(
+    settings: dict[str, str] | None = None, *, on_disk: bool = False
+) -> Iterator[Server]:
+    """Run a server for as long as the block does, in memory unless it is to be on disk."""
+    place = None if on_disk else memory()
+    with temporary_server(ServerOptions(settings=settings or FAST), directory=place) as server:
         yield server
 
 

@@ -13,7 +13,7 @@ def bench(order: Order, console: Console) -> bool:
     """Measure, show and write down; tell whether every claim was kept."""
     order.place.mkdir(parents=True, exist_ok=True)
     kept = []
-    with running_server(SETTINGS) as server:
+    with running_server(SETTINGS, on_disk=True) as server:
         data = Dataset(server)
         for name, compare in COMPARISONS.items():
             if order.only in {None, name}:

@@ -1,13 +1,12 @@
 """A process that drives the engine and ends itself with a signal at an event, as a machine would.
 
-Reads its order from standard input, says every event on standard output, and each batch, before it
-begins, on a connection of its own to another database: that record outlives whatever is killed.
+Says every event on standard output, and each batch, before it begins, on a connection of its own
+to another database: that record outlives whatever is killed.
 """
 
 import json
 import os
 import signal
-import sys
 import threading
 import time
 from collections import Counter
@@ -132,8 +131,9 @@ class Listener:
             self._witness.close()
 
 
-def main() -> int:
-    order = Order(**json.loads(sys.stdin.read()))
+def main(text: str) -> int:
+    """Carry out an order, given as JSON; return the exit code that a command would have."""
+    order = Order(**json.loads(text))
     walk._SLICE_BLOCKS = walk._SMALL_BLOCKS = order.slice_blocks  # type: ignore[misc]
     walk._PASSES, walk._HORIZONS = order.passes, 0.0  # type: ignore[misc]
     listener, stop = Listener(order), threading.Event()
@@ -218,7 +218,3 @@ def _contract(settings: Settings, caller: Caller, migration: Migration) -> None:
 def _purge(settings: Settings, caller: Caller, migration: Migration) -> None:
     with begun(settings, caller, recorded(settings, migration.id)) as run:
         purge(run, Purging(hurry=HURRY))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -70,11 +70,11 @@ def _killed(order: Order, goal: float, *, blur: float) -> bool:
     with started(order) as child, psycopg.connect(order.url, autocommit=True) as watch:
         child.wait_for("RunBegan")
         deadline = time.monotonic() + _PATIENCE
-        while child.process.poll() is None and _there(watch) < goal:
+        while child.runs() and _there(watch) < goal:
             assert time.monotonic() < deadline, f"it does not come to {goal:,.0f} rows"
             time.sleep(_PAUSE)
         time.sleep(blur)
-        child.process.kill()
+        child.kill()
         return child.finish().code < 0
 
 

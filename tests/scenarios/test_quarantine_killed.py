@@ -87,7 +87,7 @@ def _wait_for_batches(child: Child, nth: int) -> None:
         child.wait_for("BatchBegan", nth)
     except AssertionError:
         # It has come to its end.
-        assert child.process.poll() is not None
+        assert not child.runs()
 
 
 def test_a_worker_that_was_taken_over_puts_nothing_in_quarantine(order: Order) -> None:
