@@ -9,7 +9,7 @@ WORKERS ?= auto
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint unit integration scenarios acceptance properties bench fmt clean
+.PHONY: help setup demo up down test check lint unit integration scenarios acceptance properties bench fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -32,6 +32,13 @@ $(STAMP): requirements.txt requirements-dev.txt pyproject.toml
 # KEEP=1 leaves the demo's server running; KEEP=0 is the same as nothing.
 demo: setup ## one migration end to end on the embedded server, under load, killed once on the way (KEEP=1 leaves it running)
 	@$(BIN)/pgtide demo $(if $(filter-out 0,$(KEEP)),--keep)
+
+# On PORT (4200), with what stands in migrations/; it returns when the UI answers.
+up: setup ## a Prefect server on this machine with every migration's deployments, and what runs them
+	@$(BIN)/pgtide serve --detach
+
+down: setup ## end what `make up` started; data stay
+	@$(BIN)/pgtide serve --stop
 
 test: check ## everything CI runs: check, then every test
 	$(PYTEST) -n $(WORKERS) --maxprocesses 4 --dist loadfile $(PYTEST_ARGS) tests

@@ -23,13 +23,14 @@ if TYPE_CHECKING:
 
 def loaded(settings: Settings) -> list["Loaded"]:
     """Load every migration file in the order of ids; raises InvalidMigration, or Refused."""
-    with _importable():
+    with importable():
         from flows.loader import load_migrations
     return load_migrations(settings.migrations_dir)
 
 
 @contextmanager
-def _importable() -> Iterator[None]:
+def importable() -> Iterator[None]:
+    """Import Prefect inside the block; raises Refused where it cannot be."""
     decline_tracking()
     try:
         yield
@@ -58,13 +59,14 @@ def run(
 
     `yes` begins it although the estimate is more than there is room for.
     """
-    parameters = {"until": until.value, "hurry": hurry, "yes": yes}
-    run_any(settings, one.id, one.flow, parameters, shown=FORWARD[: FORWARD.index(until) + 1])
+    asked = {"until": until.value, "hurry": hurry, "accept_excess": yes}
+    given = {"parameters": asked}
+    run_any(settings, one.id, one.flow, given, shown=FORWARD[: FORWARD.index(until) + 1])
 
 
 def later(settings: Settings, phase: Phase, migration_id: str, parameters: object) -> None:
     """Run the flow of a later release's phase here, with progress; raises what ended it."""
-    with _importable():
+    with importable():
         from flows import later as flows_of_later
 
     flow: Flow[..., Any] = (

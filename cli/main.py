@@ -12,6 +12,7 @@ from cli import (
     contract,
     create,
     demo,
+    deployments,
     down,
     history,
     join,
@@ -22,6 +23,7 @@ from cli import (
     quarantine,
     restore,
     resume,
+    serve,
     status,
     throttle,
     up,
@@ -43,7 +45,7 @@ app = typer.Typer(
 )
 for one in (
     create, plan, up, join, status, history, pause, resume, throttle, quarantine, verify, approve,
-    contract, purge, down, backup, restore, demo,
+    contract, purge, down, backup, restore, serve, deployments, demo,
 ):  # fmt: skip
     one.register(app)
 app.add_typer(postgres.app, name="postgres")

@@ -5,6 +5,7 @@ without a copy.
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from pgtide.postgres.session import Session, connect
@@ -15,6 +16,7 @@ _SEGMENTS: Final = 10
 # Enough for the segments to be kept; durability stays as it is by default.
 SERVER_SETTINGS: Final = {"min_wal_size": "288MB"}
 TABLE: Final = "public.users"
+_LONG: Final = timedelta(minutes=10)
 
 # An application's own trigger; a backfill fires it like any other write.
 _TOUCH: Final = """
@@ -93,18 +95,20 @@ class Sizes:
 
 
 def create_users(url: str, *, rows: int = ROWS) -> None:
-    """Create, fill and vacuum the table that the applications use."""
+    """Create, fill and vacuum the table that the applications use; all of it is there, or none."""
     with connect(url, purpose="demo") as session:
-        session.execute(_TOUCH)
-        create(session, TABLE)
-        session.execute(
-            f"INSERT INTO {TABLE} ({_COLUMNS}) {_VALUES.format(rows=rows)}"  # our own text
-        )
-        finish(session, TABLE)
-        session.value(
-            "SELECT setval(pg_get_serial_sequence(%(table)s, 'id'), %(last)s)",
-            {"table": TABLE, "last": key(rows)},
-        )
+        with session.transaction(statement_timeout=_LONG):
+            session.execute(_TOUCH)
+            create(session, TABLE)
+            session.execute(
+                f"INSERT INTO {TABLE} ({_COLUMNS}) {_VALUES.format(rows=rows)}"  # our own text
+            )
+            _index(session, TABLE)
+            session.value(
+                "SELECT setval(pg_get_serial_sequence(%(table)s, 'id'), %(last)s)",
+                {"table": TABLE, "last": key(rows)},
+            )
+        session.execute(f"VACUUM ANALYZE {TABLE}")
 
 
 def create(session: Session, table: str, *, kind: str = "") -> None:
@@ -114,11 +118,15 @@ def create(session: Session, table: str, *, kind: str = "") -> None:
 
 def finish(session: Session, table: str) -> None:
     """Give a filled table its indexes and its trigger, and vacuum it: no debt from the filling."""
+    _index(session, table)
+    session.execute(f"VACUUM ANALYZE {table}")
+
+
+def _index(session: Session, table: str) -> None:
     name = table.rpartition(".")[2]
     for statement in _INDEXES:
         session.execute(statement.format(table=table, name=name))
     session.execute(_TRIGGER.format(table=table))
-    session.execute(f"VACUUM ANALYZE {table}")
 
 
 def season(session: Session) -> None:

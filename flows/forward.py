@@ -12,6 +12,7 @@ from flows.artifacts import show_performance, show_plan, show_verification
 from flows.carried import carried_out, heard, summarized
 from flows.context import Invocation
 from flows.noticeboard import Noticeboard
+from flows.parameters import MigrateParameters
 from flows.progress import Progress
 from pgtide.backfill.spread import Group
 from pgtide.errors import PgtideError
@@ -23,6 +24,7 @@ from pgtide.model.state import Phase
 from pgtide.model.verification import Verification
 from pgtide.phases.forward import following
 from pgtide.phases.verify import MismatchedRows
+from pgtide.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,37 +35,39 @@ class Display:
     progress: Progress
 
 
-def forward(
-    migration: Migration, until: Phase, *, hurry: str | None = None, accepts_excess: bool = False
-) -> State[PgtideError] | None:
+def forward(migration: Migration, asked: MigrateParameters) -> State[PgtideError] | None:
     """Carry out what is left of a migration; return the state that shows a foreseen end."""
-    wishes = partial(replace, hurry=hurry, accepts_excess=accepts_excess)
-    return carried_out(partial(_carry_out, migration, until, wishes))
+    return carried_out(partial(_carry_out, migration, asked))
 
 
-def _carry_out(
-    migration: Migration,
-    until: Phase,
-    wishes: Callable[[Caller], Caller],
-    invocation: Invocation,
-) -> None:
+def _carry_out(migration: Migration, asked: MigrateParameters, invocation: Invocation) -> None:
     logger, clock = get_run_logger(), invocation.caller.clock
     board = Noticeboard(migration.id, logger)
     display = Display(board=board, progress=Progress(board.progress, clock.monotonic))
-    caller = wishes(heard(invocation, logger, display.progress))
-    with board.open(), _held(invocation, caller, migration) as run:
+    caller = replace(
+        heard(invocation, logger, display.progress),
+        hurry=asked.hurry,
+        accepts_excess=asked.accept_excess,
+        starts_over=asked.start_over,
+    )
+    settings = settings_for(invocation.settings, asked)
+    with board.open(), _held(settings, caller, migration) as run:
         show_plan(board, run)
         with summarized(board, run):
-            while phase := following(run, until):
+            while phase := following(run, Phase(asked.until)):
                 _PHASES[phase](run, display)
 
 
+def settings_for(settings: Settings, asked: MigrateParameters) -> Settings:
+    """Return settings with what the form asks for; what it leaves empty stays as it is."""
+    wishes = {"workers": asked.workers, "duty": asked.duty}
+    return replace(settings, **{name: wish for name, wish in wishes.items() if wish is not None})
+
+
 @contextmanager
-def _held(invocation: Invocation, caller: Caller, migration: Migration) -> Iterator[Run]:
+def _held(settings: Settings, caller: Caller, migration: Migration) -> Iterator[Run]:
     with ExitStack() as stack:
-        yield tasks.outcome(
-            tasks.preflight(stack, invocation.settings, caller, migration, return_state=True)
-        )
+        yield tasks.outcome(tasks.preflight(stack, settings, caller, migration, return_state=True))
 
 
 def _backup(run: Run, _display: Display) -> None:

@@ -7,45 +7,24 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from prefect import State, flow, get_run_logger
 from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
-from pydantic import BaseModel
 
 import tasks
 from flows.artifacts import show_performance
 from flows.carried import carried_out, heard, summarized
 from flows.context import Invocation
 from flows.noticeboard import Noticeboard
-from flows.reason import Reason
+from flows.parameters import ContractParameters, PurgeParameters, RollbackParameters
 from pgtide.errors import PgtideError
 from pgtide.ledger.run import Run
 from pgtide.model.state import State as Stand
 from pgtide.phases.begun import recorded
 from pgtide.phases.contract import Contracting
 from pgtide.phases.purge import Purging
-
-
-class ContractParameters(BaseModel):
-    """The release that is live now; and a reason not to wait for soak or window."""
-
-    release: str
-    hurry: Reason = None
-
-
-class PurgeParameters(BaseModel):
-    """A reason not to wait for retention or window; one to go without a backup."""
-
-    hurry: Reason = None
-    without_backup: Reason = None
-
-
-class RollbackParameters(BaseModel):
-    """How far back: to the start, or to `verified`, which undoes contract only."""
-
-    to: Literal["start", "verified"] = "start"
 
 
 # One worker: a run's session serves one thread at a time.

@@ -7,7 +7,7 @@ loopback, nothing told to anybody, and no services but those that record runs.
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -27,10 +27,11 @@ _POLL: Final = 0.1
 _LOOPBACK: Final = "127.0.0.1"
 # Another process may be faster at a port that was free a moment ago.
 _TRIES: Final = 3
-_LOG: Final = "server.log"
+LOG: Final = "server.log"
 
-# Without the recorder's batches a server needs 25 ms of a core for each task run, with them 5.
-_SETTINGS: Final = MappingProxyType(
+# What any server of ours is told: it phones nobody, and records in batches. Without those it needs
+# 25 ms of a core for each task run, with them 5.
+QUIET: Final = MappingProxyType(
     {
         "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -39,6 +40,10 @@ _SETTINGS: Final = MappingProxyType(
         "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "50",
         "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
         "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_READ_BATCH_SIZE": "50",
+    }
+)
+_RECORDS_ONLY: Final = MappingProxyType(
+    {
         "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_ENABLED": "false",
         "PREFECT_SERVER_SERVICES_FOREMAN_ENABLED": "false",
         "PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED": "false",
@@ -68,7 +73,7 @@ def local_server(directory: Path) -> Iterator[LocalServer]:
     try:
         yield server
     finally:
-        _end(process)
+        end(process)
 
 
 def start_local_server(directory: Path) -> LocalServer:
@@ -81,31 +86,37 @@ def _started(directory: Path, *, owned: bool) -> tuple[subprocess.Popen[bytes], 
     for port in islice(free_ports(), _TRIES):
         process = spawn(directory, port, owned=owned)
         try:
-            answers = _answers(process, port)
+            healthy = answers(process, port)
         except BaseException:
-            _end(process)
+            end(process)
             raise
-        if answers:
+        if healthy:
             url = f"http://{_LOOPBACK}:{port}"
             return process, LocalServer(api_url=f"{url}/api", ui_url=url, pid=process.pid)
-        _end(process)
+        end(process)
     raise Failed(
         "A Prefect server did not start.",
         state="Nothing was changed.",
-        remedy=f"Its messages are in {directory / _LOG}.",
+        remedy=f"Its messages are in {directory / LOG}.",
     )
 
 
-def spawn(directory: Path, port: int, *, owned: bool) -> subprocess.Popen[bytes]:
+def spawn(
+    directory: Path, port: int, *, owned: bool, settings: Mapping[str, str] = _RECORDS_ONLY
+) -> subprocess.Popen[bytes]:
     """Start the server's process, which does not answer yet; an owned one ends with ours."""
-    with (directory / _LOG).open("ab") as log:
+    with (directory / LOG).open("ab") as log:
         return subprocess.Popen(
             # -P: the folder of the program is no place to import from.
             [sys.executable, "-P", _PROGRAM, str(port), "owned" if owned else "free"],
             stdin=subprocess.PIPE if owned else subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env={**_environment(directory), "PREFECT_API_URL": f"http://{_LOOPBACK}:{port}/api"},
+            env={
+                **_environment(directory),
+                **settings,
+                "PREFECT_API_URL": f"http://{_LOOPBACK}:{port}/api",
+            },
             # A Ctrl-C on the terminal is for the owner, who then ends the server.
             start_new_session=True,
         )
@@ -119,11 +130,11 @@ def _environment(directory: Path) -> dict[str, str]:
         "LC_ALL": "C.UTF-8",
         "HOME": home,
         "PREFECT_HOME": home,
-        **_SETTINGS,
+        **QUIET,
     }
 
 
-def _answers(process: subprocess.Popen[bytes], port: int) -> bool:
+def answers(process: subprocess.Popen[bytes], port: int) -> bool:
     """Wait until the server is healthy; False where it ends instead."""
     deadline = time.monotonic() + _PATIENCE
     while process.poll() is None and time.monotonic() < deadline:
@@ -139,7 +150,8 @@ def _connection(port: int) -> HTTPConnection:
     return HTTPConnection(_LOOPBACK, port, timeout=5)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Kill a server, and wait until it is gone."""
     process.kill()
     process.wait()
     if process.stdin is not None:

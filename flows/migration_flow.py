@@ -3,25 +3,24 @@
 import inspect
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Final, cast
 
 from prefect import Flow, State, flow
 from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.forward import forward
-from flows.reason import given
+from flows.parameters import MigrateParameters
+from flows.rehearsal import rehearsed
 from pgtide.errors import PgtideError
 from pgtide.model.backfill import MOST_WORKERS
 from pgtide.model.migration import Migration
-from pgtide.model.state import Phase
 
-Until = Literal["backup", "expand", "backfill", "finalize", "verify"]
+_AS_DECLARED: Final = MigrateParameters()
+MigrationFlow = Flow[[MigrateParameters], State[PgtideError] | None]
 
 
-def migration_flow(
-    migration: Migration,
-) -> Flow[[Until, str | None, bool], State[PgtideError] | None]:
+def migration_flow(migration: Migration) -> MigrationFlow:
     """Return the flow of the migration that the calling file declares.
 
     The file's stem is the migration's id; raises InvalidMigration where it cannot be one.
@@ -31,9 +30,7 @@ def migration_flow(
     return flow_of(migration, Path(caller.f_code.co_filename if caller else "").stem)
 
 
-def flow_of(
-    migration: Migration, migration_id: str
-) -> Flow[[Until, str | None, bool], State[PgtideError] | None]:
+def flow_of(migration: Migration, migration_id: str) -> MigrationFlow:
     """Return the flow of a migration under an id."""
     identified = replace(migration, id=migration_id)
 
@@ -43,21 +40,19 @@ def flow_of(
     @flow(
         name=migration_id,
         description=migration.description,
-        flow_run_name=f"{migration_id.split('_', 2)[-1]} to {{until}}",
+        flow_run_name=f"{migration_id.split('_', 2)[-1]} {{parameters.aim}}",
         task_runner=runner,
         persist_result=False,
     )
-    def migrate(
-        until: Until = "verify", hurry: str | None = None, yes: bool = False
-    ) -> State[PgtideError] | None:
+    def migrate(parameters: MigrateParameters = _AS_DECLARED) -> State[PgtideError] | None:
         """Carry out what is left of the migration.
 
         Args:
-            until: the last phase to carry out
-            hurry: why not to wait for its window to open
-            yes: begin although the estimate exceeds the disk or a week of windows
+            parameters: how far to go, how hard to work, and what not to wait for
 
         """
-        return forward(identified, Phase(until), hurry=given(hurry), accepts_excess=yes)
+        if parameters.dry_run:
+            return rehearsed(identified)
+        return forward(identified, parameters)
 
     return migrate

@@ -39,7 +39,7 @@ def run_flow(
     flow: Flow[..., Any], settings: Settings, caller: Caller, *, until: Phase = Phase.VERIFY
 ) -> None:
     """Run a migration's own flow; raises what ended the engine's work: the very error."""
-    run_any(flow, settings, caller, {"until": until.value})
+    run_any(flow, settings, caller, {"parameters": {"until": until.value}})
 
 
 def run_any(

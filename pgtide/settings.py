@@ -34,6 +34,10 @@ class Settings:
     # Whether gates are for somebody else than who started the migration.
     four_eyes: bool = False
     prefect_api_url: str | None = None
+    # The database of the Prefect server of `pgtide serve`; None: one on the embedded server.
+    prefect_database_url: str | None = field(default=None, repr=False)
+    # Where `pgtide serve` shows Prefect.
+    port: int = 4200
     # A run whose heartbeat is older is taken over: ten beats missed.
     lease: timedelta = timedelta(seconds=10)
     heartbeat: timedelta = timedelta(seconds=1)
@@ -82,6 +86,7 @@ class Settings:
 
 
 _MILLISECONDS: Final = "milliseconds"
+_PORTS: Final = 65_536
 
 
 def _schema(text: str) -> str:
@@ -125,6 +130,13 @@ def _workers(text: str) -> int:
     return value
 
 
+def _port(text: str) -> int:
+    value = int(text)
+    if value not in range(1, _PORTS):
+        raise ValueError(f"must be 1 to {_PORTS - 1}")
+    return value
+
+
 def _switch(text: str) -> bool:
     known = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
     if text.lower() not in known:
@@ -143,10 +155,12 @@ def _level(text: str) -> int:
     return value
 
 
-# Environment name, field, how to read it. DATABASE_URL is bare: every platform sets it so.
+# Environment name, field, how to read it. DATABASE_URL and PORT are bare: platforms set them so.
 VARIABLES: Final[tuple[tuple[str, str, Callable[[str], object]], ...]] = (
     ("DATABASE_URL", "database_url", str),
     ("PREFECT_API_URL", "prefect_api_url", str),
+    ("PGTIDE_PREFECT_DATABASE_URL", "prefect_database_url", str),
+    ("PORT", "port", _port),
     ("PGTIDE_MIGRATIONS", "migrations_dir", Path),
     ("PGTIDE_HOME", "home", Path),
     ("PGTIDE_POSTGRES_BIN", "postgres_bin", Path),
@@ -224,6 +238,20 @@ def for_client_program(**more: str) -> dict[str, str]:
     A password in it is left out: it may be another server's, and would win over a passfile.
     """
     return {**{name: text for name, text in os.environ.items() if name != "PGPASSWORD"}, **more}
+
+
+def for_runs(**more: str) -> dict[str, str]:
+    """Return this process's environment for those that run flows, with variables added.
+
+    What it says to Prefect is left out: it may be meant for another server.
+    """
+    ours = {name: text for name, text in os.environ.items() if not name.startswith("PREFECT_")}
+    return {**ours, **more}
+
+
+def inherited(**more: str) -> dict[str, str]:
+    """Return this process's environment for a command of ours, with variables added."""
+    return {**os.environ, **more}
 
 
 def decline_tracking() -> None:

@@ -35,7 +35,10 @@ _POLL: Final = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who runs and listens, what stops it, and what does not: `hurry` is a reason not to wait."""
+    """Who runs and listens, what stops it, and what does not: `hurry` is a reason not to wait.
+
+    `starts_over`: what was undone is begun again.
+    """
 
     actor: str
     flow_run_id: str | None = None
@@ -45,6 +48,7 @@ class Caller:
     heeds_hold: bool = True
     hurry: str | None = None
     accepts_excess: bool = False
+    starts_over: bool = True
 
 
 class Run:

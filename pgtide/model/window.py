@@ -128,6 +128,17 @@ class Window:
         span = (self._to - self._from) % timedelta(days=1) or timedelta(days=1)
         return span.total_seconds() * len(_weekdays(self.days))
 
+    @property
+    def begins(self) -> tuple[int, int]:
+        """Return hour and minute at which it opens, by the clock of its zone."""
+        hour, minute = divmod(self._from // _MINUTE, 60)
+        return hour, minute
+
+    @property
+    def weekdays(self) -> frozenset[int]:
+        """Return the days on which it opens, Monday as 0."""
+        return _weekdays(self.days)
+
     @cached_property
     def _from(self) -> timedelta:
         return _since_midnight(self.hours.split("-")[0])

@@ -8,6 +8,7 @@ from pgtide.ledger.control import held
 from pgtide.ledger.record import Record, find
 from pgtide.ledger.run import Caller, Run, holding
 from pgtide.ledger.schema import install
+from pgtide.model.state import State
 from pgtide.phases.target import refuse_target
 from pgtide.postgres.pooler import refuse_pooler
 from pgtide.postgres.session import Session, connect
@@ -46,4 +47,15 @@ def refuse_held(session: Session, migration_id: str) -> None:
             f"{migration_id} is paused: {hold}.",
             state="Nothing was changed.",
             remedy=f"Run `pgtide resume {migration_id}` to go on.",
+        )
+
+
+def refuse_undone(session: Session, migration_id: str) -> None:
+    """Raise Waiting where the migration was undone: what repeats by itself must not redo it."""
+    record = find(session, migration_id)
+    if record is not None and record.state is State.ROLLED_BACK:
+        raise Waiting(
+            f"{migration_id} was undone, and nobody has asked to start it over.",
+            state="Nothing was changed.",
+            remedy=f"Run `pgtide up {migration_id}` to start it over.",
         )

@@ -15,7 +15,7 @@ from pgtide.model.plan import Plan
 from pgtide.model.route import next_phase
 from pgtide.model.state import UNDOING, UNTOUCHED, Phase
 from pgtide.phases.backfill import backfill
-from pgtide.phases.begun import refuse_held
+from pgtide.phases.begun import refuse_held, refuse_undone
 from pgtide.phases.estimate import refuse_excess
 from pgtide.phases.expand import expand
 from pgtide.phases.finalize import finalize
@@ -46,6 +46,8 @@ def opened(settings: Settings, caller: Caller, migration: Migration) -> Iterator
     with connect(settings.url, purpose="preflight") as session:
         plan = preflight(session, settings, migration)
         refuse_held(session, migration.id)
+        if not caller.starts_over:
+            refuse_undone(session, migration.id)
         accepted = _excess(session, settings, caller, plan)
         install(session, log_schema=settings.log_schema)
         register(session, migration, plan)

@@ -8,7 +8,8 @@ import psycopg
 import pytest
 from prefect.exceptions import ParameterTypeError
 
-from flows.migration_flow import Until, flow_of
+from flows.migration_flow import flow_of
+from flows.parameters import Until
 from flows.run import run_any, run_flow
 from pgtide.errors import (
     AwaitingApproval,
@@ -53,7 +54,10 @@ def test_a_flow_that_never_comes_to_its_work_is_no_success(
     create_users(database, rows=10)
     with pytest.raises(ParameterTypeError, match="until"):
         run_any(
-            email().flow, prefect_api.settings(database), Caller(actor="ann"), {"until": "then"}
+            email().flow,
+            prefect_api.settings(database),
+            Caller(actor="ann"),
+            {"parameters": {"until": "then"}},
         )
 
 

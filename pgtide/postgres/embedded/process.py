@@ -2,7 +2,11 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
+
+_DEAD: Final = frozenset({"Z", "X"})
 
 
 def started(pid: int) -> str | None:
@@ -10,6 +14,34 @@ def started(pid: int) -> str | None:
     if sys.platform == "linux":
         return _started_by_proc(pid)
     return _started_by_ps(pid)
+
+
+def members(group: int) -> list[int]:
+    """Return the processes of a process group, without its zombies."""
+    found = _members_by_proc() if sys.platform == "linux" else _members_by_ps()
+    return [pid for pid, its_group in found if its_group == group]
+
+
+def _members_by_proc() -> Iterator[tuple[int, int]]:
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            text = (folder / "stat").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue  # it has just ended
+        # State, parent, group.
+        state, _, group = text.rpartition(")")[2].split()[:3]
+        if state not in _DEAD:
+            yield int(folder.name), int(group)
+
+
+def _members_by_ps() -> Iterator[tuple[int, int]]:
+    said = subprocess.run(
+        ["/bin/ps", "-A", "-o", "pid=,pgid=,state="], capture_output=True, text=True, check=False
+    ).stdout
+    for line in said.splitlines():
+        pid, group, state = line.split()[:3]
+        if state[0] not in _DEAD:
+            yield int(pid), int(group)
 
 
 def _started_by_proc(pid: int) -> str | None:
@@ -20,7 +52,7 @@ def _started_by_proc(pid: int) -> str | None:
         return None
     # The command's name is in parentheses and may hold anything; state is field 3, start field 22.
     fields = text.rpartition(")")[2].split()
-    return None if fields[0] in {"Z", "X"} else f"{boot} {fields[19]}"
+    return None if fields[0] in _DEAD else f"{boot} {fields[19]}"
 
 
 def _started_by_ps(pid: int) -> str | None:

@@ -1,0 +1,120 @@
+"""What a person may choose when they start a flow: the fields of the form, and of the API.
+
+In a module of their own, without postponed annotations: else Prefect cannot build them. Choices are
+Literals: those become a list to choose from. A deployment's own values are replaced as a whole,
+never field by field, so a migration's id is no field here.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from pgtide.model.backfill import MOST_WORKERS
+from pgtide.model.rate import LEAST_DUTY
+
+Until = Literal["backup", "expand", "backfill", "finalize", "verify"]
+
+
+def given(reason: str | None) -> str | None:
+    """Return a reason without what is around it; one of blanks is none."""
+    return (reason or "").strip() or None
+
+
+Reason = Annotated[str | None, AfterValidator(given)]
+
+
+class Parameters(BaseModel):
+    """Refuse a name that is no field: a misspelt wish must not pass for none."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class MigrateParameters(Parameters):
+    """How far to go, how hard to work, and what not to wait for."""
+
+    until: Until = Field(
+        default="verify",
+        title="Last phase",
+        description="Where to stop. What is done already is not done again.",
+    )
+    dry_run: bool = Field(
+        default=False,
+        title="Dry run",
+        description="Check everything and show the plan; change nothing.",
+    )
+    workers: int | None = Field(
+        default=None,
+        ge=1,
+        le=MOST_WORKERS,
+        title="Workers",
+        description="How many fill rows at once; empty: as the migration says.",
+    )
+    duty: float | None = Field(
+        default=None,
+        ge=LEAST_DUTY,
+        le=1,
+        title="Rate",
+        description=(
+            f"The share of the time to be at work, {LEAST_DUTY:g} to 1; empty: as the migration "
+            "says. `pgtide throttle` changes it while the run is at work."
+        ),
+    )
+    hurry: Reason = Field(
+        default=None,
+        title="Reason not to wait for the window",
+        description="Work now, also outside the migration's window. The audit keeps the reason.",
+    )
+    accept_excess: bool = Field(
+        default=False,
+        title="Begin whatever it takes",
+        description="Begin although the estimate exceeds the disk or a week of windows.",
+    )
+    start_over: bool = Field(
+        default=True,
+        title="Start over",
+        description="Begin again where the migration was undone.",
+    )
+
+    @property
+    def aim(self) -> str:
+        """Say what a run with these is after, for its name."""
+        return "dry run" if self.dry_run else f"to {self.until}"
+
+
+class ContractParameters(Parameters):
+    """The release that is live now; and a reason not to wait for soak or window."""
+
+    release: str = Field(
+        title="Release now live",
+        description="At least the migration's contract release: 2.2.0.",
+    )
+    hurry: Reason = Field(
+        default=None,
+        title="Reason not to wait",
+        description="Neither for the end of the soak nor for the window. The audit keeps it.",
+    )
+
+
+class PurgeParameters(Parameters):
+    """A reason not to wait for retention or window; one to go without a backup."""
+
+    hurry: Reason = Field(
+        default=None,
+        title="Reason not to wait",
+        description="Neither for the end of the retention nor for the window.",
+    )
+    without_backup: Reason = Field(
+        default=None,
+        title="Reason to go without a backup",
+        description="Nothing is left then of what purge drops.",
+    )
+
+
+class RollbackParameters(Parameters):
+    """How far back: to the start, or to `verified`, which undoes contract only."""
+
+    to: Literal["start", "verified"] = Field(
+        default="start",
+        title="How far back",
+        description="start: the old shape, every write kept. verified: undo contract only.",
+    )
