@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -18,11 +19,20 @@ if TYPE_CHECKING:
     from flows.deployments import Deployment
 
 _FILE: Final = Path("deployments") / "prefect.yaml"
-_POOLS: Final = ("process", "docker", "kubernetes")
 
 Write = Annotated[bool, typer.Option("--write", help=f"Write {_FILE}, for `prefect deploy`.")]
+
+
+class Kind(StrEnum):
+    """The kinds of pools that the file knows."""
+
+    PROCESS = "process"
+    DOCKER = "docker"
+    KUBERNETES = "kubernetes"
+
+
 Pool = Annotated[
-    str, typer.Option("--pool", metavar="KIND", help=f"The kind of pool: {', '.join(_POOLS)}.")
+    Kind, typer.Option("--pool", metavar="KIND", help=f"The kind of pool: {', '.join(Kind)}.")
 ]
 
 
@@ -32,17 +42,15 @@ def register(app: typer.Typer) -> None:
 
 
 def deployments(
-    ctx: typer.Context, *, write: Write = False, pool: Pool = _POOLS[0], as_json: Json = False
+    ctx: typer.Context, *, write: Write = False, pool: Pool = Kind.PROCESS, as_json: Json = False
 ) -> None:
     """Show the deployments of every migration file, or write the file for `prefect deploy`."""
-    if pool not in _POOLS:
-        raise typer.BadParameter(f"one of {', '.join(_POOLS)}", param_hint="--pool")
     found = _found(without_database(ctx).migrations_dir)
     if write:
         from flows.prefect_yaml import prefect_yaml
 
         _FILE.parent.mkdir(exist_ok=True)
-        _FILE.write_text(prefect_yaml(found, pool=pool), encoding="utf-8")
+        _FILE.write_text(prefect_yaml(found, pool=pool.value), encoding="utf-8")
     if as_json:
         show(found)
     elif write:

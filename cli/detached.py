@@ -20,7 +20,7 @@ _POLL: Final = 0.1
 _NOTICE_SECONDS: Final = 300.0
 
 
-def detached(settings: Settings) -> tuple[str, Served]:
+def detached(settings: Settings, *, rows: int) -> tuple[str, Served]:
     """Return where the service of a home is and what it serves, started if need be.
 
     Raises what its start raised.
@@ -32,7 +32,7 @@ def detached(settings: Settings) -> tuple[str, Served]:
         if found is not None:
             return record.url, found
     note("Starting PostgreSQL, Prefect and what runs flows; it takes about twenty seconds ...")
-    return _started(place, settings)
+    return _started(place, settings, rows=rows)
 
 
 def stopped(settings: Settings) -> bool:
@@ -43,14 +43,14 @@ def stopped(settings: Settings) -> bool:
     return stop(place)
 
 
-def _started(place: Place, settings: Settings) -> tuple[str, Served]:
+def _started(place: Place, settings: Settings, *, rows: int) -> tuple[str, Served]:
     place.make()
     # The database's address goes where other users of the machine cannot read it.
     known = {"DATABASE_URL": settings.database_url} if settings.database_url else {}
     command = [sys.executable, "-P", "-c", _PROGRAM, "--migrations", str(settings.migrations_dir)]
     with place.answer.open("wb") as answer, place.log.open("ab") as log:
         process = subprocess.Popen(
-            [*command, "serve", "--json"],
+            [*command, "serve", "--json", "--rows", str(rows)],
             stdin=subprocess.DEVNULL,
             stdout=answer,
             stderr=log,

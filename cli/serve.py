@@ -16,6 +16,7 @@ from cli.display.words import plural
 from cli.document import show
 from cli.flow import importable
 from cli.options import Json, without_database
+from demo.database import ROWS
 from pgtide.errors import InvalidMigration
 from pgtide.postgres.embedded.port import LOOPBACK
 from pgtide.settings import Settings
@@ -29,6 +30,8 @@ _DOWN: Final = "`make down`, or `pgtide serve --stop`, ends all of it; data stay
 Detach = Annotated[
     bool, typer.Option("--detach", help="Return once all of it is up, and leave it running.")
 ]
+# Of the table that an empty embedded database gets.
+Rows = Annotated[int, typer.Option(hidden=True, min=1)]
 Stop = Annotated[
     bool, typer.Option("--stop", help="End what runs, and all that it has started; data stay.")
 ]
@@ -40,7 +43,12 @@ def register(app: typer.Typer) -> None:
 
 
 def serve(
-    ctx: typer.Context, *, detach: Detach = False, stop: Stop = False, as_json: Json = False
+    ctx: typer.Context,
+    *,
+    detach: Detach = False,
+    stop: Stop = False,
+    rows: Rows = ROWS,
+    as_json: Json = False,
 ) -> None:
     """Serve Prefect's UI on this machine, and run what is started there; Ctrl-C ends it."""
     if detach and stop:
@@ -55,25 +63,29 @@ def serve(
         else:
             say("All of it is stopped; data stay." if ended else "Nothing ran.")
     elif detach:
-        url, served = detached(settings)
-        _show(url, served, as_json=as_json, ends=_DOWN)
+        url, served = detached(settings, rows=rows)
+        if served.errors:
+            ctx.meta["pgtide.document"] = _document(url, served)
+        if not (served.errors and as_json):
+            _show(url, served, as_json=as_json, ends=_DOWN)
         if served.errors:
             raise _broken(url, served)
     else:
-        _here(settings, as_json=as_json)
+        _here(settings, rows=rows, as_json=as_json)
 
 
-def _here(settings: Settings, *, as_json: bool) -> None:
+def _here(settings: Settings, *, rows: int, as_json: bool) -> None:
     from demo.furnish import furnish
     from flows.service.owner import owned
     from flows.service.place import Place
-    from flows.service.service import Service
+    from flows.service.service import Service, refuse_early
     from flows.service.storage import embedded, open_storage
 
     place, url = Place(settings.home), f"http://{LOOPBACK}:{settings.port}"
     with _ending(), owned(place, os.getpid(), url, postgres=embedded(settings)) as record:
+        refuse_early(settings)
         note("Starting PostgreSQL, Prefect and what runs flows; it takes about twenty seconds ...")
-        storage = open_storage(place, settings, partial(furnish, tell=note))
+        storage = open_storage(place, settings, partial(furnish, tell=note, rows=rows))
         with Service(place, storage, record, settings) as service:
             _show(url, service.served, as_json=as_json, ends="Ctrl-C ends all of it; data stay")
             for error in service.served.errors:
@@ -99,7 +111,7 @@ def _ending() -> Iterator[None]:
 
 def _show(url: str, served: "Served", *, as_json: bool, ends: str) -> None:
     if as_json:
-        show({"url": url, "migrations": served.migrations, "errors": served.errors})
+        show(_document(url, served))
         sys.stdout.flush()
         return
     count = plural(len(served.migrations), "migration")
@@ -108,6 +120,10 @@ def _show(url: str, served: "Served", *, as_json: bool, ends: str) -> None:
         f"Start one there: {url}/deployments, `migrate` of a migration, Run. `pgtide status` shows",
         f"how it goes. {ends}.",
     )
+
+
+def _document(url: str, served: "Served") -> dict[str, object]:
+    return {"url": url, "migrations": served.migrations, "errors": served.errors}
 
 
 def _broken(url: str, served: "Served") -> InvalidMigration:

@@ -60,8 +60,11 @@ def _carry_out(migration: Migration, asked: MigrateParameters, invocation: Invoc
 
 def settings_for(settings: Settings, asked: MigrateParameters) -> Settings:
     """Return settings with what the form asks for; what it leaves empty stays as it is."""
-    wishes = {"workers": asked.workers, "duty": asked.duty}
-    return replace(settings, **{name: wish for name, wish in wishes.items() if wish is not None})
+    return replace(
+        settings,
+        workers=settings.workers if asked.workers is None else asked.workers,
+        duty=settings.duty if asked.duty is None else asked.duty,
+    )
 
 
 @contextmanager

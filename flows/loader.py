@@ -49,11 +49,7 @@ def read_folder(directory: Path) -> Folder:
     Files that begin with an underscore are no migrations. Raises InvalidMigration where there is no
     such folder.
     """
-    if not directory.is_dir():
-        raise _invalid(
-            f"There is no folder {directory} to read migrations from.",
-            "Name it in PGTIDE_MIGRATIONS, or run the command where it is.",
-        )
+    refuse_folder(directory)
     loaded: list[Loaded] = []
     errors: list[InvalidMigration] = []
     for path in sorted(directory.glob("*.py")):
@@ -67,6 +63,15 @@ def read_folder(directory: Path) -> Folder:
         else:
             loaded.append(one)
     return Folder(loaded=tuple(loaded), errors=tuple(errors))
+
+
+def refuse_folder(directory: Path) -> None:
+    """Raise InvalidMigration where there is no such folder."""
+    if not directory.is_dir():
+        raise _invalid(
+            f"There is no folder {directory} to read migrations from.",
+            "Name it in PGTIDE_MIGRATIONS, or run the command where it is.",
+        )
 
 
 def load_migration(path: Path) -> Loaded:

@@ -7,11 +7,13 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import datetime
 from http.client import HTTPConnection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import pytest
 
@@ -50,7 +52,7 @@ class PrefectApi:
         return replace(settings_for(database_url), prefect_api_url=self.url)
 
     def flow_run(self, flow_run_id: str) -> Any:
-        return self._ask("GET", f"/flow_runs/{flow_run_id}", None)
+        return self.ask("GET", f"/flow_runs/{flow_run_id}", None)
 
     def task_runs(self, flow_run_id: str) -> Any:
         return self._of("task_runs", flow_run_id)
@@ -59,15 +61,23 @@ class PrefectApi:
         return self._of("artifacts", flow_run_id)
 
     def logs(self, flow_run_id: str) -> list[str]:
-        found = self._ask(
-            "POST", "/logs/filter", {"logs": {"flow_run_id": {"any_": [flow_run_id]}}}
-        )
+        found = self.ask("POST", "/logs/filter", {"logs": {"flow_run_id": {"any_": [flow_run_id]}}})
         return [entry["message"] for entry in found]
 
-    def _of(self, kind: str, flow_run_id: str) -> Any:
-        return self._ask("POST", f"/{kind}/filter", {"flow_runs": {"id": {"any_": [flow_run_id]}}})
+    def scheduled(self, deployment_id: UUID, begins: datetime, ends: datetime) -> list[datetime]:
+        """Return when the server would start runs of a deployment, in order."""
+        between = {"start_time": begins.isoformat(), "end_time": ends.isoformat()}
+        self.ask("POST", f"/deployments/{deployment_id}/schedule", between)
+        found = self.ask(
+            "POST", "/flow_runs/filter", {"deployments": {"id": {"any_": [str(deployment_id)]}}}
+        )
+        times = {datetime.fromisoformat(one["expected_start_time"]) for one in found}
+        return sorted(one for one in times if begins <= one <= ends)
 
-    def _ask(self, method: str, path: str, body: Mapping[str, object] | None) -> Any:
+    def _of(self, kind: str, flow_run_id: str) -> Any:
+        return self.ask("POST", f"/{kind}/filter", {"flow_runs": {"id": {"any_": [flow_run_id]}}})
+
+    def ask(self, method: str, path: str, body: Mapping[str, object] | None) -> Any:
         address = urlsplit(self.url)
         connection = HTTPConnection(address.netloc, timeout=30)
         try:
@@ -82,7 +92,7 @@ class PrefectApi:
         finally:
             connection.close()
         assert answer.status < 300, text
-        return json.loads(text)
+        return json.loads(text) if text else None
 
 
 def soon(read: Callable[[], Any], holds: Callable[[Any], bool]) -> Any:

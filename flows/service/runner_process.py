@@ -8,7 +8,6 @@ stop at their next checkpoint, and waits for them.
 import asyncio
 import os
 import signal
-import sys
 import threading
 import time
 from contextlib import suppress
@@ -105,4 +104,4 @@ def _end_with_owner() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

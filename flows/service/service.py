@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Final, NoReturn, Self
 
+from flows.loader import refuse_folder
 from flows.service.part import Part, part
 from flows.service.place import Place
 from flows.service.prefect_server import await_server, refuse_port, start_server
@@ -29,6 +30,12 @@ _DEATHS: Final = 3
 _SPAN: Final = 300.0
 _SERVER: Final = "Prefect server"
 _RUNNER: Final = "runner"
+
+
+def refuse_early(settings: Settings) -> None:
+    """Raise Refused where it is plain, before anything is started, that nothing can be served."""
+    refuse_folder(settings.migrations_dir)
+    refuse_port(settings.port)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from typing import cast
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
@@ -33,7 +34,9 @@ class Shelf:
         ids = tuple(one.id for one in folder.loaded)
         with get_client(sync_client=True) as client:
             made = [for_runner(client, one) for one in wanted]
-            self.registered = frozenset(self._runner.add_deployment(one) for one in made)
+            # The signature also promises coroutines, which only a running event loop gets.
+            added = [cast("UUID", self._runner.add_deployment(one)) for one in made]
+            self.registered = frozenset(added)
             there = {path.stem for path in self._directory.glob("*.py")}
             remove_others(client, self.registered, kept=there.difference(ids))
         self._seen = seen

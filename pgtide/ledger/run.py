@@ -35,10 +35,7 @@ _POLL: Final = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who runs and listens, what stops it, and what does not: `hurry` is a reason not to wait.
-
-    `starts_over`: what was undone is begun again.
-    """
+    """Who runs and listens, what stops it, and what does not: `hurry` is a reason not to wait."""
 
     actor: str
     flow_run_id: str | None = None
