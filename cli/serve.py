@@ -117,8 +117,8 @@ def _show(url: str, served: "Served", *, as_json: bool, ends: str) -> None:
     count = plural(len(served.migrations), "migration")
     say(
         f"Prefect is at {url}, with the deployments of {count}.",
-        f"Start one there: {url}/deployments, `migrate` of a migration, Run. `pgtide status` shows",
-        f"how it goes. {ends}.",
+        f"To start one: open {url}/v2/deployments, choose `migrate` of a migration, then Run;",
+        f"`pgtide status` shows how it goes. {ends}.",
     )
 
 

@@ -44,7 +44,7 @@ class Shelf:
             runner=self._number,
             seen=seen,
             migrations=ids,
-            errors=tuple(str(error) for error in folder.errors),
+            errors=tuple(error.what for error in folder.errors),
         )
 
 

@@ -1,8 +1,9 @@
 """`pgtide serve`: it stands, runs what is asked for over Prefect's API, and ends with all of it."""
 
 import signal
-from collections.abc import Sequence
-from contextlib import ExitStack
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -42,10 +43,10 @@ def write(place: Workplace, name: str, text: str) -> None:
 
 
 def page(port: int) -> tuple[int, str]:
-    connection = HTTPConnection("127.0.0.1", port, timeout=30)
-    connection.request("GET", "/v2/dashboard")
-    answer = connection.getresponse()
-    return answer.status, answer.read().decode()
+    with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+        connection.request("GET", "/v2/deployments", headers={"Accept": "text/html"})
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
 
 
 def users(url: str) -> int:
@@ -70,9 +71,20 @@ NIGHTS = {f"{NIGHTLY_ID}/migrate", f"{NIGHTLY_ID}/off-peak", *later(NIGHTLY_ID)}
 SERVED = {f"{MIGRATION_ID}/migrate", *later(MIGRATION_ID), *NIGHTS}
 
 
+@contextmanager
+def started_here(one: Serving) -> Iterator[subprocess.Popen[str]]:
+    """Serve in the foreground; a test that fails does not wait for the end."""
+    with one.place.start("serve", "--rows", ROWS, "--json") as working:
+        try:
+            yield working
+        except BaseException:
+            working.kill()
+            raise
+
+
 def in_the_foreground(one: Serving) -> str:
     """Serve until Ctrl-C, the embedded server for both databases; return a run's id."""
-    with one.place.start("serve", "--rows", ROWS, "--json") as working:
+    with started_here(one) as working:
         said = told(working.stdout)
         assert said["url"] == f"http://127.0.0.1:{one.port}"
         assert said["migrations"] == [MIGRATION_ID, NIGHTLY_ID]
@@ -132,7 +144,7 @@ def test_it_stands_until_it_is_ended_and_stands_again_as_it_was(tmp_path: Path) 
         as_it_was(one, in_the_foreground(one))
 
         # The files are followed: a mended one is served, a removed one is not.
-        write(place, BROKEN_ID, NIGHTLY.replace("3.0.0", "4.0.0"))
+        write(place, BROKEN_ID, NIGHTLY.replace("3.", "4."))
         (place.migrations / f"{NIGHTLY_ID}.py").unlink()
         mended = place.json("serve", "--detach")
         assert (mended["migrations"], mended["errors"]) == ([MIGRATION_ID, BROKEN_ID], [])
