@@ -221,7 +221,8 @@ def test_what_cannot_be_served_is_said_in_a_sentence(
     extra = {name: text.format(port=server.port) for name, text in setting.items()}
     own = {"PGTIDE_PREFECT_DATABASE_URL": database, **extra}
     with serving(tmp_path, database, **own) as one:
-        told = one.place.json("serve", "--detach", code=2)["error"]
+        write(one.place, MIGRATION_ID, EMAIL)
+        told = one.place.json("serve", code=2)["error"]
         assert said in told["message"]
         assert "secret" not in str(told)
         assert not one.home.record.exists()

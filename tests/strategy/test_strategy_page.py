@@ -170,7 +170,7 @@ BUILT: Final[dict[str, Callable[[], bool]]] = {
     "performance checks": lambda: hasattr(pgtide, "Performance"),
     "windows": lambda: hasattr(pgtide, "Window"),
     "Slack alerts": (ROOT / "pgtide" / "notify").is_dir,
-    "deployment files": (ROOT / "deployments").is_dir,
+    "deployment files": (ROOT / "deployments" / "Containerfile").is_file,
 }
 
 
