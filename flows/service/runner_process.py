@@ -33,6 +33,7 @@ _STEP: Final = 0.1
 def main() -> None:
     """Serve the folder's deployments until asked to stop."""
     threading.Thread(target=_end_with_owner, name="owner watch", daemon=True).start()
+    _await_server()
     settings = load()
     place = Place(settings.home)
     runner = Runner(name="pgtide", query_seconds=POLL_SECONDS, pause_on_shutdown=False)
@@ -44,6 +45,13 @@ def main() -> None:
     if served is not None:
         write(place.served, served)
     asyncio.run(_serve(runner, shelf, place))
+
+
+def _await_server() -> None:
+    """Wait until the server answers; the service, which waits too, ends us where it never does."""
+    with get_client(sync_client=True) as client:
+        while client.api_healthcheck() is not None:
+            time.sleep(_STEP)
 
 
 async def _serve(runner: Runner, shelf: Shelf, place: Place) -> None:

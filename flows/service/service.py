@@ -61,8 +61,10 @@ class Service:
     def __enter__(self) -> Self:
         with ExitStack() as undo:
             undo.callback(self.close)
-            self._start_server()
-            self._start_runner()
+            # Both at once: each takes some seconds to load what it needs.
+            server, runner = self._start_server(), self._start_runner()
+            await_server(server, self._place, self._settings.port)
+            self._offered = await_runner(runner, self._place)
             undo.pop_all()
         return self
 
@@ -108,22 +110,22 @@ class Service:
         # What a dead runner leaves at work stops at its next checkpoint, and is begun again.
         _end(self._parts.pop(name), RUNNER_SECONDS)
         if name == _SERVER:
-            self._start_server()
+            await_server(self._start_server(), self._place, self._settings.port)
         else:
-            self._start_runner()
+            self._offered = await_runner(self._start_runner(), self._place)
 
-    def _start_server(self) -> None:
+    def _start_server(self) -> subprocess.Popen[bytes]:
         port = self._settings.port
         refuse_port(port)
         process = start_server(self._place, port, self._storage.prefect)
         self._keep(_SERVER, process)
-        await_server(process, self._place, port)
+        return process
 
-    def _start_runner(self) -> None:
+    def _start_runner(self) -> subprocess.Popen[bytes]:
         api_url = f"http://{LOOPBACK}:{self._settings.port}/api"
         process = start_runner(self._place, self._settings, api_url)
         self._keep(_RUNNER, process)
-        self._offered = await_runner(process, self._place)
+        return process
 
     def _keep(self, name: str, process: subprocess.Popen[bytes]) -> None:
         self._parts[name] = Started(part=part(name, process.pid), process=process)

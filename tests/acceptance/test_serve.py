@@ -3,20 +3,20 @@
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 import pytest
 
 from flows.service.part import Part
 from pgtide.postgres.embedded import Server, persistent_url
-from pgtide.postgres.embedded.process import started
+from pgtide.postgres.embedded.process import members
 from tests.command import EMAIL, Workplace
-from tests.server import fresh_database
 from tests.serving import Serving, kill, serving, told
-from tests.users import MIGRATION_ID, create_users
+from tests.users import MIGRATION_ID
 
 NIGHTLY_ID = "20260202_000000_nightly"
 NIGHTLY = """
@@ -35,7 +35,7 @@ flow = migration_flow(migration)
 """
 BROKEN_ID = "20260303_000000_broken"
 BROKEN = "from flows import migration_flow\n\nmigration = Migratoin()\n"
-ROWS = "3000"
+ROWS = 20_000
 
 
 def write(place: Workplace, name: str, text: str) -> None:
@@ -47,13 +47,6 @@ def page(port: int) -> tuple[int, str]:
         connection.request("GET", "/v2/deployments", headers={"Accept": "text/html"})
         answer = connection.getresponse()
         return answer.status, answer.read().decode()
-
-
-def users(url: str) -> int:
-    with psycopg.connect(url) as connection:
-        found = connection.execute("SELECT count(*) FROM public.users").fetchone()
-    assert found is not None
-    return int(found[0])
 
 
 def switch_off(one: Serving, name: str) -> None:
@@ -69,12 +62,13 @@ def later(name: str) -> set[str]:
 
 NIGHTS = {f"{NIGHTLY_ID}/migrate", f"{NIGHTLY_ID}/off-peak", *later(NIGHTLY_ID)}
 SERVED = {f"{MIGRATION_ID}/migrate", *later(MIGRATION_ID), *NIGHTS}
+MIGRATE = f"{MIGRATION_ID}/migrate"
 
 
 @contextmanager
 def started_here(one: Serving) -> Iterator[subprocess.Popen[str]]:
     """Serve in the foreground; a test that fails does not wait for the end."""
-    with one.place.start("serve", "--rows", ROWS, "--json") as working:
+    with one.place.start("serve", "--rows", str(ROWS), "--json") as working:
         try:
             yield working
         except BaseException:
@@ -82,38 +76,28 @@ def started_here(one: Serving) -> Iterator[subprocess.Popen[str]]:
             raise
 
 
-def in_the_foreground(one: Serving) -> str:
-    """Serve until Ctrl-C, the embedded server for both databases; return a run's id."""
-    with started_here(one) as working:
-        said = told(working.stdout)
-        assert said["url"] == f"http://127.0.0.1:{one.port}"
-        assert said["migrations"] == [MIGRATION_ID, NIGHTLY_ID]
-        (error,) = said["errors"]
-        assert f"{BROKEN_ID}.py:3: NameError" in error
-        status, text = page(one.port)
-        assert (status, "<title>" in text) == (200, True)
-        assert set(one.deployments()) == SERVED
-        url = persistent_url(one.home.postgres)
-        assert url is not None
-        assert users(url) == int(ROWS)
-        run = what_is_asked_for_is_done(one)
-        switch_off(one, f"{NIGHTLY_ID}/off-peak")
-        parts = one.record.parts
-        working.send_signal(signal.SIGINT)
-        assert working.wait(60) == 0
-    gone(one, parts)
-    return run
+def url_of(one: Serving) -> str:
+    url = persistent_url(one.home.postgres)
+    assert url is not None
+    return url
 
 
-def what_is_asked_for_is_done(one: Serving) -> str:
-    rehearsed = one.ended(one.trigger(f"{MIGRATION_ID}/migrate", {"dry_run": True}))
-    assert rehearsed["state_name"] == "DryRun"
-    assert rehearsed["name"] == "email_verification_v2 dry run"
-    assert one.place.json("status")[0]["state"] == "planned"
-    run = one.trigger(f"{MIGRATION_ID}/migrate", {"until": "expand"})
-    assert one.ended(run)["state_name"] == "Completed"
-    assert one.place.json("status")[0]["state"] == "expanded"
-    return run
+def filled(one: Serving) -> int:
+    """Return how many rows the ledger has as filled."""
+    return number(one, "SELECT coalesce(sum(rows), 0)::int FROM pgtide.slice")
+
+
+def number(one: Serving, sql: LiteralString) -> int:
+    with psycopg.connect(url_of(one)) as connection:
+        row = connection.execute(sql).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def more(one: Serving) -> None:
+    """Wait until more rows are filled than are now."""
+    before = filled(one)
+    one.until(lambda: filled(one), lambda rows: rows > before)
 
 
 def gone(one: Serving, parts: Sequence[Part]) -> None:
@@ -123,7 +107,38 @@ def gone(one: Serving, parts: Sequence[Part]) -> None:
     assert not one.home.record.exists()
 
 
-def as_it_was(one: Serving, run: str) -> None:
+def in_the_foreground(one: Serving) -> tuple[str, str]:
+    """Serve until Ctrl-C, with a run at work; return the ids of a run that is over, and of it."""
+    with started_here(one) as working:
+        said = told(working.stdout)
+        assert said["url"] == f"http://127.0.0.1:{one.port}"
+        assert said["migrations"] == [MIGRATION_ID, NIGHTLY_ID]
+        assert [f"{BROKEN_ID}.py:3: NameError" in error for error in said["errors"]] == [True]
+        status, text = page(one.port)
+        assert (status, "<title>" in text) == (200, True)
+        assert set(one.deployments()) == SERVED
+        assert number(one, "SELECT count(*) FROM public.users") == ROWS
+        rehearsed = one.ended(one.trigger(MIGRATE, {"dry_run": True}))
+        assert (rehearsed["state_name"], rehearsed["name"]) == (
+            "DryRun",
+            "email_verification_v2 dry run",
+        )
+        assert one.place.json("status")[0]["state"] == "planned"
+        switch_off(one, f"{NIGHTLY_ID}/off-peak")
+
+        run = one.trigger(MIGRATE, {"duty": 0.05, "workers": 1})
+        one.until(lambda: one.place.json("status")[0]["state"], lambda s: s == "backfilling")
+        for name in ("Prefect server", "runner"):
+            kill(one.part(name))
+            more(one)
+        parts = one.record.parts
+        working.send_signal(signal.SIGINT)
+        assert working.wait(60) == 0
+    gone(one, parts)
+    return str(rehearsed["id"]), run
+
+
+def as_it_was(one: Serving, over: str) -> None:
     """Start it again, detached: a broken file is said, with a refusal's exit code."""
     refused = one.place.json("serve", "--detach", code=2)
     assert f"{BROKEN_ID}.py:3: NameError" in refused["error"]["message"]
@@ -132,76 +147,53 @@ def as_it_was(one: Serving, run: str) -> None:
     (schedule,) = again[f"{NIGHTLY_ID}/off-peak"]["schedules"]
     assert schedule["active"] is False
     assert {deployment["paused"] for deployment in again.values()} == {False}
-    assert one.api.flow_run(run)["state_name"] == "Completed"
+    assert one.api.flow_run(over)["state_name"] == "DryRun"
 
 
-def test_it_stands_until_it_is_ended_and_stands_again_as_it_was(tmp_path: Path) -> None:
+def killed_whole(one: Serving) -> None:
+    """Kill the owner, as a reboot would: nothing is left at work."""
+    record = one.record
+    kill(record.owner)
+    one.until(lambda: [p for p in record.parts if p.alive], lambda left: not left)
+    assert [p for p in record.parts if members(p.pid)] == []
+
+
+def the_files_are_followed(one: Serving) -> None:
+    write(one.place, BROKEN_ID, NIGHTLY.replace("3.", "4."))
+    (one.place.migrations / f"{NIGHTLY_ID}.py").unlink()
+    mended = one.place.json("serve", "--detach")
+    assert (mended["migrations"], mended["errors"]) == ([MIGRATION_ID, BROKEN_ID], [])
+    assert f"{BROKEN_ID}/off-peak" in one.deployments()
+    assert f"{NIGHTLY_ID}/off-peak" not in one.deployments()
+
+
+def test_it_stands_until_it_is_ended_and_whatever_is_killed_a_run_goes_on(tmp_path: Path) -> None:
+    """One story, since each start takes ten seconds and more."""
     with serving(tmp_path, "") as one:
-        place = one.place
-        write(place, MIGRATION_ID, EMAIL)
-        write(place, NIGHTLY_ID, NIGHTLY)
-        write(place, BROKEN_ID, BROKEN)
-        as_it_was(one, in_the_foreground(one))
-
-        # The files are followed: a mended one is served, a removed one is not.
-        write(place, BROKEN_ID, NIGHTLY.replace("3.", "4."))
-        (place.migrations / f"{NIGHTLY_ID}.py").unlink()
-        mended = place.json("serve", "--detach")
-        assert (mended["migrations"], mended["errors"]) == ([MIGRATION_ID, BROKEN_ID], [])
-        assert f"{BROKEN_ID}/off-peak" in one.deployments()
-        assert f"{NIGHTLY_ID}/off-peak" not in one.deployments()
-
-        parts = one.record.parts
-        assert place.json("serve", "--stop") == {"stopped": True}
-        gone(one, parts)
-        assert place.json("serve", "--stop") == {"stopped": False}
-
-
-def filled(url: str) -> int:
-    with psycopg.connect(url) as connection:
-        found = connection.execute("SELECT coalesce(sum(rows), 0)::int FROM pgtide.slice")
-        row = found.fetchone()
-    assert row is not None
-    return int(row[0])
-
-
-def test_whatever_is_killed_the_run_goes_on(server: Server, tmp_path: Path) -> None:
-    with ExitStack() as stack:
-        target, own = (stack.enter_context(fresh_database(server)) for _ in range(2))
-        create_users(target, rows=20_000)
-        one = stack.enter_context(serving(tmp_path, target, PGTIDE_PREFECT_DATABASE_URL=own))
         write(one.place, MIGRATION_ID, EMAIL)
-        one.place.json("serve", "--detach")
-        slowly = {"duty": 0.05, "workers": 1}
-        run = one.trigger(f"{MIGRATION_ID}/migrate", slowly)
-
-        def more(than: int) -> int:
-            return int(one.until(lambda: filled(target), lambda rows: rows > than))
-
-        one.place.wait_for(lambda status: status.state == "backfilling")
-        rows = more(0)
-
-        kill(one.part("Prefect server"))
-        rows = more(rows)
-        kill(one.part("runner"))
-        rows = more(rows)
-
-        # All of it at once, as a reboot would: nothing is left, and the next start goes on.
-        parts, owner = one.record.parts, one.record.owner
-        kill(owner)
-        one.until(lambda: [p for p in parts if p.alive], lambda left: not left)
-        rows = filled(target)
-        one.place.json("serve", "--detach")
-        assert started(owner.pid) is None
-        more(rows)
+        write(one.place, NIGHTLY_ID, NIGHTLY)
+        write(one.place, BROKEN_ID, BROKEN)
+        over, run = in_the_foreground(one)
+        as_it_was(one, over)
+        more(one)
+        killed_whole(one)
+        one.place.json("serve", "--detach", code=2)
+        more(one)
         one.place.json("throttle", MIGRATION_ID, "--duty", "1")
         ended = one.ended(run)
         assert ended["state_name"] == "Completed"
-        assert one.place.status()["state"] == "verified"
+        assert one.place.json("status")[0]["state"] == "verified"
         # Nobody filled a row that was filled before.
-        assert filled(target) == 20_000
+        needed = (
+            "SELECT count(*) FROM public.users"
+            " WHERE num_nonnulls(email_verified, verification_token) > 0"
+        )
+        assert filled(one) == number(one, needed)
+        the_files_are_followed(one)
+        parts = one.record.parts
         assert one.place.json("serve", "--stop") == {"stopped": True}
-        assert not one.home.record.exists()
+        gone(one, parts)
+        assert one.place.json("serve", "--stop") == {"stopped": False}
 
 
 @pytest.mark.parametrize(
