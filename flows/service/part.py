@@ -27,20 +27,18 @@ class Part:
         return started(self.pid) == self.started
 
     def end(self, patience: float, *, sleep: Callable[[float], object] = time.sleep) -> None:
-        """Ask it to end with all that it has started, and make it after so many seconds.
+        """Ask it to end, and make it after so many seconds, with all that it has started.
 
-        Where only its children are left, they are asked: their group keeps the number from being
-        given to another.
+        What has lost it is not asked but killed: flow runs would report themselves as crashed, and
+        nobody would begin them again. Their group keeps the number from being given to another.
         """
         if self.alive:
             os.kill(self.pid, signal.SIGTERM)
-        elif started(self.pid) is None and members(self.pid):
-            os.killpg(self.pid, signal.SIGTERM)
-        else:
+        elif started(self.pid) is not None:
             return
         deadline = time.monotonic() + patience
         while left := self._left():
-            if time.monotonic() > deadline:
+            if not self.alive or time.monotonic() > deadline:
                 _kill(left)
             sleep(_POLL)
 

@@ -27,6 +27,7 @@ from pgtide.settings import load
 
 # A person who has pressed a button waits for it.
 POLL_SECONDS: Final = 2.0
+_NOTE_SECONDS: Final = 5.0
 _STEP: Final = 0.1
 
 
@@ -69,7 +70,7 @@ async def _serve(runner: Runner, shelf: Shelf, place: Place) -> None:
     if asked.is_set():
         # A server that is gone already cannot be asked; its runs are found at work later.
         with suppress(Exception):
-            await asyncio.to_thread(_note, shelf, place)
+            await asyncio.wait_for(asyncio.to_thread(_note, shelf, place), _NOTE_SECONDS)
         await _drain()
     serving.cancel()
     ended = await asyncio.gather(serving, following, return_exceptions=True)

@@ -107,7 +107,7 @@ class Service:
             )
         self._deaths.append(now)
         tell(f"The {name} has ended by itself; it is started again.")
-        # What a dead runner leaves at work stops at its next checkpoint, and is begun again.
+        # With what a dead runner has left at work: the next one begins it again.
         _end(self._parts.pop(name), RUNNER_SECONDS)
         if name == _SERVER:
             await_server(self._start_server(), self._place, self._settings.port)
