@@ -115,7 +115,7 @@ def test_prefects_loader_and_deployments_take_the_file() -> None:
     entrypoint = f"{MIGRATIONS / MIGRATION_ID}.py:flow"
     flow: Flow[..., Any] = load_flow_from_entrypoint(entrypoint, use_placeholder_flow=False)
     assert flow.name == MIGRATION_ID
-    until = flow.parameters.properties["until"]
+    until = flow.parameters.definitions["MigrateParameters"]["properties"]["until"]
     assert (until["enum"], until["default"]) == (
         ["backup", "expand", "backfill", "finalize", "verify"],
         "verify",

@@ -1,21 +1,27 @@
 """A migration as a Prefect flow, on a real server: what it does and what people see of it."""
 
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 import pytest
 
-from flows.run import run_flow
-from pgtide.events import PhaseEnded
+from flows.run import run_any, run_flow
+from pgtide.clock import Clock
+from pgtide.errors import Waiting
+from pgtide.events import BatchCommitted, PhaseEnded, SlicesCut
 from pgtide.ledger.run import Caller
 from pgtide.model.state import Phase, State
+from pgtide.phases.backward import undo
 from pgtide.postgres.embedded import Server
 from tests.acceptance.flow_records import Heard, email, out_of_step, runs, state_of
+from tests.catalog_snapshot import snapshot
+from tests.driving import record_of
 from tests.prefect_server import PrefectApi, prefect_api, soon
 from tests.server import fresh_database
 from tests.small_table import run
-from tests.users import create_users
+from tests.users import MIGRATION_ID, create_users
 
 __all__ = ["prefect_api"]
 
@@ -131,4 +137,54 @@ def test_a_flow_stops_after_the_phase_it_was_asked_for(
     create_users(database)
     settings = prefect_api.settings(database)
     run_flow(email().flow, settings, Caller(actor="ann"), until=Phase.EXPAND)
+    assert state_of(database) is State.EXPANDED
+
+
+def test_what_the_form_asks_for_reaches_the_engine(database: str, prefect_api: PrefectApi) -> None:
+    """So many workers, and so much of the time at rest; both against what the settings say."""
+    create_users(database, rows=3000)
+    rested: list[float] = []
+
+    def rest(seconds: float) -> None:
+        rested.append(seconds)
+        time.sleep(seconds)
+
+    heard = Heard()
+    caller = Caller(actor="ann", emit=heard, clock=Clock(sleep=rest))
+    settings = replace(prefect_api.settings(database), workers=2, duty=1.0)
+    asked = {"until": "backfill", "workers": 1, "duty": 0.05}
+    run_any(email().flow, settings, caller, {"parameters": asked})
+    assert [event.workers for event in heard.events if isinstance(event, SlicesCut)] == [1]
+    worked = [event.seconds for event in heard.events if isinstance(event, BatchCommitted)]
+    # Nineteen times as long as at work, but for the last.
+    assert sum(rested) > 5 * sum(worked)
+
+
+def test_a_dry_run_shows_the_plan_and_changes_nothing(
+    database: str, prefect_api: PrefectApi
+) -> None:
+    create_users(database, rows=50)
+    before = snapshot(database)
+    asked = {"parameters": {"dry_run": True}}
+    run_any(email().flow, prefect_api.settings(database), Caller(actor="ann"), asked)
+    named = {"name": {"any_": ["email_verification_v2 dry run"]}}
+    (flow_run,) = prefect_api.ask("POST", "/flow_runs/filter", {"flow_runs": named})
+    assert (flow_run["state_type"], flow_run["state_name"]) == ("COMPLETED", "DryRun")
+    pages = prefect_api.artifacts(flow_run["id"])
+    assert ["CREATE INDEX CONCURRENTLY" in page["data"] for page in pages] == [True]
+    assert snapshot(database) == before
+
+
+def test_what_was_undone_is_started_over_only_where_it_is_asked_for(
+    database: str, prefect_api: PrefectApi
+) -> None:
+    create_users(database, rows=50)
+    settings, caller = prefect_api.settings(database), Caller(actor="ann")
+    run_flow(email().flow, settings, caller, until=Phase.EXPAND)
+    undo(settings, caller, record_of(database, MIGRATION_ID))
+    off_peak = {"until": "expand", "start_over": False}
+    with pytest.raises(Waiting, match="was undone"):
+        run_any(email().flow, settings, caller, {"parameters": off_peak})
+    assert state_of(database) is State.ROLLED_BACK
+    run_any(email().flow, settings, caller, {"parameters": {"until": "expand"}})
     assert state_of(database) is State.EXPANDED
