@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from pgtide.postgres.embedded.process import members, started
+from pgtide.postgres.embedded.process import in_this_boot, members, started
 
 _POLL: Final = 0.05
 
@@ -34,7 +34,7 @@ class Part:
         """
         if self.alive:
             os.kill(self.pid, signal.SIGTERM)
-        elif started(self.pid) is not None:
+        elif started(self.pid) is not None or not in_this_boot(self.started):
             return
         deadline = time.monotonic() + patience
         while left := self._left():

@@ -8,9 +8,11 @@ stop at their next checkpoint, and waits for them.
 import asyncio
 import os
 import signal
+import sys
 import threading
 import time
 from contextlib import suppress
+from enum import Enum
 from typing import Final
 
 import psutil
@@ -29,6 +31,14 @@ from pgtide.settings import load
 POLL_SECONDS: Final = 2.0
 _NOTE_SECONDS: Final = 5.0
 _STEP: Final = 0.1
+_LOG: Final = get_logger("pgtide")
+
+
+class Ended(Enum):
+    """Why nothing is fetched any more."""
+
+    STOPPED = "stopped"
+    RENEWED = "renewed"
 
 
 def main() -> None:
@@ -42,10 +52,12 @@ def main() -> None:
     served = shelf.refresh()
     with get_client(sync_client=True) as client:
         again = begin_again(client, place.cut_off, shelf.registered)
-    get_logger("pgtide").info("Flow runs that were cut off and begin again: %d", again)
+    _LOG.info("Flow runs that were cut off and begin again: %d", again)
     if served is not None:
         write(place.served, served)
-    asyncio.run(_serve(runner, shelf, place))
+    if asyncio.run(_serve(runner, shelf, place)) is Ended.RENEWED:
+        # The same process, to whoever watches it.
+        os.execv(sys.executable, [sys.executable, "-P", __file__])  # noqa: S606  # ourselves
 
 
 def _await_server() -> None:
@@ -55,35 +67,38 @@ def _await_server() -> None:
             time.sleep(_STEP)
 
 
-async def _serve(runner: Runner, shelf: Shelf, place: Place) -> None:
-    asked = asyncio.Event()
-    serving = asyncio.create_task(runner.start())
-    # It tells nobody that it has.
-    while not (runner.started or serving.done()):  # noqa: ASYNC110
-        await asyncio.sleep(_STEP)
-    # Only now: Prefect has put its own handler in place, which would mark the runs as cancelled.
+async def _serve(runner: Runner, shelf: Shelf, place: Place) -> Ended:
+    """Fetch runs until asked to stop, or until all has to be begun anew.
+
+    Prefect's own loop ends after three failures, and takes the runs at work along: a server that is
+    started again needs longer. But what hears of cancelled runs ends then too, so once the server
+    is back and nothing is at work, this process begins anew.
+    """
+    asked, lost = asyncio.Event(), False
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asked.set)
-    following = asyncio.create_task(_follow(shelf, place))
-    stopped = asyncio.create_task(asked.wait())
-    await asyncio.wait({serving, following, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    following.cancel()
-    if asked.is_set():
+    async with runner:
+        while not asked.is_set():
+            try:
+                await runner._get_and_submit_flow_runs()  # noqa: SLF001  # its only way without that loop
+                await _follow(shelf, place)
+            except Exception as error:  # noqa: BLE001  # whatever ails the server or the files, runs go on
+                _LOG.warning("Nothing was fetched: %s", error)
+                lost = True
+            else:
+                if lost and not psutil.Process().children():
+                    return Ended.RENEWED
+            with suppress(TimeoutError):
+                await asyncio.wait_for(asked.wait(), POLL_SECONDS)
         # A server that is gone already cannot be asked; its runs are found at work later.
         with suppress(Exception):
             await asyncio.wait_for(asyncio.to_thread(_note, shelf, place), _NOTE_SECONDS)
         await _drain()
-    serving.cancel()
-    ended = await asyncio.gather(serving, following, return_exceptions=True)
-    for one in ended:
-        if isinstance(one, Exception):
-            raise one
+    return Ended.STOPPED
 
 
 async def _follow(shelf: Shelf, place: Place) -> None:
-    while True:
-        await asyncio.sleep(POLL_SECONDS)
-        if served := await asyncio.to_thread(shelf.refresh):
-            write(place.served, served)
+    if served := await asyncio.to_thread(shelf.refresh):
+        write(place.served, served)
 
 
 def _note(shelf: Shelf, place: Place) -> None:

@@ -94,7 +94,8 @@ class Service:
         """End the parts, flow runs at their next checkpoint."""
         for name, patience in ((_RUNNER, RUNNER_SECONDS), (_SERVER, SERVER_SECONDS)):
             if name in self._parts:
-                _end(self._parts.pop(name), patience)
+                _end(self._parts[name], patience)
+                del self._parts[name]
         self._note()
 
     def _revive(self, name: str, tell: Callable[[str], None]) -> None:
@@ -108,7 +109,7 @@ class Service:
         self._deaths.append(now)
         tell(f"The {name} has ended by itself; it is started again.")
         # With what a dead runner has left at work: the next one begins it again.
-        _end(self._parts.pop(name), RUNNER_SECONDS)
+        _end(self._parts[name], RUNNER_SECONDS)
         if name == _SERVER:
             await_server(self._start_server(), self._place, self._settings.port)
         else:

@@ -35,7 +35,10 @@ flow = migration_flow(migration)
 """
 BROKEN_ID = "20260303_000000_broken"
 BROKEN = "from flows import migration_flow\n\nmigration = Migratoin()\n"
-ROWS = 20_000
+ROWS = 60_000
+# Batches of a block or two, and mostly at rest: about a minute's work, whatever the machine.
+SLOWLY = {"PGTIDE_BATCH_MS": "1"}
+SLOW = {"duty": 0.05, "workers": 1}
 
 
 def write(place: Workplace, name: str, text: str) -> None:
@@ -87,6 +90,13 @@ def filled(one: Serving) -> int:
     return number(one, "SELECT coalesce(sum(rows), 0)::int FROM pgtide.slice")
 
 
+def answering(one: Serving) -> bool:
+    try:
+        return page(one.port)[0] == 200
+    except OSError:
+        return False
+
+
 def number(one: Serving, sql: LiteralString) -> int:
     with psycopg.connect(url_of(one)) as connection:
         row = connection.execute(sql).fetchone()
@@ -126,11 +136,16 @@ def in_the_foreground(one: Serving) -> str:
         assert number(one, "SELECT count(*) FROM public.users") == ROWS
         switch_off(one, f"{NIGHTLY_ID}/off-peak")
 
-        run = one.trigger(MIGRATE, {"duty": 0.05, "workers": 1})
+        run = one.trigger(MIGRATE, SLOW)
         one.until(lambda: begun(one), bool)
-        for name in ("Prefect server", "runner"):
-            killed_alone(one, name)
-            more(one)
+        worker = number(one, "SELECT max(id) FROM pgtide.run")
+        killed_alone(one, "Prefect server")
+        one.until(lambda: answering(one), bool)
+        more(one)
+        # It does not need the server, and goes on undisturbed.
+        assert number(one, "SELECT max(id) FROM pgtide.run") == worker
+        killed_alone(one, "runner")
+        more(one)
         parts = one.record.parts
         working.send_signal(signal.SIGINT)
         assert working.wait(60) == 0
@@ -178,7 +193,7 @@ def the_files_are_followed(one: Serving) -> None:
 
 def test_it_stands_until_it_is_ended_and_whatever_is_killed_a_run_goes_on(tmp_path: Path) -> None:
     """One story, since each start takes ten seconds and more."""
-    with serving(tmp_path, "") as one:
+    with serving(tmp_path, "", **SLOWLY) as one:
         write(one.place, MIGRATION_ID, EMAIL)
         write(one.place, NIGHTLY_ID, NIGHTLY)
         write(one.place, BROKEN_ID, BROKEN)
@@ -188,7 +203,7 @@ def test_it_stands_until_it_is_ended_and_whatever_is_killed_a_run_goes_on(tmp_pa
         killed_whole(one)
         one.place.json("serve", "--detach", code=2)
         more(one)
-        one.place.json("throttle", MIGRATION_ID, "--duty", "1")
+        one.place.json("throttle", MIGRATION_ID, "--duty", "1", "--batch-ms", "50")
         ended = one.ended(run)
         assert ended["state_name"] == "Completed"
         assert one.place.json("status")[0]["state"] == "verified"

@@ -22,6 +22,14 @@ def members(group: int) -> list[int]:
     return [pid for pid, its_group in found if its_group == group]
 
 
+def in_this_boot(since: str) -> bool:
+    """Tell whether a process that started then can have left any: not over a boot of the system.
+
+    Where the system does not name its boots, it may.
+    """
+    return sys.platform != "linux" or since.split()[:1] == [_boot()]
+
+
 def _members_by_proc() -> Iterator[tuple[int, int]]:
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -47,12 +55,16 @@ def _members_by_ps() -> Iterator[tuple[int, int]]:
 def _started_by_proc(pid: int) -> str | None:
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        boot = _boot()
     except OSError:
         return None
     # The command's name is in parentheses and may hold anything; state is field 3, start field 22.
     fields = text.rpartition(")")[2].split()
     return None if fields[0] in _DEAD else f"{boot} {fields[19]}"
+
+
+def _boot() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
 def _started_by_ps(pid: int) -> str | None:
