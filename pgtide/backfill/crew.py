@@ -4,10 +4,10 @@ A slice is claimed before it is walked. What a dead worker held is claimed after
 has been ended, so that it cannot commit any more.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from queue import SimpleQueue
-from typing import Self
+from typing import Protocol, Self
 
 from pgtide.backfill.batch import Rewritten, Taken, Work
 from pgtide.backfill.drive import drive
@@ -20,11 +20,17 @@ from pgtide.ledger.run import Run
 from pgtide.ledger.slices import Slice
 from pgtide.ledger.worker import Worker, begin, purpose
 from pgtide.model.table import TableName
+from pgtide.postgres.keys import Key, key_of, read_keys
 from pgtide.postgres.leaves import leaf_name
 from pgtide.postgres.session import Session
 
-# The statements for a leaf, by what it is called now.
-Works = Callable[[TableName], Work]
+
+class Works(Protocol):
+    """Return the statements for a leaf by its name of now, and along its key if it has one."""
+
+    def __call__(self, leaf: TableName, *, key: Key | None = None) -> Work:
+        """Return the statements."""
+        ...
 
 
 class Crew:
@@ -100,7 +106,7 @@ def _walk(worker: Worker, works: Works, slice_id: int, pacing: Pacing, *, before
     piece = steadily(worker, lambda _session: claimed(worker, slice_id))
     if piece is None:
         return 0
-    work = works(_leaf(worker, piece))
+    work = works(_leaf(worker, piece), key=_key(worker, piece))
     try:
         return drive(worker, work, piece, pacing, before=before).rows - piece.rows
     except Taken:
@@ -114,6 +120,17 @@ def _leaf(worker: Worker, piece: Slice) -> TableName:
         return plan.table
     found = steadily(worker, lambda session: leaf_name(session, plan.table_oid, piece.leaf))
     if found is None:
+        raise Rewritten(piece.leaf)
+    return found
+
+
+def _key(worker: Worker, piece: Slice) -> Key | None:
+    if piece.keys is None:
+        return None
+    keys = steadily(worker, lambda session: read_keys(session, piece.leaf))
+    found = key_of(keys, piece.keys.columns)
+    if found is None:
+        # Dropped, or another by now: the leaf is cut anew.
         raise Rewritten(piece.leaf)
     return found
 

@@ -18,20 +18,28 @@ _FAR: Final = 0.5
 # Twice the target is no noise any more: it is followed at once, whatever was learnt before.
 _SLOW: Final = 2.0
 _LARGEST: Final = 4096
+# Keys that are in step already are only read: half a million a second.
+MOST_KEYS: Final = 65_536
 # Few enough to follow the table, many enough for two of them to be exceptions.
 _MEMORY: Final = 5
 # A first batch of 256 kB: small on any hardware; the pace grows from there.
 FIRST_BLOCKS: Final = 32.0
+# As small where rows are gone for by key: each one may be on a page of its own.
+FIRST_KEYS: Final = 500.0
 # No clock tells less.
 _INSTANT: Final = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """A number of blocks per batch, the seconds that a batch should take, and what blocks took."""
+    """A number of blocks per batch, the seconds that a batch should take, and what blocks took.
+
+    Of a walk by key the blocks are keys.
+    """
 
     target: float
     blocks: float = FIRST_BLOCKS
+    largest: int = _LARGEST
     costs: tuple[float, ...] = ()
 
     @property
@@ -68,11 +76,11 @@ class Pace:
 
     def halved(self) -> "Pace":
         """Return half the pace: a batch ran into its time limit."""
-        return self.bounded(self.blocks / 2, most=_LARGEST)
+        return self.bounded(self.blocks / 2, most=self.largest)
 
     def bounded(self, blocks: float, *, most: int) -> "Pace":
         """Return a pace of so many blocks, within what is sensible."""
-        limit = float(max(1, min(most, _LARGEST)))
+        limit = float(max(1, min(most, self.largest)))
         return replace(self, blocks=min(max(1.0, blocks), limit))
 
 
@@ -82,13 +90,15 @@ class Paces:
     A worker keeps them from slice to slice.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, first: float = FIRST_BLOCKS, largest: int = _LARGEST) -> None:
+        self._first, self._largest = first, largest
         self._known: dict[int, Pace] = {}
         self._last: Pace | None = None
 
     def of(self, step: int, target: float) -> Pace:
         """Return the pace of a pass, else the last one of another."""
-        found = self._known.get(step) or self._last or Pace(target=target)
+        found = self._known.get(step) or self._last
+        found = found or Pace(target=target, blocks=self._first, largest=self._largest)
         return found.aiming(target)
 
     def learn(self, step: int, pace: Pace) -> None:

@@ -233,15 +233,15 @@ SELECT s.name, s.phase, s.state, s.sql, s.undo_sql, coalesce(to_jsonb(s) ->> 'ir
 -- cut_slice --
 -- Write a slice down.
 INSERT INTO pgtide.slice (migration_id, attempt, kind, round, ordinal, leaf, filenode, first_block, end_block, schedule,
-                          cursor, token, canary)
+                          cursor, token, canary, key_columns, key_after, key_upto, key_at)
 VALUES (%(id)s, %(attempt)s, %(kind)s, %(round)s, %(ordinal)s, %(leaf)s, %(filenode)s, %(first)s, %(end)s, %(schedule)s,
-        %(first)s, %(token)s, %(canary)s)
+        %(first)s, %(token)s, %(canary)s, %(columns)s, %(after)s, %(upto)s, %(after)s)
 ON CONFLICT DO NOTHING
 
 -- slices --
 -- The slices of one kind and round that still count, in their order.
 SELECT id, kind, round, ordinal, leaf::bigint AS leaf, filenode, first_block, end_block, schedule, pass, cursor, rows, hot,
-       batches, state, worker_id, canary
+       batches, state, worker_id, canary, key_columns, key_after, key_upto, key_at
   FROM pgtide.slice
  WHERE migration_id = %(id)s AND attempt = %(attempt)s AND kind = %(kind)s AND state <> 'void'
    AND (%(round)s::int IS NULL OR round = %(round)s)
@@ -250,7 +250,7 @@ SELECT id, kind, round, ordinal, leaf::bigint AS leaf, filenode, first_block, en
 -- slice --
 -- One slice as it stands.
 SELECT id, kind, round, ordinal, leaf::bigint AS leaf, filenode, first_block, end_block, schedule, pass, cursor, rows, hot,
-       batches, state, worker_id, canary
+       batches, state, worker_id, canary, key_columns, key_after, key_upto, key_at
   FROM pgtide.slice WHERE id = %(slice)s
 
 -- free_slices --
@@ -284,7 +284,7 @@ SELECT token, worker_id FROM pgtide.slice WHERE id = %(slice)s
 -- The checkpoint and the fence of a batch: no row means that a newer run, or another worker, has taken over. Returns
 -- where rows in quarantine stand in its range: these are left out.
 UPDATE pgtide.slice
-   SET pass = %(pass)s, cursor = %(cursor)s, state = %(state)s, batches = batches + 1,
+   SET pass = %(pass)s, cursor = %(cursor)s, key_at = %(at)s, state = %(state)s, batches = batches + 1,
        started_at = coalesce(started_at, clock_timestamp()),
        ended_at = CASE WHEN %(state)s = 'done' THEN clock_timestamp() END
  WHERE id = %(slice)s AND token = %(token)s AND worker_id = %(worker)s
@@ -331,7 +331,7 @@ UPDATE pgtide.slice SET canary = 'passed'
 
 -- reopen_canary --
 -- The canary was found wrong: it is to be filled again.
-UPDATE pgtide.slice SET state = 'open', pass = 0, cursor = first_block, ended_at = NULL, worker_id = NULL
+UPDATE pgtide.slice SET state = 'open', pass = 0, cursor = first_block, key_at = key_after, ended_at = NULL, worker_id = NULL
  WHERE migration_id = %(id)s AND attempt = %(attempt)s AND kind = %(kind)s AND canary = 'due' AND state <> 'void'
 
 -- last_round --
@@ -350,7 +350,8 @@ SELECT coalesce(sum(rows) FILTER (WHERE kind <> 'archive'), 0)::bigint AS rows,
        coalesce(sum(batches) FILTER (WHERE kind <> 'archive'), 0)::bigint AS batches,
        min(started_at) FILTER (WHERE kind = 'walk') AS started_at,
        coalesce(avg(CASE WHEN state = 'done' THEN 1.0
-                         ELSE (pass + (cursor - first_block)::float8 / greatest(1, end_block - first_block))
+                         -- Keys may have become more than were counted.
+                         ELSE (pass + least(1, (cursor - first_block)::float8 / greatest(1, end_block - first_block)))
                               / cardinality(schedule) END)
                 FILTER (WHERE kind = 'walk' AND state <> 'void'), 0)::float8 AS walked,
        coalesce(bool_or(kind = 'sweep' AND state <> 'void'), false) AS sweeping
