@@ -26,7 +26,7 @@ def key_cuts(session: Session, leaf: Leaf, key: Key, *, size: int, ahead: int = 
     Beyond the key that is the highest now all rows come through the triggers.
     """
     with session.transaction(settings=BY_INDEX):
-        highest = session.value(key.last(leaf.name), doing="looking for the highest key")
+        highest = session.value(key.last(leaf.name), {}, doing="looking for the highest key")
         found: list[Cut] = []
         keys = KeyRange(columns=key.names, upto=highest and tuple(highest))
         left, ended = ahead, highest is None

@@ -11,7 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,7 @@ from pgtide.events import BatchBegan, Event
 from pgtide.ledger.joined import joined
 from pgtide.ledger.record import find
 from pgtide.ledger.run import Caller
+from pgtide.model.backfill import Backfill
 from pgtide.model.migration import Migration
 from pgtide.model.state import Phase, State
 from pgtide.phases.backward import undo
@@ -81,6 +82,8 @@ class Order:
     reckless: bool = False
     # The partitioned table's migration, in the place of the strategy's.
     parted: bool = False
+    # Along the table's key, and not from page to page.
+    keyed: bool = False
     # In its place a small table's, whose contract lets a column be NULL.
     releasing: bool = False
 
@@ -88,7 +91,8 @@ class Order:
     def migration(self) -> Migration:
         if self.releasing:
             return releasing_migration()
-        return orders_migration() if self.parted else email_migration()
+        found = orders_migration() if self.parted else email_migration()
+        return replace(found, backfill=Backfill(walk="key")) if self.keyed else found
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
