@@ -77,6 +77,7 @@ class Case:
     script: tuple[tuple[str, Transaction], ...]
     fate: Fate
     favour: Literal["time", "size"]
+    walk: Literal["pages", "key"]
 
     @property
     def migration(self) -> Migration:
@@ -92,7 +93,7 @@ class Case:
             ],
             contract_release="2.0.0",
             # One at a time: the application looks at the table while no batch is under way.
-            backfill=Backfill(workers=1, favour=self.favour),
+            backfill=Backfill(workers=1, favour=self.favour, walk=self.walk),
         )
 
     def _replacing(self, one: Replaced) -> Change:
@@ -212,4 +213,5 @@ def cases(draw: some.DrawFn, fate: Fate) -> Case:
         script=tuple(draw(script)),
         fate=fate,
         favour=draw(some.sampled_from(("size", "time"))),
+        walk=draw(some.sampled_from(("pages", "key") if table.key_columns else ("pages",))),
     )
