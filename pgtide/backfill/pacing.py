@@ -5,7 +5,7 @@ One for each worker, kept from slice to slice: what a pass has taught holds for 
 
 from typing import Final
 
-from pgtide.backfill.pace import FIRST_KEYS, MOST_KEYS, Pace, Paces
+from pgtide.backfill.pace import Pace, Paces, by_key
 from pgtide.backfill.rate import Rate, rate_of, rest
 from pgtide.ledger.hours import Errand, await_hours
 from pgtide.ledger.slices import Kind, Slice
@@ -20,7 +20,7 @@ class Pacing:
 
     def __init__(self) -> None:
         self._by_block = Paces()
-        self._by_key = Paces(FIRST_KEYS, MOST_KEYS)
+        self._by_key = Paces(by_key)
 
     def before(self, worker: Worker, piece: Slice) -> None:
         """Raise WindowClosed where the next batch would not end inside the window."""

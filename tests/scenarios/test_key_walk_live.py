@@ -19,6 +19,7 @@ from tests.small_table import run
 from tests.users import create_users, email_migration
 
 ROWS = 20_000
+_PAUSE = 0.001
 USERS = replace(email_migration(), backfill=KEYED)
 
 
@@ -44,6 +45,8 @@ class Writer:
                 except psycopg.Error as error:
                     self.failures.append(str(error))
                 self.acts += 1
+                # Leaves the machine to the migration, too.
+                stop.wait(_PAUSE)
 
     def _act(self, session: psycopg.Connection, chance: random.Random) -> None:
         # Keys of the first rows are multiples of ten: ours lie between them, and far below.
@@ -82,7 +85,7 @@ def writing(url: str, *, many: int) -> Iterator[list[Writer]]:
 def test_rows_that_come_go_and_move_along_the_key_are_all_in_step(database: str) -> None:
     create_keyed(database, "id bigint", "g * 10", rows=ROWS)
     settings = replace(settings_for(database), workers=2)
-    migration = keyed_migration(Backfill(walk="key", workers=2, batch_ms=5))
+    migration = keyed_migration(Backfill(walk="key", workers=2, batch_ms=20))
     batches = Batches()
     with writing(database, many=3) as writers:
         record = migrate(database, migration, emit=batches, settings=settings)
