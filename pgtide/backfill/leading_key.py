@@ -5,7 +5,8 @@ from typing import Final
 from pgtide.errors import Refused
 from pgtide.model.backfill import Backfill
 from pgtide.postgres.keys import Key
-from pgtide.postgres.terrain import HEAP, Terrain
+from pgtide.postgres.leaves import HEAP
+from pgtide.postgres.terrain import Terrain
 
 _SHOWN: Final = 5
 

@@ -7,12 +7,11 @@ from typing import Final
 from pgtide.model.table import TableName
 from pgtide.postgres.activity import horizon_seconds, old_snapshots
 from pgtide.postgres.keys import Key, read_keys
+from pgtide.postgres.leaves import HEAP
 from pgtide.postgres.session import Session
 from pgtide.sql import queries
 
 _SQL: Final = queries("terrain")
-# What PostgreSQL itself stores tables in; it alone is known to read a range of places.
-HEAP: Final = "heap"
 # Younger ones come and go.
 _OLD: Final = 1.0
 

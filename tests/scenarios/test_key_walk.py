@@ -6,12 +6,16 @@ from typing import Final
 
 import pytest
 
-from pgtide import AddColumn
+from pgtide import AddColumn, ReplaceColumn
+from pgtide.events import Event, RangeVerified
+from pgtide.ledger.run import Caller
 from pgtide.model.state import State
 from pgtide.model.table import TableName
+from pgtide.phases import ranges
+from pgtide.phases.verify_again import verify_again
 from pgtide.postgres.keys import BY_INDEX, key_of, read_keys
 from pgtide.postgres.session import connect
-from tests.driving import migrate, undo
+from tests.driving import ACTOR, migrate, record_of, refusal, settings_for, undo
 from tests.scenarios.keyed import KEYED, MIXED, ROWS, Batches, create_keyed, keyed_migration
 from tests.small_table import SMALL_ID, run, small_migration
 
@@ -151,17 +155,43 @@ def test_an_undo_archives_along_the_key(database: str) -> None:
     assert run(database, along) == [(["id"],)]
 
 
-def test_a_table_that_is_stored_otherwise_is_walked_by_key_unasked(database: str) -> None:
-    """Forward, verified and back; nobody else's way to store a table has ranges of pages."""
+def test_a_table_that_is_stored_otherwise_is_walked_by_key_unasked(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forward, compared along the key too, and back: no step asks for ranges of its pages."""
+    monkeypatch.setattr(ranges, "_KEYS", ROWS // 3)
     run(database, "CREATE ACCESS METHOD elsewhere TYPE TABLE HANDLER heap_tableam_handler")
-    create_keyed(database, "id int", "g", method="elsewhere")
-    added = small_migration(AddColumn("b", type="int", backfill="id * 2"))
-    batches = Batches()
-    assert migrate(database, added, emit=batches).state is State.VERIFIED
+    create_keyed(database, 'id text COLLATE "C"', MIXED, method="elsewhere")
+    added = small_migration(AddColumn("b", type="int", backfill="a * 2"))
+    batches, compared = Batches(), list[int]()
+
+    def hear(event: Event) -> None:
+        batches(event)
+        if isinstance(event, RangeVerified):
+            compared.append(event.rows)
+
+    assert migrate(database, added, emit=hear).state is State.VERIFIED
     assert batches.filled == ROWS
+    assert compared == [ROWS // 3, 2 * ROWS // 3, ROWS, ROWS]
     [[why]] = run(database, "SELECT detail ->> 'why' FROM pgtide.event WHERE kind = 'slices_cut'")
     assert why == (
         "one pass along t_pkey (id), its primary key, since it is stored as elsewhere, which has "
         "no ranges of pages"
     )
     assert undo(database, SMALL_ID).state is State.ROLLED_BACK
+    assert run(database, "SELECT count(*) FROM pgtide.archive") == [(ROWS,)]
+
+
+def test_a_row_out_of_step_is_found_along_the_key_too(database: str) -> None:
+    run(database, "CREATE ACCESS METHOD elsewhere TYPE TABLE HANDLER heap_tableam_handler")
+    create_keyed(database, "id int", "g", method="elsewhere")
+    record = migrate(database, small_migration(ReplaceColumn("a", type="bigint")))
+    new = record.plan.replacements[0].new
+    run(
+        database,
+        "ALTER TABLE public.t DISABLE TRIGGER ALL",
+        f"UPDATE public.t SET {new} = -1 WHERE id = {ROWS}",
+    )
+    record = record_of(database, SMALL_ID)
+    error = refusal(lambda: verify_again(settings_for(database), Caller(actor=ACTOR), record))
+    assert "1 of 3,000 rows are out of step" in error.what

@@ -204,6 +204,7 @@ def cases(draw: some.DrawFn, fate: Fate) -> Case:
     table, name = draw(tables())
     kinds = draw(some.lists(some.sampled_from(ADDED), max_size=2))
     batches = tuple(f"batch {number}" for number in range(1, _BATCHES + 1))
+    walk: Literal["pages", "key"] = draw(some.sampled_from(("key", "pages")))
     walked = fate is not Fate.UNDONE_UNFILLED
     moments = some.sampled_from((*MOMENTS[fate], *(batches if walked else ())))
     script = some.lists(some.tuples(moments, transactions), min_size=8, max_size=24)
@@ -213,5 +214,5 @@ def cases(draw: some.DrawFn, fate: Fate) -> Case:
         script=tuple(draw(script)),
         fate=fate,
         favour=draw(some.sampled_from(("size", "time"))),
-        walk=draw(some.sampled_from(("pages", "key") if table.key_columns else ("pages",))),
+        walk=walk if table.key_columns else "pages",
     )
