@@ -8,7 +8,7 @@ from cli.console import note, say
 from cli.document import show
 from cli.flow import loaded, loaded_one
 from cli.ledger import record_of
-from cli.options import By, Json, OneId, settings_of
+from cli.options import By, Json, Now, OneId, Reason, hurry, settings_of
 from cli.up import Wish, go_on, pending
 from pgtide.errors import InvalidMigration, PgtideError, Refused
 from pgtide.model.route import LATER, next_phase
@@ -25,8 +25,17 @@ def register(app: typer.Typer) -> None:
     app.command()(resume)
 
 
-def resume(ctx: typer.Context, migration: OneId, *, by: By = None, as_json: Json = False) -> None:
+def resume(
+    ctx: typer.Context,
+    migration: OneId,
+    *,
+    now: Now = False,
+    reason: Reason = None,
+    by: By = None,
+    as_json: Json = False,
+) -> None:
     """End the hold on a migration and go on with it, as `up` does."""
+    why = hurry(now=now, reason=reason)
     settings = settings_of(ctx, by=by)
     with connect(settings.url, purpose="resume") as session:
         record = record_of(session, settings, migration)
@@ -50,7 +59,7 @@ def resume(ctx: typer.Context, migration: OneId, *, by: By = None, as_json: Json
         ctx,
         settings,
         pending(settings, [one], Phase.VERIFY, start_over=False),
-        Wish(until=Phase.VERIFY),
+        Wish(until=Phase.VERIFY, hurry=why),
         as_json=as_json,
     )
 

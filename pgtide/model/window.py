@@ -78,6 +78,15 @@ class Window:
         """Return the opening at a moment, else the next one."""
         return next(one for one in self.openings(at) if one.closes > at)
 
+    def worked(self, at: datetime, span: timedelta) -> datetime:
+        """Return when work is done that begins at a moment and takes so long, in open hours."""
+        for one in self.openings(at):
+            begins = max(at, one.opens)
+            if begins + span <= one.closes:
+                return begins + span
+            span -= max(timedelta(), one.closes - begins)
+        raise AssertionError("a window opens again and again")
+
     def openings(self, at: datetime) -> Iterator[Opening]:
         """Yield its openings in their order, from one that is over at a moment on.
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from pgtide.model.state import UNDOING, UNTOUCHED, State
+from pgtide.model.window import Window
 
 # Until the sweep has found nothing left, nobody knows that all is done.
 _UNSWEPT: Final = 99.0
@@ -58,13 +59,18 @@ def rows_per_second(walked: Walked) -> float | None:
     return round(walked.rows / walked.seconds, 1) if walked.rows and walked.seconds > 0 else None
 
 
-def eta(walked: Walked, now: datetime) -> Eta | None:
-    """Return when the backfill will end, as a range; None before one per cent of the walk."""
+def eta(walked: Walked, now: datetime, window: Window | None = None) -> Eta | None:
+    """Return when the backfill will end, as a range; None before one per cent of the walk.
+
+    Time is counted in the hours of a window, unless work goes on outside it, as where a person said
+    `--now`.
+    """
     if walked.share * _WHOLE < _FIRST_ESTIMATE or walked.seconds <= 0:
         return None
     whole = walked.seconds / walked.share
     left = whole * max(0.0, 1.0 - walked.share)
-    return Eta(
-        low=now + timedelta(seconds=left * _EARLY),
-        high=now + timedelta(seconds=left * _LATE + whole * _SWEEP),
-    )
+    low = timedelta(seconds=left * _EARLY)
+    high = timedelta(seconds=left * _LATE + whole * _SWEEP)
+    if window is None or not window.is_open(now):
+        return Eta(low=now + low, high=now + high)
+    return Eta(low=window.worked(now, low), high=window.worked(now, high))

@@ -189,7 +189,8 @@ def _waits(
 
 def _ends(session: Session, record: Record, walked: Walked) -> Eta | None:
     filling = record.state is State.BACKFILLING
-    return eta(walked, session.value(_SQL["now"])) if filling else None
+    now, window = session.value(_SQL["now"]), record.plan.terms.window
+    return eta(walked, now, window) if filling else None
 
 
 def _standing(

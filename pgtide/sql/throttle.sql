@@ -93,9 +93,20 @@ SELECT count(*) FILTER (WHERE state <> 'idle')::int AS active,
    AND application_name NOT LIKE 'pgtide %%'
 
 -- data_directory --
--- Where the server keeps its data, and when it was started, to tell it from another; needs pg_read_all_settings.
+-- Where the server keeps its data, when it was started, to tell it from another, and the tablespaces elsewhere of the
+-- table, its leaves, their indexes and their TOAST tables; needs pg_read_all_settings.
+WITH heap AS (
+    SELECT %(oid)s::oid AS oid UNION SELECT relid FROM pg_partition_tree(%(oid)s::oid::regclass)
+), stored AS (
+    SELECT oid FROM heap UNION ALL SELECT indexrelid FROM pg_index WHERE indrelid IN (SELECT oid FROM heap)
+    UNION ALL SELECT reltoastrelid FROM pg_class WHERE oid IN (SELECT oid FROM heap)
+)
 SELECT current_setting('data_directory') AS directory,
-       extract(epoch FROM pg_postmaster_start_time())::float8 AS started
+       extract(epoch FROM pg_postmaster_start_time())::float8 AS started,
+       array_remove(array_agg(DISTINCT pg_tablespace_location(coalesce(nullif(c.reltablespace, 0), d.dattablespace))), '')
+           AS tablespaces
+  FROM stored JOIN pg_class c USING (oid), pg_database d
+ WHERE d.datname = current_database()
 
 -- growth --
 -- How much the database has grown since the attempt's first batch.

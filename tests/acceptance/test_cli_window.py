@@ -56,6 +56,21 @@ def test_a_reason_not_to_wait_overrides_the_window(place: Workplace, database: s
     assert "did not wait for its window to open" in " ".join(history.split())
 
 
+def test_resume_too_can_be_told_not_to_wait(place: Workplace, database: str) -> None:
+    served = Workplace(
+        folder=place.folder, url=place.url, extra={"PREFECT_API_URL": prefect_api_url()}
+    )
+    assert served.run("up", "--until", "expand", "--now", "--reason", "early").returncode == 0
+    assert served.run("pause", "2.1.0", "--reason", "lunch").returncode == 0
+    assert "needs a reason" in served.run("resume", "2.1.0", "--now").stderr
+    assert [one["kind"] for one in place.status()["waiting_for"]].count("hold") == 1
+    done = served.run("resume", "2.1.0", "--now", "--reason", "the release is tonight")
+    assert done.returncode == 0, done.stderr
+    assert place.status()["state"] == "verified"
+    reasons = {one["reason"] for one in kinds(database, "not_awaited")}
+    assert reasons == {"early", "the release is tonight"}
+
+
 def test_throttle_needs_the_ledger_alone(tmp_path: Path, database: str) -> None:
     create_users(database, rows=500)
     place = Workplace(folder=tmp_path, url=database).without_prefect()

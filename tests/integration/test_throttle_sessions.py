@@ -1,5 +1,6 @@
 """Each signal about sessions and space, by the real condition on a real server."""
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -11,6 +12,7 @@ import pytest
 
 from pgtide.model.throttle import HoldWhile
 from pgtide.postgres.embedded import Server
+from tests.small_disk import fill_up, small_disk
 from tests.small_table import run as act
 from tests.throttling import NOTHING, quick, session, small, wait_for, watched
 
@@ -139,7 +141,27 @@ def test_growth_counts_from_the_attempts_first_run_on(url: str) -> None:
 def test_too_little_space_left_holds_where_it_can_be_known(url: str) -> None:
     with watched(url, replace(NOTHING, disk_free="100000TB")) as seen:
         held = seen.holds("disk_free")
-        assert held.reason.endswith("of disk are left, at least 100000 TB wanted")
+        assert held.reason.endswith(", at least 100000 TB wanted")
+        assert " of disk are left for its " in held.reason
+
+
+@pytest.mark.parametrize("what", ["TABLE public.t", "INDEX public.t_pkey"])
+def test_too_little_space_in_a_tablespace_holds_until_there_is_more(
+    server: Server, url: str, what: str
+) -> None:
+    with small_disk(server.data_dir.with_name("small-disk"), "64m") as disk:
+        # A tablespace has to belong to the server's user.
+        os.chown(disk, server.data_dir.stat().st_uid, server.data_dir.stat().st_gid)
+        act(url, f"CREATE TABLESPACE small LOCATION '{disk}'", f"ALTER {what} SET TABLESPACE small")
+        try:
+            with watched(url, replace(NOTHING, disk_free="48MB")) as seen:
+                filler = fill_up(disk, leave=16 * 2**20)
+                held = seen.holds("disk_free", "16 MB of disk are left for the tablespace")
+                assert held.reason.endswith(f" at {disk}, at least 48 MB wanted")
+                filler.unlink()
+                seen.goes_on()
+        finally:
+            act(url, f"ALTER {what} SET TABLESPACE pg_default", "DROP TABLESPACE small")
 
 
 def test_a_query_of_the_authors_holds_while_it_says_true(url: str) -> None:

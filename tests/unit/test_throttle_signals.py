@@ -164,10 +164,10 @@ def test_space_that_nobody_can_know_holds_nothing() -> None:
 
 def test_space_is_compared_from_below() -> None:
     rows = [{"directory": "/data", "started": 1.0}]
-    held = DiskFree(4 * MB, lambda *_: 3 * MB).judge(rows, 0)
+    held = DiskFree(4 * MB, lambda _: {"its data": 9.0 * MB, "its WAL": 3.0 * MB}).judge(rows, 0)
     assert isinstance(held, Held)
-    assert held.reason == "3 MB of disk are left, at least 4 MB wanted"
-    clear = DiskFree(4 * MB, lambda *_: 8 * MB).judge(rows, 0)
+    assert held.reason == "3 MB of disk are left for its WAL, at least 4 MB wanted"
+    clear = DiskFree(4 * MB, lambda _: {"its data": 9.0 * MB, "its WAL": 8.0 * MB}).judge(rows, 0)
     assert isinstance(clear, Clear)
     assert clear.load == 0.5
 
@@ -175,9 +175,11 @@ def test_space_is_compared_from_below() -> None:
 def test_another_servers_directory_of_the_same_name_is_not_taken_for_ours(tmp_path: Any) -> None:
     lines = ["4711", str(tmp_path), "1700000000", "5432"]
     (tmp_path / "postmaster.pid").write_text("\n".join(lines))
-    assert free_space(str(tmp_path), 1_700_000_000.4) is not None
-    assert free_space(str(tmp_path), 1_600_000_000.0) is None
-    assert free_space(str(tmp_path / "nowhere"), 1_700_000_000.0) is None
+    ours = {"directory": str(tmp_path), "started": 1_700_000_000.4, "tablespaces": ["/nowhere"]}
+    # A place that cannot be asked is left out; there is no directory for WAL here either.
+    assert list(free_space(ours) or {}) == ["its data"]
+    assert free_space({**ours, "started": 1_600_000_000.0}) is None
+    assert free_space({**ours, "directory": str(tmp_path / "nowhere")}) is None
 
 
 def test_connections_are_shown_as_a_share() -> None:

@@ -56,6 +56,29 @@ def test_the_clock_jumps_in_the_north_and_in_the_south(
     assert spans(Window(hours, zone=zone), at) == [span]
 
 
+@pytest.mark.parametrize(
+    ("at", "hours", "done"),
+    [
+        # Mexico opens at 04:00 UTC and closes at 12:00; 27 November 2026 is a Friday.
+        ("2026-11-24 04:00", 2, "11-24 06:00"),
+        ("2026-11-24 04:00", 8, "11-24 12:00"),
+        ("2026-11-24 11:00", 2, "11-25 05:00"),
+        ("2026-11-24 13:00", 2, "11-25 06:00"),
+        ("2026-11-28 11:00", 2, "12-01 05:00"),
+        ("2026-11-24 04:00", 47, "12-01 11:00"),
+    ],
+)
+def test_work_goes_on_in_the_hours_of_the_next_opening(at: str, hours: int, done: str) -> None:
+    found = MEXICO.worked(utc(at), timedelta(hours=hours))
+    assert f"{found.astimezone(UTC):%m-%d %H:%M}" == done
+
+
+def test_an_hour_of_work_lasts_an_hour_on_a_day_of_change() -> None:
+    """Santiago, 6 September 2026: midnight is 01:00, 04:00 UTC."""
+    night = Window("22:00-06:00", zone="America/Santiago")
+    assert night.worked(utc("2026-09-06 03:30"), timedelta(hours=2)) == utc("2026-09-06 05:30")
+
+
 def test_days_name_the_day_on_which_it_opens() -> None:
     """27 November 2026 is a Friday, and Mexico six hours behind UTC."""
     assert spans(MEXICO, "2026-11-27 12:00", 2) == [

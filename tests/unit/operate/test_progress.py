@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from pgtide.model.state import State
-from pgtide.operate.progress import Walked, eta, percent, rows_per_second
+from pgtide.model.window import Window
+from pgtide.operate.progress import Eta, Walked, eta, percent, rows_per_second
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
 
@@ -52,6 +53,19 @@ def test_an_eta_is_a_range_around_the_linear_guess(share: float) -> None:
     assert 0 <= (found.low - NOW).total_seconds() <= linear + 0.001
     assert (found.high - NOW).total_seconds() >= linear
     assert found.low < found.high
+
+
+def test_an_eta_counts_the_hours_in_which_the_window_is_shut() -> None:
+    """Of 100 hours half are done, and a night has eight."""
+    nights = Window("22:00-06:00", zone="UTC")
+    done = walked(0.5, seconds=50 * 3600.0)
+    found = eta(done, datetime(2025, 1, 1, 22, tzinfo=UTC), nights)
+    # 40 hours at the least are five nights; 85 at the most are ten, and five hours.
+    assert found == Eta(
+        low=datetime(2025, 1, 6, 6, tzinfo=UTC), high=datetime(2025, 1, 12, 3, tzinfo=UTC)
+    )
+    # Who works at noon said `--now`, and goes on.
+    assert eta(done, NOW.replace(hour=12), nights) == eta(done, NOW.replace(hour=12))
 
 
 def test_the_rate_is_the_mean_of_the_time_in_which_a_run_lived() -> None:
