@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from queue import SimpleQueue
 from typing import Protocol, Self
 
-from pgtide.backfill.batch import Rewritten, Taken, Work
+from pgtide.backfill.batch import KeyGone, Rewritten, Taken, Work
 from pgtide.backfill.drive import drive
 from pgtide.backfill.outage import steadily
 from pgtide.backfill.pacing import Pacing
@@ -131,7 +131,7 @@ def _key(worker: Worker, piece: Slice) -> Key | None:
     found = key_of(keys, piece.keys.columns)
     if found is None:
         # Dropped, or another by now: the leaf is cut anew.
-        raise Rewritten(piece.leaf)
+        raise KeyGone(piece.leaf)
     return found
 
 

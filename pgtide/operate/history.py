@@ -167,6 +167,7 @@ WORDS: Final[Mapping[str, Callable[[_Detail], str]]] = MappingProxyType(
         "quarantine_retried": lambda detail: f"quarantine tried again: {_tried_again(detail)}",
         "quarantine_settled": lambda detail: f"rows left quarantine: {_tried_again(detail)}",
         "table_rewritten": lambda _: "the table was rewritten by somebody: cut anew",
+        "key_gone": lambda _: "somebody dropped the key of the walk: cut anew, along another",
         "verified": _verified,
         "measured": _measured,
         "way_back_closed": lambda detail: f"no way back from {detail['step']} on: {detail['why']}",

@@ -1,6 +1,6 @@
 """The canary: a small part of a table is filled, and found right, before all the rest."""
 
-from pgtide.backfill.batch import Rewritten
+from pgtide.backfill.batch import KeyGone, Rewritten
 from pgtide.backfill.crew import Works
 from pgtide.backfill.keyed import bounds, within
 from pgtide.backfill.quarantining import first_reasons
@@ -70,7 +70,7 @@ def _range(run: Run, piece: Slice) -> tuple[str, dict[str, object]]:
         return WITHIN, {"low": f"({piece.first_block},0)", "high": f"({piece.end_block},0)"}
     key = key_of(read_keys(run.session, piece.leaf), piece.keys.columns)
     if key is None:
-        raise Rewritten(piece.leaf)
+        raise KeyGone(piece.leaf)
     return " AND ".join(within(key, piece.keys)), bounds(piece.keys)
 
 

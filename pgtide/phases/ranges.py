@@ -15,8 +15,8 @@ from pgtide.postgres.leaves import HEAP, Leaf
 
 # 32 MB a statement: a snapshot that lives for a moment only, so it keeps nothing from being pruned.
 _BLOCKS: Final = 4096
-# As long a moment, where each row may be anywhere.
-_KEYS: Final = 100_000
+# As short a moment, where each row may be on a page of its own.
+_KEYS: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,10 @@ SELECT x.relname AS index, i.indisprimary AS primary, k.columns, k.types, k.coll
            array_agg(coalesce(quote_ident(cn.nspname) || '.' || quote_ident(co.collname), '') ORDER BY n) AS collations,
            sum(CASE WHEN a.attlen > 0 THEN a.attlen ELSE coalesce(s.avg_width, 32) END)::int AS width,
            bool_or(i.indkey[n] = 0) AS expressions,
-           string_agg(a.attname, ', ' ORDER BY n) FILTER (WHERE NOT a.attnotnull) AS nullable,
+           string_agg(a.attname, ', ' ORDER BY n) FILTER (WHERE NOT a.attnotnull OR EXISTS (
+             -- From PostgreSQL 18 on: the rows that are there were never looked at.
+             SELECT FROM pg_constraint c WHERE c.conrelid = a.attrelid AND c.contype = 'n' AND NOT c.convalidated
+                AND c.conkey = ARRAY[a.attnum])) AS nullable,
            string_agg(a.attname, ', ' ORDER BY n)
              FILTER (WHERE NOT o.opcdefault OR o.opcnamespace <> 'pg_catalog'::regnamespace) AS unordered,
            count(DISTINCT i.indoption[n]) AS orders,

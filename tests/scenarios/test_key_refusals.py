@@ -87,6 +87,16 @@ def test_a_key_that_can_lead_beside_one_that_cannot_does(database: str) -> None:
     assert run(database, "SELECT DISTINCT key_columns FROM pgtide.slice") == [(["b", "id"],)]
 
 
+def test_a_column_whose_rows_were_never_looked_at_may_be_null(database: str) -> None:
+    """From PostgreSQL 18 on NOT NULL may be NOT VALID: a walk would go past the NULLs."""
+    create_keyed(database, "id int", "nullif(g, 7)", key="")
+    run(database, "CREATE UNIQUE INDEX k ON public.t (id)")
+    if int(str(run(database, "SHOW server_version_num")[0][0])) < 180_000:
+        return
+    run(database, "ALTER TABLE public.t ADD CONSTRAINT n NOT NULL id NOT VALID")
+    assert "k: id may be NULL" in refusal(lambda: plan_of(database, keyed_migration())).what
+
+
 def test_a_table_stored_otherwise_without_a_key_is_refused(database: str) -> None:
     run(database, "CREATE ACCESS METHOD elsewhere TYPE TABLE HANDLER heap_tableam_handler")
     create_keyed(database, "id int", "g", key="", method="elsewhere")

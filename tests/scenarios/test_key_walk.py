@@ -1,12 +1,14 @@
 """A backfill along a key: every kind of key, its gaps and its order, forward to verified."""
 
 from dataclasses import replace
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Final
 
 import pytest
 
 from pgtide import AddColumn, ReplaceColumn
+from pgtide.backfill import key_cuts
 from pgtide.events import Event, RangeVerified
 from pgtide.ledger.run import Caller
 from pgtide.model.state import State
@@ -14,6 +16,7 @@ from pgtide.model.table import TableName
 from pgtide.phases import ranges
 from pgtide.phases.verify_again import verify_again
 from pgtide.postgres.keys import BY_INDEX, key_of, read_keys
+from pgtide.postgres.leaves import read_leaves
 from pgtide.postgres.session import connect
 from tests.driving import ACTOR, migrate, record_of, refusal, settings_for, undo
 from tests.scenarios.keyed import KEYED, MIXED, ROWS, Batches, create_keyed, keyed_migration
@@ -140,6 +143,24 @@ def test_batches_and_boundaries_read_the_index_in_its_order(database: str) -> No
                 assert "Index Cond: ((ROW(" in text, text
                 assert "Seq Scan" not in text, text
                 assert "Bitmap" not in text, text
+
+
+def test_a_table_too_slow_to_count_off_is_cut_into_more_slices(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A question that takes too long is asked again for half as many keys (trap 42)."""
+    create_keyed(database, "id int", "g", rows=400_000)
+    monkeypatch.setattr(key_cuts, "_PATIENCE", timedelta(milliseconds=20))
+    with connect(database, purpose="test") as session:
+        [oid] = session.rows("SELECT 'public.t'::regclass::oid::bigint AS oid")
+        [leaf] = read_leaves(session, oid["oid"])
+        [key] = read_keys(session, oid["oid"])
+        cuts = key_cuts.key_cuts(session, leaf, key, size=10**6, check=lambda: None)
+    assert len(cuts) > 1
+    assert sum(one.end_block or 0 for one in cuts) == 400_000
+    ranges_of = [one.keys for one in cuts if one.keys]
+    assert [one.after for one in ranges_of] == [None, *(one.upto for one in ranges_of[:-1])]
+    assert ranges_of[-1].upto == ("400000",)
 
 
 def test_an_undo_archives_along_the_key(database: str) -> None:

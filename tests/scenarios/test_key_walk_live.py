@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from pgtide import Backfill
+from pgtide.errors import Failed
 from pgtide.events import BatchBegan, BatchCommitted, CanaryPassed, Event
 from pgtide.model.state import State
 from tests.driving import migrate, refusal, settings_for
@@ -135,6 +136,9 @@ def test_where_the_key_goes_meanwhile_another_leads_on(database: str) -> None:
     assert record.state is State.VERIFIED
     led = "SELECT DISTINCT key_columns FROM pgtide.slice WHERE state <> 'void' AND kind = 'sweep'"
     assert run(database, led) == [(["other"],)]
+    kinds = [row[0] for row in run(database, "SELECT kind FROM pgtide.event")]
+    assert kinds.count("key_gone") == 1
+    assert "table_rewritten" not in kinds
 
 
 def test_where_the_last_key_goes_meanwhile_it_stops_and_says_why(database: str) -> None:
@@ -142,6 +146,8 @@ def test_where_the_last_key_goes_meanwhile_it_stops_and_says_why(database: str) 
     act = Once(lambda: run(database, "ALTER TABLE public.t DROP CONSTRAINT t_pkey"))
     error = refusal(lambda: migrate(database, keyed_migration(), emit=act))
     assert error.what.startswith("public.t has no key along which it could be walked"), error.what
+    assert isinstance(error, Failed)
+    assert "pgtide up 1.0.0" in error.remedy
     run(database, "ALTER TABLE public.t ADD PRIMARY KEY (id)")
     assert migrate(database, keyed_migration()).state is State.VERIFIED
 
