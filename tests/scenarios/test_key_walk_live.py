@@ -12,7 +12,7 @@ import pytest
 from pgtide import Backfill
 from pgtide.errors import Failed
 from pgtide.events import BatchBegan, BatchCommitted, CanaryPassed, Event
-from pgtide.model.state import State
+from pgtide.model.state import Phase, State
 from tests.driving import migrate, refusal, settings_for
 from tests.poisoned import create_poisoned_users, held, out_of_step
 from tests.scenarios.keyed import KEYED, Batches, create_keyed, keyed_migration
@@ -159,6 +159,35 @@ def test_a_table_that_is_rewritten_meanwhile_is_walked_to_its_end(database: str)
     assert record.state is State.VERIFIED
     new = record.plan.replacements[0].new
     assert run(database, f"SELECT count(*) FROM public.t WHERE a IS DISTINCT FROM {new}") == [(0,)]
+
+
+def test_the_sweep_takes_what_is_above_and_below_all_slices(database: str) -> None:
+    """Rows that went past the triggers where no slice of the walk would look."""
+    create_keyed(database, "id int", "g", rows=ROWS)
+    act = Once(lambda: run(database, _PAST_THE_TRIGGERS), nth=10)
+    batches = Batches()
+
+    def hear(event: Event) -> None:
+        act(event)
+        batches(event)
+
+    record = migrate(database, keyed_migration(), until=Phase.BACKFILL, emit=hear)
+    assert batches.filled == ROWS
+    assert sum(one.rows for one in batches.sweep) == 2
+    new = record.plan.replacements[0].new
+    out = f"SELECT id FROM public.t WHERE a IS DISTINCT FROM {new}"
+    assert run(database, out) == []
+
+
+_PAST_THE_TRIGGERS = f"""
+DO $$ DECLARE one name; BEGIN
+    ALTER TABLE public.t DISABLE TRIGGER USER;
+    INSERT INTO public.t (id, a) VALUES ({ROWS + 100}, 1), (-100, 1);
+    FOR one IN SELECT tgname FROM pg_trigger WHERE tgrelid = 'public.t'::regclass LOOP
+        EXECUTE format('ALTER TABLE public.t ENABLE ALWAYS TRIGGER %I', one);
+    END LOOP;
+END $$
+"""
 
 
 @pytest.mark.parametrize("workers", [1, 2])
