@@ -173,14 +173,19 @@ def _keys(session: Session, record: Record, row: dict[str, Any]) -> list[str]:
     assert key is not None, f"slice {row['id']} goes along a key that is not there"
     done = row["state"] == "done"
     if not done and row["key_at"] == row["key_after"]:
-        return []
+        return [f"slice {row['id']} has lost its place"] if row["cursor"] else []
     upto = row["key_upto"] if done else row["key_at"]
     tests = [_NOT_HELD]
     tests += [key.above()] if row["key_after"] is not None else []
     tests += [key.upto()] if upto is not None else []
     bounds = {"after": row["key_after"], "upto": upto}
     left = _out(session, record, " AND ".join(tests), bounds)
-    return [f"slice {row['id']} at {row['key_at']}: {left} rows missing"] if left else []
+    found = [f"slice {row['id']} at {row['key_at']}: {left} rows missing"] if left else []
+    behind = " AND ".join(tests[1:])
+    walked = session.value(f"SELECT count(*) FROM ONLY public.users AS t WHERE {behind}", bounds)
+    if walked != row["cursor"]:
+        found.append(f"slice {row['id']} counts {row['cursor']} keys, {walked} are behind it")
+    return found
 
 
 def _sum(session: Session, record: Record) -> list[str]:

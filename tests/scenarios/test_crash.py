@@ -204,6 +204,8 @@ def test_a_connection_cut_at_the_commit_of_a_batch_loses_and_repeats_nothing(
     assert_whole(ward, table, ended)
     if cut is Cut.AFTER:
         assert_nothing_twice(order)
+        # What the lost answer would have said is told from the ledger.
+        assert ended.labels.count("BatchCommitted") == ended.labels.count("BatchBegan")
 
 
 @pytest.mark.parametrize("cut", [Cut.BEFORE, Cut.AFTER], ids=lambda cut: cut.name.lower())
