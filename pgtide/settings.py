@@ -66,6 +66,23 @@ class Settings:
     scratch_url: str | None = field(default=None, repr=False)
     # Free bytes on the server's disk, where it cannot be seen from here.
     disk_free: int | None = None
+    # What a message calls this place: `production`.
+    environment: str = ""
+    # Where people reach Prefect's UI; None: as Prefect says, empty: nowhere that lasts.
+    ui_url: str | None = None
+    slack_token: str | None = field(default=None, repr=False)
+    slack_channel: str | None = None
+    # An incoming webhook's address is all that it takes to post there.
+    slack_webhook: str | None = field(default=None, repr=False)
+    slack_mention: str | None = None
+    slack_api: str = "https://slack.com/api/"
+    # Whoever has the address may post there.
+    webhook: str | None = field(default=None, repr=False)
+    log: str = "text"
+    # Slack takes some 50 edits a minute, of all runs together.
+    notify_every: timedelta = timedelta(seconds=5)
+    # A hold that is shorter is nothing to wake a channel for: vacuum and checkpoints make such.
+    notify_held_after: timedelta = timedelta(minutes=5)
 
     @property
     def url(self) -> str:
@@ -82,6 +99,10 @@ class Settings:
 
 
 _MILLISECONDS: Final = "milliseconds"
+
+
+class Secret(ValueError):
+    """Refuse a value that must not be shown."""
 
 
 def _schema(text: str) -> str:
@@ -136,6 +157,25 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(name for part in text.split(",") if (name := part.strip()))
 
 
+def _format(text: str) -> str:
+    if text.lower() not in {"text", "json"}:
+        raise ValueError("must be text or json")
+    return text.lower()
+
+
+def _secret_address(text: str) -> str:
+    try:
+        return _address(text)
+    except ValueError as error:
+        raise Secret(str(error)) from None
+
+
+def _address(text: str) -> str:
+    if not text.startswith(("http://", "https://")):
+        raise ValueError("must begin with http:// or https://")
+    return text
+
+
 def _level(text: str) -> int:
     value = int(text)
     if value not in range(10):
@@ -172,6 +212,17 @@ VARIABLES: Final[tuple[tuple[str, str, Callable[[str], object]], ...]] = (
     ("PGTIDE_BACKUPS_LOCK_WAIT_MS", "backups_lock_wait", _span),
     ("PGTIDE_SCRATCH_URL", "scratch_url", str),
     ("PGTIDE_DISK_FREE_MB", "disk_free", _megabytes),
+    ("PGTIDE_ENVIRONMENT", "environment", str),
+    ("PGTIDE_UI_URL", "ui_url", _address),
+    ("PGTIDE_SLACK_TOKEN", "slack_token", str),
+    ("PGTIDE_SLACK_CHANNEL", "slack_channel", str),
+    ("PGTIDE_SLACK_WEBHOOK", "slack_webhook", _secret_address),
+    ("PGTIDE_SLACK_MENTION", "slack_mention", str),
+    ("PGTIDE_SLACK_API", "slack_api", _address),
+    ("PGTIDE_WEBHOOK", "webhook", _secret_address),
+    ("PGTIDE_LOG", "log", _format),
+    ("PGTIDE_NOTIFY_EVERY_MS", "notify_every", _span),
+    ("PGTIDE_NOTIFY_HELD_AFTER_MS", "notify_held_after", _span),
 )
 
 
@@ -185,8 +236,11 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
             continue
         try:
             values[name] = read(text)
+        except Secret as error:
+            problems.append(f"{variable}: {error}")
         except ValueError as error:
             problems.append(f"{variable}={text!r}: {error}")
+    problems += _incomplete(values)
     if problems:
         raise InvalidSettings(
             "Settings that cannot be used: " + "; ".join(problems) + ".",
@@ -194,6 +248,13 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
             remedy="Correct them in the environment and run the command again.",
         )
     return Settings(**cast("dict[str, str]", values))  # type: ignore[arg-type]  # each value was read for its field
+
+
+def _incomplete(values: Mapping[str, object]) -> list[str]:
+    if ("slack_token" in values) == ("slack_channel" in values):
+        return []
+    have, lack = ("TOKEN", "CHANNEL") if "slack_token" in values else ("CHANNEL", "TOKEN")
+    return [f"PGTIDE_SLACK_{have} is given without PGTIDE_SLACK_{lack}"]
 
 
 def _user() -> str:

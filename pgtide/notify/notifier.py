@@ -1,0 +1,98 @@
+"""A notifier: it hears a run, looks at the ledger now and then, and has couriers carry the news.
+
+Whoever works for the run only leaves a value behind; nothing here makes it wait but the end, for a
+moment.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from pgtide.clock import Clock
+from pgtide.events import Event
+from pgtide.model.redact import redacted
+from pgtide.notify.courier import Courier
+from pgtide.notify.headline import headline
+from pgtide.notify.notice import Notice
+from pgtide.notify.outlook import Look
+from pgtide.notify.story import Story, Told, ended, follow, looked
+
+# What the end of a run may cost where nobody answers; half of it for a last look at the ledger.
+PATIENCE: Final = 2.0
+
+
+class Notifier:
+    """Tell of a run from `begin` to `end`; `hide` takes secrets out of every text."""
+
+    def __init__(
+        self,
+        story: Story,
+        couriers: Sequence[Courier],
+        look: Look,
+        *,
+        clock: Clock,
+        hide: Callable[[str], str] = redacted,
+        every: float,
+    ) -> None:
+        self._story = story
+        self._couriers = couriers
+        self._look = look
+        self._clock = clock
+        self._hide = hide
+        self._every = every
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="notifier", daemon=True)
+
+    def begin(self) -> None:
+        """Begin to look and to carry."""
+        for courier in self._couriers:
+            courier.start()
+        self._thread.start()
+
+    def hear(self, event: Event) -> None:
+        """Listen to an event; returns at once."""
+        with self._lock:
+            self._take(follow(self._story, event, self._clock.now()))
+
+    def end(self, error: BaseException | None) -> int:
+        """Tell how the run ended; return how many notices did not arrive anywhere they should."""
+        deadline = self._clock.monotonic() + PATIENCE
+        self._over.set()
+        self._thread.join(PATIENCE / 2)
+        with self._lock:
+            self._take(ended(self._story, error, self._clock.now()))
+        for courier in self._couriers:
+            courier.close(deadline)
+        return sum(courier.join() for courier in self._couriers)
+
+    def _watch(self) -> None:
+        try:
+            while not self._over.wait(self._every):
+                self._look_once()
+            # The run has let go: this shows how it ended.
+            self._look_once()
+        finally:
+            self._look.close()
+
+    def _look_once(self) -> None:
+        outlook = self._look()
+        with self._lock:
+            self._take(looked(self._story, outlook, self._clock.now()))
+
+    def _take(self, told: Told) -> None:
+        story, notices = told
+        if story is self._story and not notices:
+            return
+        self._story = story
+        text = self._hide(headline(story)) if story.begun else None
+        hidden = tuple(self._hidden(one) for one in notices)
+        for courier in self._couriers:
+            courier.give(hidden, text, story.subject)
+
+    def _hidden(self, notice: Notice) -> Notice:
+        hide = self._hide
+        return replace(
+            notice, what=hide(notice.what), state=hide(notice.state), todo=hide(notice.todo)
+        )
