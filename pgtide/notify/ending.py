@@ -1,5 +1,6 @@
 """How a run ended, in words; a person is called only where nothing goes on without one."""
 
+import re
 from collections.abc import Iterator, Sequence
 from types import MappingProxyType
 from typing import Final
@@ -22,6 +23,7 @@ from pgtide.notify.outlook import Outlook
 from pgtide.notify.texts import Said, on
 
 _KEPT: Final = "what was committed is kept, and the run can be taken up again."
+_COMMAND: Final = re.compile(r"`pgtide (up|down|resume|verify|status|history)`")
 # The first that fits; and whether it calls somebody.
 _KINDS: Final[tuple[tuple[type[PgtideError], Kind, bool], ...]] = (
     (AwaitingApproval, Kind.APPROVAL_NEEDED, True),
@@ -64,7 +66,8 @@ def end_of(
     return Said(
         kind=Kind.FAILED,
         # Its text is nobody's sentence, and may hold anything.
-        what=f"Failed: pgtide met with a {type(error).__name__} that it did not foresee.",
+        what=f"Failed: {_which(subject)}. pgtide met with a {type(error).__name__} that it did not "
+        "foresee.",
         state=_KEPT,
         todo=f"`pgtide up {subject.name}` tries again; the run's own log has the traceback.",
         urgent=True,
@@ -75,9 +78,9 @@ def _foreseen(subject: Subject, error: PgtideError) -> Said:
     kind, urgent = next((kind, call) for which, kind, call in _KINDS if isinstance(error, which))
     return Said(
         kind=kind,
-        what=f"{_OPENINGS[kind]}: {error.abroad or error.what}",
+        what=f"{_OPENINGS[kind]}: {_which(subject)}. {error.abroad or error.what}",
         state=_lower(error.state) or _KEPT,
-        todo=_lower(error.remedy) or _look(subject),
+        todo=_exact(_lower(error.remedy), subject) or _look(subject),
         urgent=urgent,
     )
 
@@ -87,7 +90,7 @@ def _left(subject: Subject, outlook: Outlook | None) -> Said:
     if outlook is not None and outlook.gate is not None:
         return Said(
             kind=Kind.APPROVAL_NEEDED,
-            what=f"Approval needed: {subject.name} waits until a person confirms that "
+            what=f"Approval needed: {_which(subject)}. It waits until a person confirms that "
             f"{outlook.asks}.",
             state=f"it stays {outlook.state}; nothing is at work.",
             todo=f"`pgtide approve {subject.name} {outlook.gate} --reason TEXT`, or decide in the "
@@ -96,7 +99,7 @@ def _left(subject: Subject, outlook: Outlook | None) -> Said:
         )
     return Said(
         kind=Kind.INTERRUPTED,
-        what=f"Interrupted: the run of {subject.name} was told to stop.",
+        what=f"Interrupted: {_which(subject)}. The run was told to stop.",
         state="the last batch is checkpointed, and nothing is at work.",
         todo=_look(subject),
     )
@@ -106,14 +109,12 @@ def _done(subject: Subject, outlook: Outlook | None, ended: Sequence[PhaseEnded]
     if outlook is None:
         return Said(
             kind=Kind.DONE,
-            what=f"The run of {subject.name} came to its end: {_phases(ended)}.",
+            what=f"Done: {_which(subject)}. This run: {_phases(ended)}.",
             state="the ledger could not be asked just now.",
             todo=_look(subject),
         )
-    if any(one.phase == Phase.ROLLBACK for one in ended):
-        what = f"{subject.name} is undone{on(subject)}: it is {_words(outlook.state)}"
-    else:
-        what = f"Done: {subject.name}{on(subject)} is {_words(outlook.state)}"
+    undone = any(one.phase == Phase.ROLLBACK for one in ended)
+    what = f"{'Undone' if undone else 'Done'}: {_which(subject)} is {_words(outlook.state)}"
     return Said(
         kind=Kind.DONE,
         what=f"{what}. This run: {_phases(ended)}.",
@@ -141,6 +142,17 @@ def _phases(ended: Sequence[PhaseEnded]) -> str:
 def _phase(one: PhaseEnded) -> str:
     rows = "" if one.rows is None else f" ({one.rows:,} rows)"
     return f"{one.phase} {say_seconds(one.seconds)}{rows}"
+
+
+def _which(subject: Subject) -> str:
+    """Say which migration it is, and where: whoever is called sees little more than this line."""
+    where = f"{subject.environment}, " if subject.environment else ""
+    return f"{where}{subject.name}{on(subject)}"
+
+
+def _exact(text: str, subject: Subject) -> str:
+    """Name the migration in the commands that work without; on a terminal it is clear which."""
+    return _COMMAND.sub(rf"`pgtide \1 {subject.name}`", text)
 
 
 def _look(subject: Subject) -> str:

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Final
 
 from pgtide.model.amount import say_seconds
-from pgtide.notify.notice import Kind, Subject
+from pgtide.notify.notice import Kind, Notice, Subject
 from pgtide.notify.outlook import Eta, Outlook
 from pgtide.notify.story import Story
 
@@ -14,12 +14,12 @@ _CELLS: Final = 20
 _FORWARD: Final = ("backup", "expand", "backfill", "finalize", "verify")
 
 
-def headline(story: Story) -> str:
-    """Return the message as of now; nothing in it changes with time alone but the minutes held."""
-    return "\n".join(_lines(story))
+def headline(story: Story, now: datetime) -> str:
+    """Return the message as of now: the minute in it tells one whose run was killed by its age."""
+    return "\n".join(_lines(story, now))
 
 
-def _lines(story: Story) -> Iterator[str]:
+def _lines(story: Story, now: datetime) -> Iterator[str]:
     subject = story.subject
     yield f"{_mark(story)} {_title(subject)}"
     yield _place(subject)
@@ -29,7 +29,7 @@ def _lines(story: Story) -> Iterator[str]:
         yield f"To do: {story.end.todo}"
     else:
         yield from _work(story)
-    yield from _foot(story)
+    yield from _foot(story, now)
 
 
 def _mark(story: Story) -> str:
@@ -59,9 +59,16 @@ def _phases(story: Story) -> str:
             phase: state for phase, state in known.items() if state != "pending"
         }
     states |= {one.phase: "done" for one in story.ended}
-    if story.phase is not None and story.end is None:
-        states[story.phase] = "running"
+    if story.phase is not None:
+        states[story.phase] = _last(story.end)
     return "  ".join(f"{_SIGNS.get(state, '.')} {phase}" for phase, state in states.items())
+
+
+def _last(end: Notice | None) -> str:
+    """Return the state of the phase that is or was at work."""
+    if end is None:
+        return "running"
+    return "paused" if end.kind in _RESTING else "failed"
 
 
 def _work(story: Story) -> Iterator[str]:
@@ -114,24 +121,23 @@ def _lock(story: Story) -> str:
     return f"{lock.awaited} ({lock.step}, try {lock.attempt} of {lock.tries}), behind {who}"
 
 
-def _foot(story: Story) -> Iterator[str]:
+def _foot(story: Story, now: datetime) -> Iterator[str]:
     subject = story.subject
     number = "" if story.run_id is None else f" {story.run_id}"
     who = f" for {subject.actor}" if subject.actor else ""
     host = f" on {subject.host}" if subject.host else ""
-    took = ""
+    age = f"; as of {now:%H:%M} UTC"
     if story.end is not None:
-        took = f", ended after {say_seconds((story.end.at - story.began_at).total_seconds())}"
-    yield f"Run{number}{who}{host}, begun {_at(story.began_at)}{took}"
+        age = f", ended after {say_seconds((story.end.at - story.began_at).total_seconds())}"
+    yield f"Run{number}{who}{host}, begun {story.began_at:%Y-%m-%d %H:%M} UTC{age}"
     if subject.link:
         yield subject.link
 
 
-def _at(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
-
-
 _SIGNS: Final = MappingProxyType({"done": "✓", "running": "▶", "failed": "✗", "paused": "‖"})
+_RESTING: Final = frozenset(
+    {Kind.PAUSED, Kind.WINDOW_CLOSED, Kind.INTERRUPTED, Kind.APPROVAL_NEEDED}
+)
 _ENDS: Final = MappingProxyType(
     {
         Kind.DONE: "[done]",

@@ -14,8 +14,6 @@ from pgtide.notify.notice import Kind, Notice
 _ROOM: Final = 50
 # How often a message that vanishes is sent anew in one run.
 _POSTS: Final = 3
-# So that a message whose run was killed is known by its age.
-_FRESH: Final = 60.0
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 30.0
 
@@ -144,16 +142,12 @@ def next_act(box: Mailbox, text: str | None, now: float, *, last: bool = False) 
 
 def pause(box: Mailbox, now: float) -> float:
     """Return after how many seconds there may be something to send, if nothing happens before."""
-    if box.closed is not None:
-        return _FRESH
     soonest = max(box.not_before, box.shown_at + box.every)
     return soonest - now if soonest > now else box.every
 
 
 def _due(box: Mailbox, text: str, now: float, *, last: bool) -> bool:
-    if text == box.shown:
-        return not last and now - box.shown_at >= _FRESH
-    return last or now - box.shown_at >= box.every
+    return text != box.shown and (last or now - box.shown_at >= box.every)
 
 
 def after(box: Mailbox, act: Act, outcome: Outcome, *, now: float, at: datetime) -> Mailbox:

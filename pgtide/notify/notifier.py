@@ -7,6 +7,7 @@ moment.
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
 from pgtide.clock import Clock
@@ -54,7 +55,11 @@ class Notifier:
     def hear(self, event: Event) -> None:
         """Listen to an event; returns at once."""
         with self._lock:
-            self._take(follow(self._story, event, self._clock.now()))
+            now = self._clock.now()
+            told = follow(self._story, event, now)
+            # Most events change nothing for those who are told.
+            if told[0] is not self._story:
+                self._take(told, now)
 
     def end(self, error: BaseException | None) -> int:
         """Tell how the run ended; return how many notices did not arrive anywhere they should."""
@@ -62,7 +67,8 @@ class Notifier:
         self._over.set()
         self._thread.join(PATIENCE / 2)
         with self._lock:
-            self._take(ended(self._story, error, self._clock.now()))
+            now = self._clock.now()
+            self._take(ended(self._story, error, now), now)
         for courier in self._couriers:
             courier.close(deadline)
         return sum(courier.join() for courier in self._couriers)
@@ -79,14 +85,13 @@ class Notifier:
     def _look_once(self) -> None:
         outlook = self._look()
         with self._lock:
-            self._take(looked(self._story, outlook, self._clock.now()))
+            now = self._clock.now()
+            self._take(looked(self._story, outlook, now), now)
 
-    def _take(self, told: Told) -> None:
+    def _take(self, told: Told, now: datetime) -> None:
         story, notices = told
-        if story is self._story and not notices:
-            return
         self._story = story
-        text = self._hide(headline(story)) if story.begun else None
+        text = self._hide(headline(story, now)) if story.begun else None
         hidden = tuple(self._hidden(one) for one in notices)
         for courier in self._couriers:
             courier.give(hidden, text, story.subject)

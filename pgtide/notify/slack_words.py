@@ -32,8 +32,10 @@ def mention(who: str | None) -> str:
 
 def told(tell: Tell, subject: Subject, who: str | None) -> str:
     """Return notices as one message; whoever has to act is called in front of it."""
-    text = escaped(_text(tell, subject))
-    calling = mention(who) if any(one.urgent for one in tell.notices) else ""
+    urgent = any(one.urgent for one in tell.notices)
+    link = f"\nRun: {subject.link}" if urgent and subject.link else ""
+    text = escaped(_text(tell, subject) + link)
+    calling = mention(who) if urgent else ""
     return f"{calling} {text}" if calling else text
 
 

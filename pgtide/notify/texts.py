@@ -91,14 +91,14 @@ def let_go(subject: Subject, event: ThrottleEnded) -> Said:
 def quarantined(subject: Subject, event: RowQuarantined, many: int) -> Said:
     """Tell that rows cannot be filled."""
     rows = "A row" if many == 1 else f"{many:,} rows so far"
-    was, them = ("was", "it") if many == 1 else ("were", "them")
+    was, them, are = ("was", "it", "it is") if many == 1 else ("were", "them", "they are")
     return Said(
         kind=Kind.QUARANTINED,
         what=(
             f"{rows}{on(subject)} could not be filled and {was} put in quarantine: {event.reason} "
             f"(SQLSTATE {event.sqlstate})."
         ),
-        state="all other rows are being filled; the backfill will not be over before it is mended.",
+        state=f"all other rows are being filled; the backfill is not over before {are} mended.",
         todo=(
             f"in the morning is soon enough. `pgtide quarantine {subject.name}` lists {them}; mend "
             f"or delete {them}, or mend what refuses {them}."
