@@ -11,6 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl
 
+import pytest
+
 from pgtide.settings import Settings
 
 # Spelled so that nobody takes it for a real one.
@@ -196,6 +198,13 @@ def slack_server() -> Iterator[SlackServer]:
         thread.join()
         # Waits for those that hung, too.
         server.server_close()
+
+
+@pytest.fixture
+def slack() -> Iterator[SlackServer]:
+    """A Slack of the test's own; import the fixture where it is needed."""
+    with slack_server() as server:
+        yield server
 
 
 def until(holds: Any, *, seconds: float = 10.0) -> None:

@@ -49,6 +49,11 @@ class Courier:
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name=f"to {place.name}", daemon=True)
 
+    @property
+    def name(self) -> str:
+        """Return what people call the place."""
+        return self._place.name
+
     def start(self) -> None:
         """Begin to carry."""
         self._thread.start()

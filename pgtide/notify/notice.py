@@ -9,6 +9,7 @@ class Kind(StrEnum):
     """What can be told of; docs/notifications.md says when each is."""
 
     RUN_BEGAN = "run_began"
+    UNTOLD = "untold"
     PHASE_DONE = "phase_done"
     HELD = "held"
     LET_GO = "let_go"

@@ -61,8 +61,14 @@ class Notifier:
             if told[0] is not self._story:
                 self._take(told, now)
 
-    def end(self, error: BaseException | None) -> int:
-        """Tell how the run ended; return how many notices did not arrive anywhere they should."""
+    @property
+    def story(self) -> Story:
+        """Return what is known of the run."""
+        with self._lock:
+            return self._story
+
+    def end(self, error: BaseException | None) -> dict[str, int]:
+        """Tell how the run ended; return for each place how many notices did not arrive."""
         deadline = self._clock.monotonic() + PATIENCE
         self._over.set()
         self._thread.join(PATIENCE / 2)
@@ -71,10 +77,11 @@ class Notifier:
             self._take(ended(self._story, error, now), now)
         for courier in self._couriers:
             courier.close(deadline)
-        return sum(courier.join() for courier in self._couriers)
+        return {courier.name: courier.join() for courier in self._couriers}
 
     def _watch(self) -> None:
         try:
+            self._look_once()
             while not self._over.wait(self._every):
                 self._look_once()
             # The run has let go: this shows how it ended.

@@ -24,6 +24,15 @@ class PhaseOutlook:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Untold:
+    """What earlier runs could not tell: how many notices, where, and the first line of the last."""
+
+    notices: int
+    places: tuple[str, ...]
+    last: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
     """Where a migration stands. Nothing of a row is in it, nor a statement of anybody else's."""
 
@@ -46,6 +55,7 @@ class Outlook:
     # The gate that it stands at, and what a person would confirm there.
     gate: str | None = None
     asks: str = ""
+    untold: Untold | None = None
     # What comes next, and which command brings it about.
     next: str = ""
 

@@ -26,7 +26,7 @@ from pgtide.events import (
 from pgtide.notify import texts
 from pgtide.notify.ending import end_of
 from pgtide.notify.notice import Notice, Subject
-from pgtide.notify.outlook import Outlook
+from pgtide.notify.outlook import Outlook, Untold
 
 # The second row of a bad batch is no news, the tenth and the hundredth are.
 _MANY: Final = 10
@@ -57,6 +57,9 @@ class Story:
     holds: tuple[Hold, ...] = ()
     lock: LockWaited | None = None
     quarantined: int = 0
+    # What earlier runs could not tell, and whether this one has.
+    untold: Untold | None = None
+    caught_up: bool = False
     outlook: Outlook | None = None
     # Before there is anything to tell, nobody is told of the run at all.
     begun: bool = False
@@ -92,7 +95,25 @@ def follow(story: Story, event: Event, now: datetime) -> Told:  # noqa: PLR0911 
 def looked(story: Story, outlook: Outlook | None, now: datetime) -> Told:
     """Return the story after a look at the ledger, or after time has passed without one."""
     if outlook is not None:
-        story = replace(story, outlook=outlook, subject=_known(story.subject, outlook))
+        story = replace(
+            story,
+            outlook=outlook,
+            subject=_known(story.subject, outlook),
+            untold=story.untold or outlook.untold,
+        )
+    caught_up, missed = _caught_up(story, now)
+    after, held = _held(caught_up, now)
+    return after, (*missed, *held)
+
+
+def _caught_up(story: Story, now: datetime) -> Told:
+    """Tell once what earlier runs could not."""
+    if story.untold is None or story.caught_up or not story.begun:
+        return story, ()
+    return _told(replace(story, caught_up=True), now, texts.untold(story.subject, story.untold))
+
+
+def _held(story: Story, now: datetime) -> Told:
     due = [one for one in story.holds if not one.told and now - one.since >= story.held_after]
     if not due:
         return story, ()

@@ -10,6 +10,7 @@ from pgtide.events import PhaseEnded, RowQuarantined, ThrottleEnded, WayBackClos
 from pgtide.model.amount import say_seconds
 from pgtide.model.state import Phase
 from pgtide.notify.notice import Kind, Subject
+from pgtide.notify.outlook import Untold
 
 NOTHING: Final = "nothing; it goes on by itself."
 
@@ -41,6 +42,20 @@ def run_began(subject: Subject, run_id: int | None, phase: str | None) -> Said:
         state="it is at work; the application is not stopped for it.",
         todo=f"nothing. `pgtide status {subject.name}` shows how it goes, "
         f"`pgtide pause {subject.name}` holds it.",
+    )
+
+
+def untold(subject: Subject, before: Untold) -> Said:
+    """Tell what earlier runs could not."""
+    messages = "1 message" if before.notices == 1 else f"{before.notices:,} messages"
+    return Said(
+        kind=Kind.UNTOLD,
+        what=(
+            f"Missed before: {messages} of earlier runs of {subject.name} did not reach "
+            f"{', '.join(before.places)}. The last: {before.last}"
+        ),
+        state="this run is at work.",
+        todo=f"nothing; `pgtide history {subject.name}` has all that was recorded.",
     )
 
 

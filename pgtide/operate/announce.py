@@ -1,7 +1,7 @@
 """A run is announced from its beginning to its end, where the settings name a place for it."""
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -15,6 +15,7 @@ from pgtide.notify.notifier import Notifier
 from pgtide.notify.places import places
 from pgtide.notify.story import Story
 from pgtide.operate.outlook import Looker
+from pgtide.operate.unannounced import keep, untold
 from pgtide.settings import Settings
 
 
@@ -54,11 +55,28 @@ def announced(
         raise
     finally:
         missed = notifier.end(error)
-        if missed:
-            warn(
-                f"{missed:,} messages of this run did not arrive; `pgtide history {subject.name}` "
-                "has all that was recorded."
-            )
+        _settle(settings, caller, notifier.story, missed, warn=warn)
+
+
+def _settle(
+    settings: Settings,
+    caller: Caller,
+    story: Story,
+    missed: Mapping[str, int],
+    *,
+    warn: Callable[[str], object],
+) -> None:
+    """Say what did not arrive, and keep it for the next run."""
+    before = None if story.caught_up else story.untold
+    last = story.end.what if story.end else ""
+    left = untold(missed, _hidden(settings, last), before)
+    if left is None:
+        return
+    warn(
+        f"{left.notices:,} messages did not reach {', '.join(left.places)}; the next run tells of "
+        f"them, and `pgtide history {story.subject.name}` has all that was recorded."
+    )
+    keep(settings, story.subject.id, caller.actor, left)
 
 
 def _begun(settings: Settings, caller: Caller, subject: Subject, *, attended: bool) -> Story:

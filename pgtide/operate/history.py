@@ -202,6 +202,10 @@ WORDS: Final[Mapping[str, Callable[[_Detail], str]]] = MappingProxyType(
         "backup_restored": _restored,
         "approved": lambda detail: _decided(detail, "approved"),
         "rejected": lambda detail: _decided(detail, "rejected"),
+        "unannounced": lambda detail: (
+            f"{detail['notices']:,} messages were not taken by {', '.join(detail['places'])}; the "
+            f"last: {detail['last']}"
+        ),
         "released": lambda detail: f"hold of {detail['held_by']} released ({detail['reason']})",
     }
 )

@@ -5,9 +5,10 @@ from contextlib import suppress
 from pgtide.errors import PgtideError
 from pgtide.ledger.record import find
 from pgtide.model.gate import Verdict
-from pgtide.notify.outlook import Eta, Outlook, PhaseOutlook
+from pgtide.notify.outlook import Eta, Outlook, PhaseOutlook, Untold
 from pgtide.operate.gates import GateStatus
 from pgtide.operate.status import MigrationStatus, status_of
+from pgtide.operate.unannounced import read
 from pgtide.postgres.session import Session, connect
 from pgtide.settings import Settings
 
@@ -19,6 +20,8 @@ class Looker:
         self._settings = settings
         self._id = migration_id
         self._session: Session | None = None
+        self._untold: Untold | None = None
+        self._looked = False
 
     def __call__(self) -> Outlook | None:
         """Return what the ledger says now; None where it cannot be asked, or knows nothing."""
@@ -27,8 +30,10 @@ class Looker:
                 self._session = connect(self._settings.url, purpose="announcing")
             record = find(self._session, self._id)
             if record is not None:
+                if not self._looked:
+                    self._untold, self._looked = read(self._session, self._id), True
                 status = status_of(self._session, self._settings, record)
-                return outlook(status, target=target_of(self._session))
+                return outlook(status, target=target_of(self._session), untold=self._untold)
         return None
 
     def close(self) -> None:
@@ -42,7 +47,7 @@ def target_of(session: Session) -> str:
     return f"{session.login.parameters.get('dbname', '')} on {session.place}"
 
 
-def outlook(status: MigrationStatus, *, target: str) -> Outlook:
+def outlook(status: MigrationStatus, *, target: str, untold: Untold | None = None) -> Outlook:
     """Return what is told of a status."""
     gate = _gate(status)
     seen = status.verification
@@ -66,6 +71,7 @@ def outlook(status: MigrationStatus, *, target: str) -> Outlook:
         throttled=tuple((one.signal, one.seconds) for one in status.throttled if one.seconds),
         gate=gate.gate if gate else None,
         asks=gate.asks if gate else "",
+        untold=untold,
         next=status.next,
     )
 

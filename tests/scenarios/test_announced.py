@@ -3,7 +3,6 @@
 import re
 import statistics
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -13,6 +12,7 @@ import pytest
 from pgtide import Migration, ReplaceColumn
 from pgtide.errors import LockNotAcquired, Refused
 from pgtide.events import BatchCommitted, Event, PhaseEnded
+from pgtide.model.state import Phase
 from pgtide.phases.quarantine import Quarantined
 from pgtide.settings import Settings
 from tests.announcing import LINK, QUICK, carry
@@ -25,18 +25,14 @@ from tests.slack_server import (
     Hang,
     Http,
     SlackServer,
-    slack_server,
+    slack,
 )
 from tests.small_table import create_small, run, small_migration
 from tests.users import MIGRATION_ID, create_users, email_migration
 
+__all__ = ["slack"]
+
 ROWS = 20_000
-
-
-@pytest.fixture
-def slack() -> Iterator[SlackServer]:
-    with slack_server() as server:
-        yield server
 
 
 def quick(settings: Settings) -> Settings:
@@ -176,6 +172,31 @@ def test_what_slack_did_not_take_is_summed_up_in_the_next_message_that_arrives(
     ]
     assert [text.split(" of ")[0] for text in rest] == ["verify", "Done: 2.1.0"]
     assert said == ["Slack takes no message now, and is asked again: Slack answered with HTTP 500."]
+
+
+def test_what_a_whole_run_could_not_tell_is_told_by_the_next(
+    database: str, slack: SlackServer
+) -> None:
+    create_users(database, rows=500)
+    settings = quick(slack.settings(settings_for(database)))
+    slack.always = Http(503, (("Retry-After", "60"),))
+    said: list[str] = []
+    carry(settings, email_migration(), until=Phase.EXPAND, warn=said.append)
+    assert said[-1].startswith("2 messages did not reach Slack; the next run tells of them")
+    lines = run(database, "SELECT detail ->> 'last' FROM pgtide.event WHERE kind = 'unannounced'")
+    assert [str(one[0]).split(". ")[0] for one in lines] == [
+        "Done: 2.1.0 of public.users is expanded"
+    ]
+    slack.always = None
+    # One that does nothing tells nothing, and does not forget it either.
+    carry(settings, email_migration(), until=Phase.EXPAND)
+    assert slack.messages == {}
+    carry(settings, email_migration(), until=Phase.BACKFILL, emit=slowly)
+    first, *_ = in_order(slack)
+    assert first.startswith("Missed before: 2 messages of earlier runs of 2.1.0 did not reach")
+    before = len(slack.replies)
+    carry(settings, email_migration())
+    assert not [one for one in in_order(slack)[before:] if one.startswith("Missed before")]
 
 
 def replaced(url: str, number: int) -> Migration:

@@ -16,6 +16,7 @@ from pgtide.events import (
     ThrottleHeld,
 )
 from pgtide.notify.notice import Kind
+from pgtide.notify.outlook import Untold
 from pgtide.notify.story import Story, ended, follow, looked
 from tests.unit.notify.shown import STORY, SUBJECT, at, outlook
 
@@ -66,6 +67,18 @@ def test_two_signals_are_told_together_and_go_on_with_the_last() -> None:
     assert kinds(BEGUN, *events, first) == [Kind.HELD]
     last = ThrottleEnded(signal="disk_free", seconds=480)
     assert kinds(BEGUN, *events, first, last) == [Kind.HELD, Kind.LET_GO]
+
+
+def test_what_earlier_runs_could_not_tell_is_told_once_this_one_has_begun() -> None:
+    before = Untold(notices=3, places=("Slack",), last="Failed.")
+    look = replace(outlook("backfilling"), untold=before)
+    idle, notices = looked(STORY, look, at(0))
+    assert notices == ()
+    begun, _ = follow(idle, BEGAN, at(0))
+    for expected in ([Kind.UNTOLD], []):
+        begun, notices = looked(begun, look, at(1))
+        assert [one.kind for one in notices] == expected
+    assert begun.caught_up
 
 
 def test_rows_in_quarantine_are_told_by_the_power_of_ten() -> None:

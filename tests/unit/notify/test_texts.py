@@ -25,6 +25,7 @@ from pgtide.model.state import Phase
 from pgtide.notify.headline import headline
 from pgtide.notify.mailbox import Tell
 from pgtide.notify.notice import Kind, Notice
+from pgtide.notify.outlook import Untold
 from pgtide.notify.slack_words import told
 from pgtide.notify.story import Story, ended, follow, looked
 from tests.unit.notify.endings import (
@@ -103,6 +104,13 @@ def after(error: BaseException | None, story: Story = FILLING) -> str:
 
 def begun() -> str:
     _, notices = follow(STORY, PhaseBegan(migration_id=ID, phase="backup"), at(0))
+    return notices[0].text
+
+
+def missed_before() -> str:
+    last = "Failed: production, 2.1.0 of public.users. The disk is full."
+    before = Untold(notices=3, places=("Slack",), last=last)
+    _, notices = looked(BEGUN, replace(outlook("backing_up"), untold=before), at(1))
     return notices[0].text
 
 
@@ -188,6 +196,7 @@ def sent() -> str:
 
 TEXTS: Final[Mapping[str, Callable[[], str]]] = {
     "run_began": begun,
+    "untold": missed_before,
     "phase_done_backup": phase_done("backup"),
     "phase_done_expand": phase_done("expand"),
     "phase_done_backfill": phase_done("backfill", 12_000_000),
