@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from pgtide.clock import Clock
@@ -30,6 +31,19 @@ class Place(Protocol):
     def send(self, act: Act, subject: Subject) -> Outcome:
         """Try once; raises nothing."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undelivered:
+    """What a place did not take: notices that waited to the end, and how many had no room."""
+
+    notices: tuple[Notice, ...]
+    missed: int
+
+    @property
+    def count(self) -> int:
+        """Return how many notices that is."""
+        return len(self.notices) + self.missed
 
 
 class Courier:
@@ -72,12 +86,12 @@ class Courier:
             self._deadline = deadline
             self._changed.notify()
 
-    def join(self) -> int:
-        """Wait until its deadline at most; return how many notices did not arrive."""
+    def join(self) -> Undelivered:
+        """Wait until its deadline at most; return what did not arrive."""
         left = (self._deadline or 0.0) - self._clock.monotonic()
         self._thread.join(max(left, 0.0))
         with self._changed:
-            return len(self._box.waiting) + self._box.missed
+            return Undelivered(notices=self._box.waiting, missed=self._box.missed)
 
     def _run(self) -> None:
         while (act := self._next()) is not None:
@@ -118,10 +132,12 @@ class Courier:
             before = self._box
             self._box = after(before, act, outcome, now=now, at=self._clock.now())
             closed = self._box.closed
+        if self._deadline is not None and now >= self._deadline:
+            # The run is over, and its end has told how much did not arrive.
+            return
         if closed is not None and before.closed is None:
             self._warn(f"{self._place.name} takes no message of this run any more: {closed}.")
         elif isinstance(outcome, Trouble) and not self._troubled:
-            self._warn(
-                f"{self._place.name} takes no message now: {outcome.why}; it is tried again."
-            )
+            name = self._place.name
+            self._warn(f"{name} takes no message now, and is asked again: {outcome.why}.")
         self._troubled = isinstance(outcome, Trouble)

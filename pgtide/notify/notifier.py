@@ -13,7 +13,7 @@ from typing import Final
 from pgtide.clock import Clock
 from pgtide.events import Event
 from pgtide.model.redact import redacted
-from pgtide.notify.courier import Courier
+from pgtide.notify.courier import Courier, Undelivered
 from pgtide.notify.headline import headline
 from pgtide.notify.notice import Notice
 from pgtide.notify.outlook import Look
@@ -67,8 +67,8 @@ class Notifier:
         with self._lock:
             return self._story
 
-    def end(self, error: BaseException | None) -> dict[str, int]:
-        """Tell how the run ended; return for each place how many notices did not arrive."""
+    def end(self, error: BaseException | None) -> dict[str, Undelivered]:
+        """Tell how the run ended; return for each place what did not arrive."""
         deadline = self._clock.monotonic() + PATIENCE
         self._over.set()
         self._thread.join(PATIENCE / 2)

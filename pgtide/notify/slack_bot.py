@@ -1,6 +1,7 @@
 """Slack by a bot's token: one message per run, edited in place, with replies."""
 
 import logging
+import re
 from http.client import HTTPException
 from typing import Final
 
@@ -29,6 +30,7 @@ _TRANSIENT: Final = frozenset(
         "team_added_to_org",
     }
 )
+_CODE: Final = re.compile(r"[a-z0-9_]+")
 _GONE: Final = frozenset({"message_not_found", "thread_not_found"})
 # About this message only; all else is about the token, the channel or the app, and stays so.
 _THIS_ONE: Final = frozenset(
@@ -113,7 +115,9 @@ def _refused(answer: SlackResponse | object) -> Outcome:
 
 def _read(answer: SlackResponse | object) -> tuple[int, object, str]:
     if isinstance(answer, SlackResponse):
-        return answer.status_code, answer.headers, str(answer.get("error") or "")
+        error = str(answer.get("error") or "")
+        # Elsewise it is slack-sdk's own sentence, with what a proxy answered in it.
+        return answer.status_code, answer.headers, error if _CODE.fullmatch(error) else ""
     if isinstance(answer, dict):
         return int(answer.get("status") or 0), answer.get("headers"), ""
     return 0, None, ""

@@ -9,13 +9,13 @@ from functools import partial
 from pgtide.events import Event, Listener
 from pgtide.ledger.run import Caller
 from pgtide.model.redact import redacted
-from pgtide.notify.courier import Courier
+from pgtide.notify.courier import Courier, Undelivered
 from pgtide.notify.notice import Subject
 from pgtide.notify.notifier import Notifier
 from pgtide.notify.places import places
 from pgtide.notify.story import Story
 from pgtide.operate.outlook import Looker
-from pgtide.operate.unannounced import keep, untold
+from pgtide.operate.unannounced import keep, left_over
 from pgtide.settings import Settings
 
 
@@ -54,29 +54,28 @@ def announced(
         error = raised
         raise
     finally:
-        missed = notifier.end(error)
-        _settle(settings, caller, notifier.story, missed, warn=warn)
+        undelivered = notifier.end(error)
+        _settle(settings, caller, notifier.story, undelivered, warn=warn)
 
 
 def _settle(
     settings: Settings,
     caller: Caller,
     story: Story,
-    missed: Mapping[str, int],
+    undelivered: Mapping[str, Undelivered],
     *,
     warn: Callable[[str], object],
 ) -> None:
     """Say what did not arrive, and keep it for the next run."""
-    before = None if story.caught_up else story.untold
-    last = story.end.what if story.end else ""
-    left = untold(missed, _hidden(settings, last), before)
-    if left is None:
-        return
-    warn(
-        f"{left.notices:,} messages did not reach {', '.join(left.places)}; the next run tells of "
-        f"them, and `pgtide history {story.subject.name}` has all that was recorded."
-    )
-    keep(settings, story.subject.id, caller.actor, left)
+    last = _hidden(settings, story.end.what) if story.end else ""
+    left = left_over(undelivered, last, story.untold)
+    if left is not None:
+        warn(
+            f"{left.notices:,} messages did not reach {', '.join(left.places)}; the next run tells "
+            f"of them, and `pgtide history {story.subject.name}` has all that was recorded."
+        )
+    told = story.untold if story.caught_up else None
+    keep(settings, story.subject.id, caller.actor, left=left, told=told)
 
 
 def _begun(settings: Settings, caller: Caller, subject: Subject, *, attended: bool) -> Story:

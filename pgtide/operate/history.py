@@ -206,6 +206,7 @@ WORDS: Final[Mapping[str, Callable[[_Detail], str]]] = MappingProxyType(
             f"{detail['notices']:,} messages were not taken by {', '.join(detail['places'])}; the "
             f"last: {detail['last']}"
         ),
+        "announced_late": lambda detail: f"{detail['notices']:,} messages of before were told of",
         "released": lambda detail: f"hold of {detail['held_by']} released ({detail['reason']})",
     }
 )

@@ -7,6 +7,8 @@ from typing import Final
 
 from pgtide.errors import PgtideError
 from pgtide.ledger import audit
+from pgtide.notify.courier import Undelivered
+from pgtide.notify.notice import Kind
 from pgtide.notify.outlook import Untold
 from pgtide.postgres.session import Session, connect
 from pgtide.settings import Settings
@@ -18,20 +20,42 @@ _PATIENCE: Final = 1.0
 
 
 def read(session: Session, migration_id: str) -> Untold | None:
-    """Return what runs before this one could not tell, if anything."""
-    detail = session.value(_SQL["unannounced"], {"id": migration_id})
-    if detail is None:
+    """Return what runs before this one could not tell, if anything is left to tell."""
+    row = session.row(_SQL["unannounced"], {"id": migration_id})
+    if row is None or row["kind"] != "unannounced":
         return None
+    detail = row["detail"]
     return Untold(
         notices=int(detail["notices"]), places=tuple(detail["places"]), last=detail["last"]
     )
 
 
-def keep(settings: Settings, migration_id: str, actor: str, untold: Untold) -> None:
-    """Write down what did not arrive, if that can be done in a moment."""
+def left_over(
+    undelivered: Mapping[str, Undelivered], last: str, before: Untold | None
+) -> Untold | None:
+    """Return what did not arrive; None: all did.
+
+    What was still to be told from before counts where that did not arrive either.
+    """
+    places = tuple(place for place, one in undelivered.items() if one.count)
+    if not places:
+        return None
+    kinds = {notice.kind for one in undelivered.values() for notice in one.notices}
+    known = before.notices if before and Kind.UNTOLD in kinds else 0
+    most = max(one.count for one in undelivered.values())
+    return Untold(notices=most + known, places=places, last=last)
+
+
+def keep(
+    settings: Settings, migration_id: str, actor: str, *, left: Untold | None, told: Untold | None
+) -> None:
+    """Write down what did not arrive, or what was told of before, if that takes but a moment."""
+    if left is None and told is None:
+        return
     thread = threading.Thread(
         target=_write,
-        args=(settings, migration_id, actor, untold),
+        args=(settings, migration_id, actor),
+        kwargs={"left": left, "told": told},
         name="unannounced",
         daemon=True,
     )
@@ -39,23 +63,19 @@ def keep(settings: Settings, migration_id: str, actor: str, untold: Untold) -> N
     thread.join(_PATIENCE)
 
 
-def untold(missed: Mapping[str, int], last: str, before: Untold | None) -> Untold | None:
-    """Return what did not arrive, with what was still to be told from before; None: all did."""
-    places = tuple(place for place, count in missed.items() if count)
-    if not places:
-        return None
-    known = before.notices if before else 0
-    return Untold(notices=max(missed.values()) + known, places=places, last=last)
-
-
-def _write(settings: Settings, migration_id: str, actor: str, one: Untold) -> None:
+def _write(
+    settings: Settings, migration_id: str, actor: str, *, left: Untold | None, told: Untold | None
+) -> None:
     with suppress(PgtideError), connect(settings.url, purpose="announcing") as session:
-        audit.note_by(
-            session,
-            migration_id,
-            actor,
-            "unannounced",
-            notices=one.notices,
-            places=one.places,
-            last=one.last,
-        )
+        if left is not None:
+            audit.note_by(
+                session,
+                migration_id,
+                actor,
+                "unannounced",
+                notices=left.notices,
+                places=left.places,
+                last=left.last,
+            )
+        elif told is not None:
+            audit.note_by(session, migration_id, actor, "announced_late", notices=told.notices)

@@ -448,11 +448,6 @@ UPDATE {log}.migration_log SET status = 'SUCCESS', error_message = NULL, complet
 UPDATE {log}.migration_log SET rollback_available = false WHERE id = %(log_id)s
 
 -- unannounced --
--- What an earlier run could not tell, unless one that did something has begun since and could.
-SELECT e.detail FROM pgtide.event AS e
- WHERE e.migration_id = %(id)s AND e.kind = 'unannounced'
-   AND NOT EXISTS (
-       SELECT FROM pgtide.event AS later
-        WHERE later.migration_id = %(id)s AND later.id > e.id AND later.kind = 'phase_began'
-          AND later.run_id < (SELECT max(run_id) FROM pgtide.event WHERE migration_id = %(id)s))
- ORDER BY e.id DESC LIMIT 1
+-- What runs could not tell, or that a later one has told it: the newest word on that.
+SELECT kind, detail FROM pgtide.event
+ WHERE migration_id = %(id)s AND kind IN ('unannounced', 'announced_late') ORDER BY id DESC LIMIT 1

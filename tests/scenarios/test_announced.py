@@ -11,7 +11,7 @@ import pytest
 
 from pgtide import Migration, ReplaceColumn
 from pgtide.errors import LockNotAcquired, Refused
-from pgtide.events import BatchCommitted, Event, PhaseEnded
+from pgtide.events import BatchCommitted, Event, PhaseBegan
 from pgtide.model.state import Phase
 from pgtide.phases.quarantine import Quarantined
 from pgtide.settings import Settings
@@ -113,9 +113,10 @@ def test_tries_at_a_lock_that_ran_out_name_who_is_in_the_way_and_not_what_it_run
     assert "4711" in str(failed.value)
     assert "4711" not in slack.everything
     told = in_order(slack)[-1]
-    assert told.startswith("<!subteam^S0ONCALL1> Failed, out of tries at a lock: No lock on")
+    opening = "Failed, out of tries at a lock: 1.0.0 of public.t. No lock on the table"
+    assert told.startswith(f"<!subteam^S0ONCALL1> {opening} after 3 tries")
     assert re.search(r"pid \d+ \(\w+, reports, \d+ s\)", told), told
-    assert "run `pgtide up` again" in told
+    assert "run `pgtide up 1.0.0` again" in told
 
 
 def test_nothing_of_a_row_and_no_secret_is_sent_or_written(
@@ -140,7 +141,8 @@ def test_nothing_of_a_row_and_no_secret_is_sent_or_written(
     told = in_order(slack)
     assert told[1].startswith("A row of public.users could not be filled and was put in")
     assert told[2].startswith("10 rows so far of public.users could not be filled")
-    assert told[-1].startswith(f"<!subteam^S0ONCALL1> Failed: {len(poisoned)} rows of public.users")
+    failed = f"2.1.0 of public.users. {len(poisoned)} rows of public.users could not be filled"
+    assert told[-1].startswith(f"<!subteam^S0ONCALL1> Failed: {failed}")
     assert "`pgtide quarantine 2.1.0`" in told[-1]
     kinds = [one["kind"] for one in slack.documents]
     assert kinds == ["run_began", "phase_done", "quarantined", "quarantined", "failed"]
@@ -153,7 +155,7 @@ def test_what_slack_did_not_take_is_summed_up_in_the_next_message_that_arrives(
     slack.always = Http(500, (("Retry-After", "1"),), "<html>oops</html>")
 
     def mend(event: Event) -> None:
-        if isinstance(event, PhaseEnded) and event.phase == "finalize":
+        if isinstance(event, PhaseBegan) and event.phase == "verify":
             slack.always = None
             # The next try is due by then.
             time.sleep(1.5)
