@@ -13,6 +13,7 @@ from typing import Final, cast
 
 from pgtide.errors import InvalidSettings
 from pgtide.model.backfill import MOST_WORKERS
+from pgtide.model.notify_settings import Secret, address, incomplete, log_format, secret_address
 from pgtide.model.rate import LEAST_DUTY
 
 
@@ -101,10 +102,6 @@ class Settings:
 _MILLISECONDS: Final = "milliseconds"
 
 
-class Secret(ValueError):
-    """Refuse a value that must not be shown."""
-
-
 def _schema(text: str) -> str:
     if not text:
         raise ValueError("must name a schema")
@@ -157,25 +154,6 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(name for part in text.split(",") if (name := part.strip()))
 
 
-def _format(text: str) -> str:
-    if text.lower() not in {"text", "json"}:
-        raise ValueError("must be text or json")
-    return text.lower()
-
-
-def _secret_address(text: str) -> str:
-    try:
-        return _address(text)
-    except ValueError as error:
-        raise Secret(str(error)) from None
-
-
-def _address(text: str) -> str:
-    if not text.startswith(("http://", "https://")):
-        raise ValueError("must begin with http:// or https://")
-    return text
-
-
 def _level(text: str) -> int:
     value = int(text)
     if value not in range(10):
@@ -213,14 +191,14 @@ VARIABLES: Final[tuple[tuple[str, str, Callable[[str], object]], ...]] = (
     ("PGTIDE_SCRATCH_URL", "scratch_url", str),
     ("PGTIDE_DISK_FREE_MB", "disk_free", _megabytes),
     ("PGTIDE_ENVIRONMENT", "environment", str),
-    ("PGTIDE_UI_URL", "ui_url", _address),
+    ("PGTIDE_UI_URL", "ui_url", address),
     ("PGTIDE_SLACK_TOKEN", "slack_token", str),
     ("PGTIDE_SLACK_CHANNEL", "slack_channel", str),
-    ("PGTIDE_SLACK_WEBHOOK", "slack_webhook", _secret_address),
+    ("PGTIDE_SLACK_WEBHOOK", "slack_webhook", secret_address),
     ("PGTIDE_SLACK_MENTION", "slack_mention", str),
-    ("PGTIDE_SLACK_API", "slack_api", _address),
-    ("PGTIDE_WEBHOOK", "webhook", _secret_address),
-    ("PGTIDE_LOG", "log", _format),
+    ("PGTIDE_SLACK_API", "slack_api", address),
+    ("PGTIDE_WEBHOOK", "webhook", secret_address),
+    ("PGTIDE_LOG", "log", log_format),
     ("PGTIDE_NOTIFY_EVERY_MS", "notify_every", _span),
     ("PGTIDE_NOTIFY_HELD_AFTER_MS", "notify_held_after", _span),
 )
@@ -240,7 +218,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
             problems.append(f"{variable}: {error}")
         except ValueError as error:
             problems.append(f"{variable}={text!r}: {error}")
-    problems += _incomplete(values)
+    problems += incomplete(values)
     if problems:
         raise InvalidSettings(
             "Settings that cannot be used: " + "; ".join(problems) + ".",
@@ -248,13 +226,6 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
             remedy="Correct them in the environment and run the command again.",
         )
     return Settings(**cast("dict[str, str]", values))  # type: ignore[arg-type]  # each value was read for its field
-
-
-def _incomplete(values: Mapping[str, object]) -> list[str]:
-    if ("slack_token" in values) == ("slack_channel" in values):
-        return []
-    have, lack = ("TOKEN", "CHANNEL") if "slack_token" in values else ("CHANNEL", "TOKEN")
-    return [f"PGTIDE_SLACK_{have} is given without PGTIDE_SLACK_{lack}"]
 
 
 def _user() -> str:

@@ -153,41 +153,48 @@ def _read(raw: str, kind: str) -> dict[str, Any]:
     return dict(parse_qsl(raw))
 
 
+class _Server(ThreadingHTTPServer):
+    """Waits for those that hang when it is closed, too."""
+
+    slack: SlackServer
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+
+    def do_POST(self) -> None:
+        slack = self.server.slack
+        raw = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        match slack.answer(self.path, raw, self.headers):
+            case Hang():
+                slack.over.wait()
+            case Close():
+                pass
+            case Http(status=status, headers=headers, body=body):
+                self._say(status, body, headers)
+            case Refuse(error=error):
+                self._say(200, json.dumps({"ok": False, "error": error}))
+            case answer:
+                self._say(200, json.dumps(answer) if self.path.startswith("/api/") else "ok")
+
+    def _say(self, status: int, body: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        data = body.encode()
+        self.send_response(status)
+        for name, value in (*headers, ("Content-Length", str(len(data)))):
+            self.send_header(name, value)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
 @contextmanager
 def slack_server() -> Iterator[SlackServer]:
     """Serve for as long as the block runs."""
-    slack = SlackServer()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            raw = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            match slack.answer(self.path, raw, self.headers):
-                case Hang():
-                    slack.over.wait()
-                case Close():
-                    pass
-                case Http(status=status, headers=headers, body=body):
-                    self._say(status, body, headers)
-                case Refuse(error=error):
-                    self._say(200, json.dumps({"ok": False, "error": error}))
-                case answer:
-                    text = json.dumps(answer) if self.path.startswith("/api/") else "ok"
-                    self._say(200, text)
-
-        def _say(self, status: int, body: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
-            data = body.encode()
-            self.send_response(status)
-            for name, value in (*headers, ("Content-Length", str(len(data)))):
-                self.send_header(name, value)
-            self.send_header("Content-Type", "application/json")
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    slack.url = f"http://127.0.0.1:{server.server_address[1]}"
+    server = _Server(("127.0.0.1", 0), _Handler)
+    server.slack = slack = SlackServer(url=f"http://127.0.0.1:{server.server_address[1]}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
@@ -196,7 +203,6 @@ def slack_server() -> Iterator[SlackServer]:
         slack.over.set()
         server.shutdown()
         thread.join()
-        # Waits for those that hung, too.
         server.server_close()
 
 

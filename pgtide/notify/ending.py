@@ -62,7 +62,7 @@ def end_of(
     if isinstance(error, PgtideError):
         return _foreseen(subject, error)
     if not isinstance(error, Exception):
-        return _left(subject, outlook)
+        return _left(subject, error, outlook)
     return Said(
         kind=Kind.FAILED,
         # Its text is nobody's sentence, and may hold anything.
@@ -85,9 +85,10 @@ def _foreseen(subject: Subject, error: PgtideError) -> Said:
     )
 
 
-def _left(subject: Subject, outlook: Outlook | None) -> Said:
+def _left(subject: Subject, error: BaseException, outlook: Outlook | None) -> Said:
     """Say what it waits for where the process went on to something else, or was told to stop."""
-    if outlook is not None and outlook.gate is not None:
+    stopped = isinstance(error, KeyboardInterrupt)
+    if outlook is not None and outlook.gate is not None and not stopped:
         return Said(
             kind=Kind.APPROVAL_NEEDED,
             what=f"Approval needed: {_which(subject)}. It waits until a person confirms that "

@@ -16,6 +16,7 @@ _ROOM: Final = 50
 _POSTS: Final = 3
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 30.0
+_DOUBLINGS: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +143,8 @@ def next_act(box: Mailbox, text: str | None, now: float, *, last: bool = False) 
 
 def pause(box: Mailbox, now: float) -> float:
     """Return after how many seconds there may be something to send, if nothing happens before."""
-    soonest = max(box.not_before, box.shown_at + box.every)
+    edit = 0.0 if box.waiting or box.message is None else box.shown_at + box.every
+    soonest = max(box.not_before, edit)
     return soonest - now if soonest > now else box.every
 
 
@@ -172,7 +174,8 @@ def after(box: Mailbox, act: Act, outcome: Outcome, *, now: float, at: datetime)
 
 
 def _troubled(box: Mailbox, trouble: Trouble, now: float, at: datetime) -> Mailbox:
-    grown = min(_FIRST_PAUSE * 2**box.tries, _LONGEST_PAUSE)
+    # Bounded before it is counted out: a place may be away for a week.
+    grown = min(_FIRST_PAUSE * 2.0 ** min(box.tries, _DOUBLINGS), _LONGEST_PAUSE)
     return replace(
         box,
         tries=box.tries + 1,

@@ -56,10 +56,10 @@ class Notifier:
         """Listen to an event; returns at once."""
         with self._lock:
             now = self._clock.now()
-            told = follow(self._story, event, now)
+            story, notices = follow(self._story, event, now)
             # Most events change nothing for those who are told.
-            if told[0] is not self._story:
-                self._take(told, now)
+            if notices or story is not self._story:
+                self._take((story, notices), now)
 
     @property
     def story(self) -> Story:

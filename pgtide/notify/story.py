@@ -129,14 +129,14 @@ def ended(story: Story, error: BaseException | None, now: datetime) -> Told:
 
     A run that did not come to its work tells only those who would else not learn of it.
     """
-    if not story.begun and _idle(error, attended=story.attended):
+    if not story.begun and _idle(story, error):
         return story, ()
     said = end_of(story.subject, error, outlook=story.outlook, ended=story.ended)
     end = _notice(story, now, said)
     return replace(story, begun=True, holds=(), lock=None, end=end), (end,)
 
 
-def _idle(error: BaseException | None, *, attended: bool) -> bool:
+def _idle(story: Story, error: BaseException | None) -> bool:
     """Tell whether the end of a run that began no phase is nobody's news.
 
     There was nothing to do, another run is at it, an operator holds it, its window is closed: all
@@ -144,9 +144,12 @@ def _idle(error: BaseException | None, *, attended: bool) -> bool:
     """
     if isinstance(error, AwaitingApproval):
         return False
-    if isinstance(error, Busy | Interrupted | Waiting) or not isinstance(error, Exception):
+    if error is None or isinstance(error, Busy | Interrupted | KeyboardInterrupt | Waiting):
         return True
-    return attended
+    if not isinstance(error, Exception):
+        # The flow was suspended, and asks in a form: if it stands at a gate, that is why.
+        return story.outlook is None or story.outlook.gate is None
+    return story.attended
 
 
 def _told(story: Story, now: datetime, said: texts.Said) -> Told:

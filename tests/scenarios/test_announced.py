@@ -11,8 +11,11 @@ import pytest
 
 from pgtide import Migration, ReplaceColumn
 from pgtide.errors import LockNotAcquired, Refused
-from pgtide.events import BatchCommitted, Event, PhaseBegan
+from pgtide.events import BatchCommitted, Event, PhaseBegan, WayBackClosed
+from pgtide.ledger.run import Caller
 from pgtide.model.state import Phase
+from pgtide.notify.notice import Subject
+from pgtide.operate.announce import announced
 from pgtide.phases.quarantine import Quarantined
 from pgtide.settings import Settings
 from tests.announcing import LINK, QUICK, carry
@@ -146,6 +149,32 @@ def test_nothing_of_a_row_and_no_secret_is_sent_or_written(
     assert "`pgtide quarantine 2.1.0`" in told[-1]
     kinds = [one["kind"] for one in slack.documents]
     assert kinds == ["run_began", "phase_done", "quarantined", "quarantined", "failed"]
+
+
+def test_an_error_that_quotes_secrets_is_told_without_them(
+    database: str, slack: SlackServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    password = urlsplit(database).password
+    assert password
+    settings = quick(slack.settings(settings_for(database)))
+    settings = replace(settings, webhook=f"{slack.url}{WEBHOOK_PATH}", log="json")
+    secrets = (database, password, TOKEN, str(settings.webhook))
+    words = " ".join(secrets)
+    caller, subject = Caller(actor="ann"), Subject(id=MIGRATION_ID)
+
+    def work() -> None:
+        with announced(settings, caller, subject, attended=False, warn=print) as told:
+            for secret in secrets:
+                told.emit(WayBackClosed(step="a step", reason=secret))
+            raise Refused(words, state=words, remedy=words)
+
+    with pytest.raises(Refused):
+        work()
+    written = capsys.readouterr()
+    everything = "\n".join((*(call.raw for call in slack.calls), written.err, written.out))
+    assert len(in_order(slack)) == len(secrets) + 1
+    assert everything.count("***") > 8
+    assert [one for one in (password, TOKEN, "key=of-the-tests") if one in everything] == []
 
 
 def test_what_slack_did_not_take_is_summed_up_in_the_next_message_that_arrives(

@@ -70,12 +70,20 @@ def test_trouble_waits_longer_each_time_and_as_long_as_it_is_told_to() -> None:
     for _ in range(8):
         box = sent(box, "begun", TROUBLE, now=now)
         assert next_act(box, "begun", box.not_before - 0.01) is None
-        waits.append(pause(box, now) if box.shown_at else box.not_before - now)
+        waits.append(pause(box, now))
         now = box.not_before
     assert waits == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]
+    for _ in range(2_000):
+        box = sent(box, "begun", TROUBLE, now=box.not_before)
     told = sent(BOX, "begun", Trouble(why="429", pause=17.0), now=3.0)
     assert told.not_before == 20.0
     assert sent(told, "begun", Sent(message="1.1"), now=20.0).tries == 0
+
+
+def test_what_waits_is_tried_again_as_soon_as_it_may_be_and_not_when_an_edit_is_due() -> None:
+    box = put(sent(BOX, "begun", Sent(message="1.1"), now=100.0), notice(1))
+    box = sent(box, "begun", Trouble(why="429", pause=1.0), now=100.0)
+    assert pause(box, 100.0) == 1.0
 
 
 def test_what_was_missed_comes_as_one_message_in_order() -> None:

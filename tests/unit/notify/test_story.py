@@ -130,6 +130,17 @@ def test_a_run_that_did_not_come_to_work_is_told_only_to_whom_it_is_news(
         assert (after.end is not None) == bool(expected)
 
 
+def test_a_flow_that_is_suspended_at_a_gate_calls_somebody_and_one_that_is_stopped_does_not() -> (
+    None
+):
+    look = replace(outlook("verified"), gate="contract", asks="a later release is live")
+    at_gate, _ = looked(STORY, look, at(0))
+    # As Prefect leaves a flow that it suspends: by what is no Exception.
+    assert [one.kind for one in ended(at_gate, GeneratorExit(), at(1))[1]] == [Kind.APPROVAL_NEEDED]
+    assert ended(at_gate, KeyboardInterrupt(), at(1))[1] == ()
+    assert ended(STORY, GeneratorExit(), at(1))[1] == ()
+
+
 @pytest.mark.parametrize("kind", [Busy, Waiting, WindowClosed, Refused])
 def test_whatever_ends_a_run_that_has_begun_is_told(kind: type[PgtideError]) -> None:
     story, [notice] = ended(replace(BEGUN, attended=True), _error(kind), at(1))

@@ -215,7 +215,7 @@ TEXTS: Final[Mapping[str, Callable[[], str]]] = {
         FILLING, WayBackClosed(step="contract.swap", reason="the old column loses its values")
     ),
     "approval_needed": lambda: end(APPROVAL),
-    "approval_needed_in_the_form": lambda: end(KeyboardInterrupt(), GATE),
+    "approval_needed_in_the_form": lambda: end(GeneratorExit(), GATE),
     "locks_exhausted": lambda: end(LOCKS),
     "failed_quarantined": lambda: end(ROWS),
     "failed_raised": lambda: end(RAISED),
