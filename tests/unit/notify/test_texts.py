@@ -28,6 +28,8 @@ from pgtide.notify.notice import Kind, Notice
 from pgtide.notify.outlook import Untold
 from pgtide.notify.slack_words import told
 from pgtide.notify.story import Story, ended, follow, looked
+from pgtide.settings import VARIABLES
+from tests.architecture.sources import ROOT
 from tests.unit.notify.endings import (
     APPROVAL,
     CLOSED,
@@ -252,6 +254,22 @@ def test_a_text_is_what_its_snapshot_says(name: str) -> None:
 
 def test_each_snapshot_is_a_text_of_ours() -> None:
     assert {path.stem for path in SNAPSHOTS.iterdir()} == set(TEXTS)
+
+
+def test_the_page_shows_texts_as_they_are() -> None:
+    page = (ROOT / "docs" / "notifications.md").read_text(encoding="utf-8")
+    shown = [path.stem for path in SNAPSHOTS.iterdir() if path.read_text("utf-8") in page]
+    assert sorted(shown) == ["locks_exhausted", "message_filling"]
+
+
+def test_the_page_names_every_kind_and_every_setting() -> None:
+    page = (ROOT / "docs" / "notifications.md").read_text(encoding="utf-8")
+    missing = [kind for kind in Kind if f"`{kind}`" not in page]
+    ours = ("SLACK", "WEBHOOK", "ENVIRONMENT", "UI_URL", "NOTIFY")
+    names = [name for name, _, _ in VARIABLES if name.removeprefix("PGTIDE_").startswith(ours)]
+    missing += [name for name in (*names, "PGTIDE_LOG") if f"`{name}`" not in page]
+    assert len(names) == 10
+    assert missing == []
 
 
 def test_each_phase_has_a_text_for_its_end() -> None:
