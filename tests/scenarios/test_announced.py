@@ -1,7 +1,6 @@
 """A run on a real database is announced in a Slack on this machine, and never waits for it."""
 
 import re
-import statistics
 import time
 from dataclasses import replace
 from urllib.parse import urlsplit
@@ -29,6 +28,7 @@ from tests.slack_server import (
     Http,
     SlackServer,
     slack,
+    until,
 )
 from tests.small_table import create_small, run, small_migration
 from tests.users import MIGRATION_ID, create_users, email_migration
@@ -186,8 +186,7 @@ def test_what_slack_did_not_take_is_summed_up_in_the_next_message_that_arrives(
     def mend(event: Event) -> None:
         if isinstance(event, PhaseBegan) and event.phase == "verify":
             slack.always = None
-            # The next try is due by then.
-            time.sleep(1.5)
+            until(lambda: bool(slack.replies))
 
     said: list[str] = []
     settings = quick(slack.settings(settings_for(database)))
@@ -257,9 +256,9 @@ def test_a_slack_that_hangs_does_not_slow_a_run(database: str, slack: SlackServe
         carry(both[name], migration, emit=lambda _: heard.append(time.monotonic()))  # noqa: B023
         work[name].append(heard[-1] - begun)
         ends[name].append(time.monotonic() - heard[-1])
+    # The best of each: what the machine does besides makes some slower, and none faster.
     noise = max(work["plain"]) - min(work["plain"])
-    slower = statistics.median(work["hanging"]) - statistics.median(work["plain"])
-    print(work, ends)
+    slower = min(work["hanging"]) - min(work["plain"])
     assert slower <= max(0.3, noise), work
     # The end waits for two seconds, and no longer.
     assert max(ends["hanging"]) < 3.0, ends
