@@ -107,6 +107,14 @@ class SlicesCut:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WalkShortened:
+    """Slices are walked once from now on: too small a share of the rows stayed on their page."""
+
+    passes: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchBegan:
     """A batch is about to run over blocks [cursor, end) of one pass of a slice.
 
@@ -251,6 +259,7 @@ Event = (
     | WayBackClosed
     | LockWaited
     | SlicesCut
+    | WalkShortened
     | BatchBegan
     | BatchCommitted
     | BatchRetried

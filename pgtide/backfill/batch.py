@@ -127,7 +127,7 @@ def _transaction(worker: Worker, work: Work, piece: Slice, batch: Batch) -> Fill
         statement_timeout=STATEMENT_LIMIT,
         settings=_settings(worker, piece),
     ) as session:
-        kept = slices.move(
+        moved = slices.move(
             session,
             worker.lease,
             piece,
@@ -135,15 +135,17 @@ def _transaction(worker: Worker, work: Work, piece: Slice, batch: Batch) -> Fill
             worker_id=worker.id,
             within=(batch.low, batch.high),
         )
-        if kept is None:
+        if moved is None:
             raise _lost(worker, piece)
-        params = {**_params(batch), "kept": kept, **_fault(worker, batch)}
-        rows = _written(worker, piece, work.text(batch, kept), params)
+        params = {**_params(batch), "kept": list(moved.kept), **_fault(worker, batch)}
+        rows = _written(worker, piece, work.text(batch, moved.kept), params)
         if batch.fault is not None:
             rows = 0
         # While the batch's own lock on the leaf is held, nobody can rewrite or detach it: now the
         # check is final.
-        hot = slices.count(session, piece, rows=rows, table=work.table, oid=worker.plan.table_oid)
+        hot = slices.count(
+            session, piece, moved, rows=rows, table=work.table, oid=worker.plan.table_oid
+        )
         if hot is None:
             raise Rewritten(piece.leaf)
     return Filled(rows=rows, hot=hot - piece.hot)

@@ -13,6 +13,7 @@ from pgtide.backfill.batch import Rewritten, Taken, Work
 from pgtide.backfill.drive import drive
 from pgtide.backfill.outage import steadily
 from pgtide.backfill.pacing import Pacing
+from pgtide.backfill.rewalk import Rewalk
 from pgtide.backfill.throttle.wait import Before
 from pgtide.errors import PgtideError
 from pgtide.ledger import backends, slices
@@ -36,6 +37,7 @@ class Crew:
         self._before = before
         self._idle: SimpleQueue[tuple[Worker, Pacing]] = SimpleQueue()
         self._ending = ExitStack()
+        self._rewalk = Rewalk()
         self._first: BaseException | None = None
 
     def __enter__(self) -> Self:
@@ -57,10 +59,22 @@ class Crew:
         """
         try:
             with self._worker() as (worker, pacing):
-                return sum(_walk(worker, works, one, pacing, before=self._before) for one in ids)
+                return sum(self._walk(worker, works, one, pacing) for one in ids)
         except BaseException as error:
             self._first = self._first or error
             raise
+
+    def _walk(self, worker: Worker, works: Works, slice_id: int, pacing: Pacing) -> int:
+        worker.check()
+        piece = steadily(worker, lambda _session: claimed(worker, slice_id))
+        if piece is None:
+            return 0
+        work, piece = works(_leaf(worker, piece)), self._rewalk(worker, piece)
+        try:
+            return drive(worker, work, piece, pacing, before=self._before).rows - piece.rows
+        except Taken:
+            # Its new worker goes on with it; what was committed here counts there.
+            return 0
 
     @contextmanager
     def _worker(self) -> Iterator[tuple[Worker, Pacing]]:
@@ -93,19 +107,6 @@ def claimed(worker: Worker, slice_id: int) -> Slice | None:
     won = slices.claim(worker.session, worker.lease, piece, worker.id)
     # Read again: its last worker may have moved it until its end.
     return slices.read_one(worker.session, slice_id) if won else None
-
-
-def _walk(worker: Worker, works: Works, slice_id: int, pacing: Pacing, *, before: Before) -> int:
-    worker.check()
-    piece = steadily(worker, lambda _session: claimed(worker, slice_id))
-    if piece is None:
-        return 0
-    work = works(_leaf(worker, piece))
-    try:
-        return drive(worker, work, piece, pacing, before=before).rows - piece.rows
-    except Taken:
-        # Its new worker goes on with it; what was committed here counts there.
-        return 0
 
 
 def _leaf(worker: Worker, piece: Slice) -> TableName:

@@ -72,6 +72,14 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """Where rows in quarantine stand in a batch's range, and the HOT count that it starts at."""
+
+    kept: tuple[str, ...]
+    hot: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cut:
     """A slice that is not written down yet."""
 
@@ -160,11 +168,10 @@ def move(
     *,
     worker_id: int,
     within: tuple[str, str | None],
-) -> list[str] | None:
-    """Checkpoint and fence a batch, inside its transaction.
+) -> Moved | None:
+    """Checkpoint and fence a batch, inside its transaction, its first statement.
 
-    Returns where rows in quarantine stand within the batch's bounds, an end of None being open.
-    None where a newer run, or another worker, has taken over.
+    None where a newer run, or another worker, has taken over. An end of None in `within` is open.
     """
     params = {
         "slice": seen.id,
@@ -179,16 +186,24 @@ def move(
         "high": within[1],
     }
     moved = session.row(_SQL["move_cursor"], params, doing="checkpointing a batch")
-    return list(moved["kept"]) if moved is not None else None
+    return Moved(kept=tuple(moved["kept"]), hot=moved["hot"]) if moved is not None else None
 
 
-def count(session: Session, seen: Slice, *, rows: int, table: TableName, oid: int) -> int | None:
+def count(
+    session: Session, seen: Slice, moved: Moved, *, rows: int, table: TableName, oid: int
+) -> int | None:
     """Add a batch's rows, inside its transaction; return how many stayed on their page so far.
 
     None where the leaf `table` was rewritten meanwhile, its name given to another, or where it is
     no leaf of the migration's table any more.
     """
-    params = {"slice": seen.id, "rows": rows, "table": relation(table), "oid": oid}
+    params = {
+        "slice": seen.id,
+        "rows": rows,
+        "table": relation(table),
+        "oid": oid,
+        "hot": moved.hot,
+    }
     found = session.value(_SQL["count_rows"], params, doing="counting a batch's rows")
     return None if found is None else int(found)
 

@@ -159,6 +159,10 @@ WORDS: Final[Mapping[str, Callable[[_Detail], str]]] = MappingProxyType(
         "phase_paused": lambda detail: f"{detail['phase']} paused: {detail['why']}",
         "lock_waited": _waited,
         "slices_cut": _cut,
+        "walk_shortened": lambda detail: (
+            f"slices are walked once from now on: of the rows written in {detail['passes']} passes "
+            f"only {detail['share']:.0%} stayed on their page"
+        ),
         "throttled": lambda detail: f"held back by {detail['signal']}: {detail['reason']}",
         "throttle_ended": lambda detail: (
             f"{detail['signal']} holds it back no more, after {detail['seconds']} s"

@@ -276,13 +276,27 @@ SELECT max(round) FROM pgtide.slice
 UPDATE pgtide.slice SET worker_id = %(worker)s
  WHERE id = %(slice)s AND token = %(token)s AND state = 'open' AND worker_id IS NOT DISTINCT FROM %(seen)s
 
+-- hot_share --
+-- Rows of the newest slices of a leaf that were walked in several passes, and those of them that stayed on their page.
+SELECT coalesce(sum(rows), 0)::bigint AS rows, coalesce(sum(hot), 0)::bigint AS hot
+  FROM (SELECT rows, hot FROM pgtide.slice
+         WHERE migration_id = %(id)s AND attempt = %(attempt)s AND kind = 'walk' AND leaf = %(leaf)s AND state = 'done'
+           AND cardinality(schedule) > 1
+         ORDER BY ended_at DESC, ordinal DESC LIMIT 2) AS newest
+
+-- walk_once --
+-- Walk a slice that nobody has begun in this one schedule.
+UPDATE pgtide.slice SET schedule = %(schedule)s
+ WHERE id = %(slice)s AND token = %(token)s AND worker_id = %(worker)s AND state = 'open' AND batches = 0
+
 -- holder --
 -- Who may write to a slice.
 SELECT token, worker_id FROM pgtide.slice WHERE id = %(slice)s
 
 -- move_cursor --
 -- The checkpoint and the fence of a batch: no row means that a newer run, or another worker, has taken over. Returns
--- where rows in quarantine stand in its range: these are left out.
+-- where rows in quarantine stand in its range: these are left out; and how many rows this session kept on their page since
+-- it last told the server's statistics, which is not with every transaction.
 UPDATE pgtide.slice
    SET pass = %(pass)s, cursor = %(cursor)s, state = %(state)s, batches = batches + 1,
        started_at = coalesce(started_at, clock_timestamp()),
@@ -293,14 +307,15 @@ RETURNING coalesce((SELECT array_agg(q.place::text) FROM pgtide.quarantine q
                      WHERE q.migration_id = slice.migration_id AND q.attempt = slice.attempt
                        AND q.filenode = slice.filenode AND q.left_at IS NULL
                        AND q.place >= %(low)s::tid AND (%(high)s::tid IS NULL OR q.place < %(high)s::tid)),
-                   '{}') AS kept
+                   '{}') AS kept,
+          pg_stat_get_xact_tuples_hot_updated(leaf) AS hot
 
 -- count_rows --
 -- The batch's rows; no row means that the table was rewritten, and block numbers mean nothing any more, or that the leaf
 -- was detached.
 UPDATE pgtide.slice AS s
    SET rows = rows + %(rows)s,
-       hot = hot + pg_stat_get_xact_tuples_hot_updated(%(table)s::regclass)
+       hot = hot + pg_stat_get_xact_tuples_hot_updated(%(table)s::regclass) - %(hot)s
  WHERE id = %(slice)s AND leaf = %(table)s::regclass AND filenode = pg_relation_filenode(%(table)s::regclass)
    AND EXISTS (WITH RECURSIVE up AS (
                  SELECT s.leaf AS oid

@@ -48,6 +48,9 @@ CREATE TABLE IF NOT EXISTS began
 _INSERT = "INSERT INTO began (run, slice_id, kind, pass, cursor) VALUES (%s, %s, %s, %s, %s)"
 
 
+_UNTIL_STOPPED = 0.5
+
+
 # `back` undoes contract, and contract only.
 # `back_up` goes as far as the backup, `join` helps with what another process has begun.
 Action = Literal["up", "back_up", "down", "contract", "purge", "back", "join"]
@@ -123,6 +126,8 @@ class Listener:
         print(name, flush=True)
         if name == self._order.at and self._seen[name] == self._order.nth:
             os.kill(os.getpid(), self._order.signal)
+            # It stops all threads a moment later, and this one must not have gone on by then.
+            time.sleep(_UNTIL_STOPPED)
         if isinstance(event, BatchBegan):
             self._pause.wait(self._order.pause_ms / 1000)
 

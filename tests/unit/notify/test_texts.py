@@ -264,7 +264,7 @@ def test_the_page_shows_texts_as_they_are() -> None:
 
 def test_the_page_names_every_kind_and_every_setting() -> None:
     page = (ROOT / "docs" / "notifications.md").read_text(encoding="utf-8")
-    missing = [kind for kind in Kind if f"`{kind}`" not in page]
+    missing = [kind.value for kind in Kind if f"`{kind}`" not in page]
     ours = ("SLACK", "WEBHOOK", "ENVIRONMENT", "UI_URL", "NOTIFY")
     names = [name for name, _, _ in VARIABLES if name.removeprefix("PGTIDE_").startswith(ours)]
     missing += [name for name in (*names, "PGTIDE_LOG") if f"`{name}`" not in page]
