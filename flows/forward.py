@@ -21,6 +21,7 @@ from pgtide.ledger.slices import Kind
 from pgtide.model.migration import Migration
 from pgtide.model.state import Phase
 from pgtide.model.verification import Verification
+from pgtide.notify.notice import Subject
 from pgtide.phases.forward import following
 from pgtide.phases.verify import MismatchedRows
 
@@ -38,7 +39,13 @@ def forward(
 ) -> State[PgtideError] | None:
     """Carry out what is left of a migration; return the state that shows a foreseen end."""
     wishes = partial(replace, hurry=hurry, accepts_excess=accepts_excess)
-    return carried_out(partial(_carry_out, migration, until, wishes))
+    subject = Subject(
+        id=migration.id,
+        version=migration.version,
+        description=migration.description,
+        table=migration.table,
+    )
+    return carried_out(subject, partial(_carry_out, migration, until, wishes))
 
 
 def _carry_out(

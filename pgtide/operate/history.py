@@ -207,6 +207,11 @@ WORDS: Final[Mapping[str, Callable[[_Detail], str]]] = MappingProxyType(
         "backup_restored": _restored,
         "approved": lambda detail: _decided(detail, "approved"),
         "rejected": lambda detail: _decided(detail, "rejected"),
+        "unannounced": lambda detail: (
+            f"{detail['notices']:,} messages were not taken by {', '.join(detail['places'])}; the "
+            f"last: {detail['last']}"
+        ),
+        "announced_late": lambda detail: f"{detail['notices']:,} messages of before were told of",
         "released": lambda detail: f"hold of {detail['held_by']} released ({detail['reason']})",
     }
 )

@@ -462,3 +462,8 @@ UPDATE {log}.migration_log SET status = 'SUCCESS', error_message = NULL, complet
 -- log_give_up --
 -- From here on nothing brings the old shape back.
 UPDATE {log}.migration_log SET rollback_available = false WHERE id = %(log_id)s
+
+-- unannounced --
+-- What runs could not tell, or that a later one has told it: the newest word on that.
+SELECT kind, detail FROM pgtide.event
+ WHERE migration_id = %(id)s AND kind IN ('unannounced', 'announced_late') ORDER BY id DESC LIMIT 1
