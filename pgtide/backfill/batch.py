@@ -8,7 +8,7 @@ carries the run's token, and a plain SELECT of the token is none (experiment 6).
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
-from typing import ClassVar, Final
+from typing import Final
 
 from pgtide.backfill.fill_settings import fill_settings
 from pgtide.backfill.keyed import Keyed, bounds
@@ -37,12 +37,7 @@ _LONGEST_PAUSE: Final = 5.0
 
 
 class Rewritten(Exception):
-    """A leaf was rewritten, or detached, between two batches: its block numbers mean nothing.
-
-    `kind` is what the audit calls it.
-    """
-
-    kind: ClassVar[str] = "table_rewritten"
+    """A leaf was rewritten, or detached, between two batches: its block numbers mean nothing."""
 
     def __init__(self, leaf: int) -> None:
         super().__init__(leaf)
@@ -51,8 +46,6 @@ class Rewritten(Exception):
 
 class KeyGone(Rewritten):
     """The key along which a leaf was walked is there no more: it is cut anew along another."""
-
-    kind = "key_gone"
 
 
 class Taken(Exception):

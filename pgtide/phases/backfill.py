@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 
 from pgtide.backfill import statements
-from pgtide.backfill.batch import Rewritten
+from pgtide.backfill.batch import KeyGone, Rewritten
 from pgtide.backfill.hands import Hands, hands
 from pgtide.backfill.spread import Spread, side_by_side, spread
 from pgtide.backfill.throttle.opened import throttled
@@ -112,7 +112,10 @@ def _walk(run: Run, sql: BackfillSql, many: Hands, over: Spread, *, before: Befo
 def _rewritten(run: Run, found: Rewritten) -> None:
     """Start a leaf's walk over on its new file, which lets no writer past the triggers."""
     named = {"leaf": found.leaf} if run.plan.partitioned else {}
-    audit.note(run.session, run.lease, found.kind, **named)
+    if isinstance(found, KeyGone):
+        audit.note(run.session, run.lease, "key_gone", **named)
+    else:
+        audit.note(run.session, run.lease, "table_rewritten", **named)
     slices.void_open(run.session, run.lease, found.leaf)
     _follow_file(run)
 
