@@ -22,6 +22,8 @@ from pgtide.errors import Interrupted
 from pgtide.ledger.record import Record
 from pgtide.ledger.run import Caller
 from pgtide.model.state import Phase, State
+from pgtide.notify.notice import Subject
+from pgtide.operate.announce import announced
 from pgtide.operate.hold import held_for_undo, let_go, live_run, still_held
 from pgtide.operate.status import status_now
 from pgtide.operate.undo import along, archived, contract_losses, losses
@@ -119,7 +121,11 @@ def _undo(session: Session, settings: Settings, record: Record, *, to: State) ->
             clock=stop.clock,
             heeds_hold=False,
         )
-        undo(settings, caller, record, to=to)
+        subject = Subject(id=record.id, version=record.version, table=str(record.table))
+        with announced(
+            settings, caller, subject, attended=True, warn=display.tell
+        ) as announced_caller:
+            undo(settings, announced_caller, record, to=to)
 
 
 @contextmanager

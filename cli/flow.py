@@ -122,7 +122,8 @@ def _served(settings: Settings, display: Progress) -> Iterator[Settings]:
     display.tell("Starting a Prefect server for this run; it takes about ten seconds ...")
     with local_server(settings.home / "prefect") as server:
         try:
-            yield replace(settings, prefect_api_url=server.api_url)
+            # Its UI goes when it goes: nobody is sent there.
+            yield replace(settings, prefect_api_url=server.api_url, ui_url=settings.ui_url or "")
         finally:
             deliver()
 

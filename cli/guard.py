@@ -14,8 +14,8 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from cli.console import err
-from cli.redact import redacted
 from pgtide.errors import InvalidSettings, PgtideError
+from pgtide.model.redact import redacted
 from pgtide.settings import load
 
 _LABELS: Final = MappingProxyType(

@@ -5,8 +5,8 @@ import typer
 from cli.console import say
 from cli.document import show
 from cli.options import SERVER, Json, without_database
-from cli.redact import redacted
 from pgtide.errors import Refused
+from pgtide.model.redact import redacted
 from pgtide.postgres.embedded import (
     ServerOptions,
     persistent_url,

@@ -7,12 +7,12 @@ runs, since nothing is wrong; a mismatch or a failure is a failed one, with its 
 
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from logging import Logger, LoggerAdapter
 
-from prefect import State
+from prefect import State, get_run_logger
 from prefect.exceptions import TerminationSignal
 
 import tasks
@@ -20,18 +20,27 @@ from flows.artifacts import show_summary
 from flows.context import Invocation, present
 from flows.narrator import Narrator
 from flows.noticeboard import Noticeboard
+from flows.run_link import run_link
 from flows.stopping import stopping
 from pgtide.errors import Interrupted, PgtideError
 from pgtide.events import Event, Listener
 from pgtide.ledger.run import Caller, Run
+from pgtide.notify.notice import Subject
+from pgtide.operate.announce import announced
 
 
-def carried_out(work: Callable[[Invocation], None]) -> State[PgtideError] | None:
-    """Do the work of a flow; return the state that shows a foreseen end."""
+def carried_out(
+    subject: Subject | None, work: Callable[[Invocation], None]
+) -> State[PgtideError] | None:
+    """Do the work of a flow; return the state that shows a foreseen end.
+
+    It is announced, unless there is nothing to announce: no subject.
+    """
     invocation = present()
     with stopping(invocation) as asked:
         try:
-            work(invocation)
+            with _announced(invocation, subject) if subject else nullcontext():
+                work(invocation)
         except PgtideError as error:
             invocation.error = error
         except Exception as error:
@@ -44,6 +53,19 @@ def carried_out(work: Callable[[Invocation], None]) -> State[PgtideError] | None
         # Cancelled, or shut down: Prefect knows which of the two, and shows it.
         raise TerminationSignal(signal=signal.SIGTERM) from invocation.error
     return tasks.ending(invocation.error) if invocation.error else None
+
+
+@contextmanager
+def _announced(invocation: Invocation, subject: Subject) -> Iterator[None]:
+    with announced(
+        invocation.settings,
+        invocation.caller,
+        replace(subject, link=run_link(invocation.settings)),
+        attended=invocation.at_hand,
+        warn=get_run_logger().warning,
+    ) as caller:
+        invocation.caller = caller
+        yield
 
 
 def heard(

@@ -22,6 +22,7 @@ from pgtide.ledger.slices import Kind
 from pgtide.model.migration import Migration
 from pgtide.model.state import Phase
 from pgtide.model.verification import Verification
+from pgtide.notify.notice import Subject
 from pgtide.phases.forward import following
 from pgtide.phases.verify import MismatchedRows
 from pgtide.settings import Settings
@@ -37,7 +38,13 @@ class Display:
 
 def forward(migration: Migration, asked: MigrateParameters) -> State[PgtideError] | None:
     """Carry out what is left of a migration; return the state that shows a foreseen end."""
-    return carried_out(partial(_carry_out, migration, asked))
+    subject = Subject(
+        id=migration.id,
+        version=migration.version,
+        description=migration.description,
+        table=migration.table,
+    )
+    return carried_out(subject, partial(_carry_out, migration, asked))
 
 
 def _carry_out(migration: Migration, asked: MigrateParameters, invocation: Invocation) -> None:

@@ -22,6 +22,7 @@ from flows.parameters import ContractParameters, PurgeParameters, RollbackParame
 from pgtide.errors import PgtideError
 from pgtide.ledger.run import Run
 from pgtide.model.state import State as Stand
+from pgtide.notify.notice import Subject
 from pgtide.phases.begun import recorded
 from pgtide.phases.contract import Contracting
 from pgtide.phases.purge import Purging
@@ -51,7 +52,7 @@ def contract(migration: str, parameters: ContractParameters) -> State[PgtideErro
             with suppress(PgtideError):
                 show_performance(board, run)
 
-    return carried_out(partial(_on_held, migration, work))
+    return carried_out(Subject(id=migration), partial(_on_held, migration, work))
 
 
 @flow(flow_run_name="purge {migration}", task_runner=_alone(), persist_result=False)
@@ -68,7 +69,7 @@ def purge(migration: str, parameters: PurgeParameters) -> State[PgtideError] | N
     def work(run: Run, _board: Noticeboard) -> None:
         tasks.outcome(tasks.purge(run, asked, return_state=True))
 
-    return carried_out(partial(_on_held, migration, work))
+    return carried_out(Subject(id=migration), partial(_on_held, migration, work))
 
 
 @flow(flow_run_name="rollback {migration}", task_runner=_alone(), persist_result=False)
@@ -88,7 +89,7 @@ def rollback(migration: str, parameters: RollbackParameters) -> State[PgtideErro
         record = recorded(invocation.settings, migration)
         tasks.outcome(tasks.rollback(invocation.settings, caller, record, to, return_state=True))
 
-    return carried_out(work)
+    return carried_out(Subject(id=migration), work)
 
 
 def _on_held(

@@ -20,7 +20,7 @@ from pgtide.report.plan_text import plan_page
 
 def rehearsed(migration: Migration) -> State[PgtideError]:
     """Show what a migration would do now; return the state that says that nothing was done."""
-    return carried_out(partial(_rehearse, migration)) or Completed(
+    return carried_out(None, partial(_rehearse, migration)) or Completed(
         name="DryRun", message="Nothing was changed. The plan is among the artifacts."
     )
 

@@ -25,6 +25,9 @@ class PgtideError(Exception):
 
     exit_code: ClassVar[int] = 1
     code: ClassVar[str] = "failed"
+    # What happened, without statements and texts of others, which may hold row data: for wherever
+    # more people read than may see the table. None: `what` holds nothing of the kind.
+    abroad: str | None = None
 
     def __init__(self, what: str, *, state: str, remedy: str) -> None:
         super().__init__(what)
@@ -74,9 +77,16 @@ class Failed(PgtideError):
 
 
 class LockNotAcquired(Failed):
-    """Give up on a lock after bounded tries; the message names the blockers."""
+    """Give up on a lock after bounded tries; the message names the blockers.
+
+    Also with what they run: `abroad` names them without.
+    """
 
     code = "lock_not_acquired"
+
+    def __init__(self, what: str, *, state: str, remedy: str, abroad: str = "") -> None:
+        super().__init__(what, state=state, remedy=remedy)
+        self.abroad = abroad or "A lock was not to be had within all tries."
 
 
 class Fenced(Failed):

@@ -81,9 +81,10 @@ class WayBackClosed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockWaited:
-    """A try at a lock ended without it; `blockers` are sentences.
+    """A try at a lock ended without it; `blockers` are sentences, with what they run.
 
-    `awaited` says what is waited for, where that is no lock.
+    `awaited` says what is waited for, where that is no lock; `abroad` names the blockers without
+    their statements, which may hold row data.
     """
 
     step: str
@@ -91,6 +92,7 @@ class LockWaited:
     tries: int
     blockers: tuple[str, ...]
     awaited: str = "a lock"
+    abroad: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +104,14 @@ class SlicesCut:
     passes: int
     why: str
     workers: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WalkShortened:
+    """Slices are walked once from now on: too small a share of the rows stayed on their page."""
+
+    passes: int
+    share: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,6 +259,7 @@ Event = (
     | WayBackClosed
     | LockWaited
     | SlicesCut
+    | WalkShortened
     | BatchBegan
     | BatchCommitted
     | BatchRetried

@@ -13,6 +13,7 @@ from typing import Final, cast
 
 from pgtide.errors import InvalidSettings
 from pgtide.model.backfill import MOST_WORKERS
+from pgtide.model.notify_settings import Secret, address, incomplete, log_format, secret_address
 from pgtide.model.rate import LEAST_DUTY
 
 
@@ -70,6 +71,23 @@ class Settings:
     scratch_url: str | None = field(default=None, repr=False)
     # Free bytes on the server's disk, where it cannot be seen from here.
     disk_free: int | None = None
+    # What a message calls this place: `production`.
+    environment: str = ""
+    # Where people reach Prefect's UI; None: as Prefect says, empty: nowhere that lasts.
+    ui_url: str | None = None
+    slack_token: str | None = field(default=None, repr=False)
+    slack_channel: str | None = None
+    # An incoming webhook's address is all that it takes to post there.
+    slack_webhook: str | None = field(default=None, repr=False)
+    slack_mention: str | None = None
+    slack_api: str = "https://slack.com/api/"
+    # Whoever has the address may post there.
+    webhook: str | None = field(default=None, repr=False)
+    log: str = "text"
+    # Slack takes some 50 edits a minute, of all runs together.
+    notify_every: timedelta = timedelta(seconds=5)
+    # A hold that is shorter is nothing to wake a channel for: vacuum and checkpoints make such.
+    notify_held_after: timedelta = timedelta(minutes=5)
 
     @property
     def url(self) -> str:
@@ -186,6 +204,17 @@ VARIABLES: Final[tuple[tuple[str, str, Callable[[str], object]], ...]] = (
     ("PGTIDE_BACKUPS_LOCK_WAIT_MS", "backups_lock_wait", _span),
     ("PGTIDE_SCRATCH_URL", "scratch_url", str),
     ("PGTIDE_DISK_FREE_MB", "disk_free", _megabytes),
+    ("PGTIDE_ENVIRONMENT", "environment", str),
+    ("PGTIDE_UI_URL", "ui_url", address),
+    ("PGTIDE_SLACK_TOKEN", "slack_token", str),
+    ("PGTIDE_SLACK_CHANNEL", "slack_channel", str),
+    ("PGTIDE_SLACK_WEBHOOK", "slack_webhook", secret_address),
+    ("PGTIDE_SLACK_MENTION", "slack_mention", str),
+    ("PGTIDE_SLACK_API", "slack_api", address),
+    ("PGTIDE_WEBHOOK", "webhook", secret_address),
+    ("PGTIDE_LOG", "log", log_format),
+    ("PGTIDE_NOTIFY_EVERY_MS", "notify_every", _span),
+    ("PGTIDE_NOTIFY_HELD_AFTER_MS", "notify_held_after", _span),
 )
 
 
@@ -199,8 +228,11 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
             continue
         try:
             values[name] = read(text)
+        except Secret as error:
+            problems.append(f"{variable}: {error}")
         except ValueError as error:
             problems.append(f"{variable}={text!r}: {error}")
+    problems += incomplete(values)
     if problems:
         raise InvalidSettings(
             "Settings that cannot be used: " + "; ".join(problems) + ".",

@@ -40,6 +40,10 @@ class Progress(Protocol):
 @contextmanager
 def progress(settings: Settings, migration_id: str, shown: Sequence[str]) -> Iterator[Progress]:
     """Show a migration's progress on stderr for as long as the block runs."""
+    if settings.log == "json":
+        # The notices are the log then, and nothing stands between them.
+        yield _Silence()
+        return
     console = err()
     with Watch(settings, migration_id) as watch:
         display = (
@@ -52,6 +56,16 @@ def progress(settings: Settings, migration_id: str, shown: Sequence[str]) -> Ite
                 yield display
             finally:
                 watch.end()
+
+
+class _Silence:
+    """Show nothing."""
+
+    def hear(self, event: Event) -> None:
+        del event
+
+    def tell(self, text: str) -> None:
+        del text
 
 
 class _Heard:

@@ -23,6 +23,7 @@ from pgtide.events import (
     SweepEnded,
     ThrottleEnded,
     ThrottleHeld,
+    WalkShortened,
     WayBackClosed,
 )
 
@@ -69,7 +70,7 @@ def _phase(view: View, event: PhaseBegan | PhaseEnded) -> View:
     return replace(fresh, ended=(*kept, event))
 
 
-def sentence(event: Event) -> str | None:  # noqa: C901, PLR0911  # one per event
+def sentence(event: Event) -> str | None:  # noqa: C901, PLR0911, PLR0912  # one per event
     """Return what is worth a line of its own, if the event is."""
     match event:
         case RunBegan(taken_over=str(name)):
@@ -77,6 +78,11 @@ def sentence(event: Event) -> str | None:  # noqa: C901, PLR0911  # one per even
         case SlicesCut():
             noun = "slice" if event.slices == 1 else "slices"
             return f"the table is {event.slices:,} {noun}: {event.why}"
+        case WalkShortened():
+            return (
+                f"slices are walked once from now on: {event.passes} passes kept {event.share:.0%} "
+                "of the rows on their page"
+            )
         case SweepEnded(rows=0):
             return "the sweep found nothing left to do"
         case SweepEnded():

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Final
 
 from pgtide.backfill.fill_settings import fill_settings
+from pgtide.backfill.keyed import Keyed, bounds
 from pgtide.backfill.next_batch import Batch
 from pgtide.backfill.outage import outlast
 from pgtide.errors import ConnectionLost, Failed, StatementFailed
@@ -22,6 +23,8 @@ from pgtide.ledger.worker import Worker
 from pgtide.model.table import TableName
 from pgtide.postgres.ddl import search_path
 from pgtide.postgres.faults import Transient
+from pgtide.postgres.keys import BY_INDEX
+from pgtide.postgres.session import Session
 
 # A batch keeps the rows it has locked while it waits for another's: short, or the application waits
 # with it.
@@ -41,6 +44,10 @@ class Rewritten(Exception):
         self.leaf = leaf
 
 
+class KeyGone(Rewritten):
+    """The key along which a leaf was walked is there no more: it is cut anew along another."""
+
+
 class Taken(Exception):
     """Another worker has the slice: this one was silent for longer than its lease."""
 
@@ -50,7 +57,7 @@ class Work:
     """A statement over a range of blocks of a leaf: parameters low, high, share and below.
 
     `sparing` is the same for a range with rows in quarantine, whose places are the parameter kept.
-    `holding` puts a row there; without it no row can be.
+    `holding` puts a row there; without it no row can be. `keyed` is the same over a range of keys.
     """
 
     table: TableName
@@ -59,6 +66,7 @@ class Work:
     shared: str
     sparing: "Work | None" = None
     holding: str = ""
+    keyed: Keyed | None = None
 
     def text(self, batch: Batch, kept: Sequence[str] = ()) -> str:
         """Return the statement that fits a batch, with rows in quarantine at some places."""
@@ -66,18 +74,25 @@ class Work:
             return self.holding
         if kept and self.sparing is not None:
             return self.sparing.text(batch)
+        if batch.keys is not None and batch.rows is None and self.keyed is not None:
+            return self.keyed.text(batch.keys)
         if batch.share is not None:
             return self.shared
         return self.open_ended if batch.end is None else self.bounded
 
+    def settled(self, session: Session, batch: Batch) -> Batch:
+        """Return a batch with its end, which the server knows where it goes by key."""
+        return self.keyed.settled(session, batch) if self.keyed is not None else batch
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a batch did."""
+    """What a batch did; `units` are the blocks or keys that it took, None being all there were."""
 
     rows: int
     seconds: float
     after: Slice
+    units: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +117,7 @@ def run_batch(worker: Worker, work: Work, piece: Slice, batch: Batch) -> Outcome
         worker.emit(_began(piece, batch))
         begun = worker.clock.monotonic()
         try:
-            filled = _transaction(worker, work, piece, batch)
+            settled, filled = _transaction(worker, work, piece, batch)
         except Transient as error:
             _pause(worker, piece, attempt, error)
         except ConnectionLost as error:
@@ -113,7 +128,7 @@ def run_batch(worker: Worker, work: Work, piece: Slice, batch: Batch) -> Outcome
                 return _resolved(worker, piece, batch, now, seconds=seconds)
         else:
             seconds = worker.clock.monotonic() - begun
-            return _committed(worker, piece, batch, filled, seconds=seconds)
+            return _committed(worker, piece, settled, filled, seconds=seconds)
     raise Failed(
         f"A batch of {worker.plan.table} did not get through in {tries} tries.",
         state="It was rolled back each time; the batches before it are committed.",
@@ -121,13 +136,14 @@ def run_batch(worker: Worker, work: Work, piece: Slice, batch: Batch) -> Outcome
     )
 
 
-def _transaction(worker: Worker, work: Work, piece: Slice, batch: Batch) -> Filled:
+def _transaction(worker: Worker, work: Work, piece: Slice, batch: Batch) -> tuple[Batch, Filled]:
     with worker.session.transaction(
         lock_timeout=ROW_LOCK_WAIT,
         statement_timeout=STATEMENT_LIMIT,
         settings=_settings(worker, piece),
     ) as session:
-        kept = slices.move(
+        batch = work.settled(session, batch)
+        moved = slices.move(
             session,
             worker.lease,
             piece,
@@ -135,18 +151,20 @@ def _transaction(worker: Worker, work: Work, piece: Slice, batch: Batch) -> Fill
             worker_id=worker.id,
             within=(batch.low, batch.high),
         )
-        if kept is None:
+        if moved is None:
             raise _lost(worker, piece)
-        params = {**_params(batch), "kept": kept, **_fault(worker, batch)}
-        rows = _written(worker, piece, work.text(batch, kept), params)
+        params = {**_params(batch), "kept": list(moved.kept), **_fault(worker, batch)}
+        rows = _written(worker, piece, work.text(batch, moved.kept), params)
         if batch.fault is not None:
             rows = 0
         # While the batch's own lock on the leaf is held, nobody can rewrite or detach it: now the
         # check is final.
-        hot = slices.count(session, piece, rows=rows, table=work.table, oid=worker.plan.table_oid)
+        hot = slices.count(
+            session, piece, moved, rows=rows, table=work.table, oid=worker.plan.table_oid
+        )
         if hot is None:
             raise Rewritten(piece.leaf)
-    return Filled(rows=rows, hot=hot - piece.hot)
+    return batch, Filled(rows=rows, hot=hot - piece.hot)
 
 
 def _written(worker: Worker, piece: Slice, text: str, params: dict[str, object]) -> int:
@@ -160,9 +178,10 @@ def _written(worker: Worker, piece: Slice, text: str, params: dict[str, object])
 
 
 def _settings(worker: Worker, piece: Slice) -> dict[str, str]:
+    path = BY_INDEX if piece.keys is not None else {}
     if piece.kind is slices.Kind.ARCHIVE:
-        return {"search_path": search_path(worker.plan.table)}
-    return fill_settings(worker.plan)
+        return {"search_path": search_path(worker.plan.table), **path}
+    return {**fill_settings(worker.plan), **path}
 
 
 def _lost(worker: Worker, piece: Slice) -> Exception:
@@ -174,7 +193,8 @@ def _lost(worker: Worker, piece: Slice) -> Exception:
 
 def _params(batch: Batch) -> dict[str, object]:
     share, below = batch.share or (None, None)
-    return {"low": batch.low, "high": batch.high, "share": share, "below": below}
+    keys = {} if batch.keys is None else bounds(batch.keys)
+    return {"low": batch.low, "high": batch.high, "share": share, "below": below, **keys}
 
 
 def _fault(worker: Worker, batch: Batch) -> dict[str, object]:
@@ -198,10 +218,15 @@ def _pause(worker: Worker, piece: Slice, attempt: int, error: Failed) -> None:
 
 def _resolved(worker: Worker, piece: Slice, batch: Batch, now: Slice, *, seconds: float) -> Outcome:
     """Return what became of a batch whose connection broke, when the ledger is not where it was."""
+    # Nobody else moves a slice that this worker has: one batch more is this one. How far it went,
+    # where it went by key, was lost with its answer.
+    if batch.keys is not None and batch.rows is None:
+        move = replace(batch.move, cursor=now.cursor, at=now.at, done=now.done)
+        batch = replace(batch, end=now.cursor, move=move)
     if _stand(now) == (batch.move.step, batch.move.cursor, batch.move.done, piece.batches + 1):
         filled = Filled(rows=now.rows - piece.rows, hot=now.hot - piece.hot)
         return _committed(worker, piece, batch, filled, seconds=seconds)
-    return Outcome(rows=0, seconds=seconds, after=now)
+    return Outcome(rows=0, seconds=seconds, after=now, units=_units(batch))
 
 
 def _stand(piece: Slice) -> tuple[int, int, bool, int]:
@@ -239,9 +264,14 @@ def _committed(
         piece,
         step=batch.move.step,
         cursor=batch.move.cursor,
+        at=batch.move.at,
         rows=piece.rows + filled.rows,
         hot=piece.hot + filled.hot,
         batches=piece.batches + 1,
         state="done" if batch.move.done else "open",
     )
-    return Outcome(rows=filled.rows, seconds=seconds, after=after)
+    return Outcome(rows=filled.rows, seconds=seconds, after=after, units=_units(batch))
+
+
+def _units(batch: Batch) -> int | None:
+    return None if batch.end is None else batch.end - batch.cursor

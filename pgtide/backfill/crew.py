@@ -4,15 +4,16 @@ A slice is claimed before it is walked. What a dead worker held is claimed after
 has been ended, so that it cannot commit any more.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from queue import SimpleQueue
-from typing import Self
+from typing import Protocol, Self
 
-from pgtide.backfill.batch import Rewritten, Taken, Work
+from pgtide.backfill.batch import KeyGone, Rewritten, Taken, Work
 from pgtide.backfill.drive import drive
 from pgtide.backfill.outage import steadily
 from pgtide.backfill.pacing import Pacing
+from pgtide.backfill.rewalk import Rewalk
 from pgtide.backfill.throttle.wait import Before
 from pgtide.errors import PgtideError
 from pgtide.ledger import backends, slices
@@ -20,11 +21,17 @@ from pgtide.ledger.run import Run
 from pgtide.ledger.slices import Slice
 from pgtide.ledger.worker import Worker, begin, purpose
 from pgtide.model.table import TableName
+from pgtide.postgres.keys import Key, key_of, read_keys
 from pgtide.postgres.leaves import leaf_name
 from pgtide.postgres.session import Session
 
-# The statements for a leaf, by what it is called now.
-Works = Callable[[TableName], Work]
+
+class Works(Protocol):
+    """Return the statements for a leaf by its name of now, and along its key if it has one."""
+
+    def __call__(self, leaf: TableName, *, key: Key | None = None) -> Work:
+        """Return the statements."""
+        ...
 
 
 class Crew:
@@ -36,6 +43,7 @@ class Crew:
         self._before = before
         self._idle: SimpleQueue[tuple[Worker, Pacing]] = SimpleQueue()
         self._ending = ExitStack()
+        self._rewalk = Rewalk()
         self._first: BaseException | None = None
 
     def __enter__(self) -> Self:
@@ -57,10 +65,23 @@ class Crew:
         """
         try:
             with self._worker() as (worker, pacing):
-                return sum(_walk(worker, works, one, pacing, before=self._before) for one in ids)
+                return sum(self._walk(worker, works, one, pacing) for one in ids)
         except BaseException as error:
             self._first = self._first or error
             raise
+
+    def _walk(self, worker: Worker, works: Works, slice_id: int, pacing: Pacing) -> int:
+        worker.check()
+        piece = steadily(worker, lambda _session: claimed(worker, slice_id))
+        if piece is None:
+            return 0
+        work = works(_leaf(worker, piece), key=_key(worker, piece))
+        piece = self._rewalk(worker, piece)
+        try:
+            return drive(worker, work, piece, pacing, before=self._before).rows - piece.rows
+        except Taken:
+            # Its new worker goes on with it; what was committed here counts there.
+            return 0
 
     @contextmanager
     def _worker(self) -> Iterator[tuple[Worker, Pacing]]:
@@ -95,19 +116,6 @@ def claimed(worker: Worker, slice_id: int) -> Slice | None:
     return slices.read_one(worker.session, slice_id) if won else None
 
 
-def _walk(worker: Worker, works: Works, slice_id: int, pacing: Pacing, *, before: Before) -> int:
-    worker.check()
-    piece = steadily(worker, lambda _session: claimed(worker, slice_id))
-    if piece is None:
-        return 0
-    work = works(_leaf(worker, piece))
-    try:
-        return drive(worker, work, piece, pacing, before=before).rows - piece.rows
-    except Taken:
-        # Its new worker goes on with it; what was committed here counts there.
-        return 0
-
-
 def _leaf(worker: Worker, piece: Slice) -> TableName:
     plan = worker.plan
     if piece.leaf == plan.table_oid:
@@ -115,6 +123,17 @@ def _leaf(worker: Worker, piece: Slice) -> TableName:
     found = steadily(worker, lambda session: leaf_name(session, plan.table_oid, piece.leaf))
     if found is None:
         raise Rewritten(piece.leaf)
+    return found
+
+
+def _key(worker: Worker, piece: Slice) -> Key | None:
+    if piece.keys is None:
+        return None
+    keys = steadily(worker, lambda session: read_keys(session, piece.leaf))
+    found = key_of(keys, piece.keys.columns)
+    if found is None:
+        # Dropped, or another by now: the leaf is cut anew.
+        raise KeyGone(piece.leaf)
     return found
 
 

@@ -19,7 +19,8 @@ def drive(worker: Worker, work: Work, piece: Slice, pacing: Pacing, *, before: B
     `before` is called before each batch, and may keep it waiting.
     """
     limit, doubt = _limit(worker, piece), Doubt(worker, work)
-    # Never more than a quarter of a pass over the slice: a pause or a stop is never far.
+    # Never more than a quarter of a pass over the slice: a pause or a stop is never far. What are
+    # blocks here are keys where the slice goes by key.
     most = max(1, (limit - piece.first_block) // 4)
     while not piece.done:
         before(worker)
@@ -37,7 +38,8 @@ def drive(worker: Worker, work: Work, piece: Slice, pacing: Pacing, *, before: B
                 raise
             worker.check()
         else:
-            blocks = max(1, (limit if batch.end is None else batch.end) - batch.cursor)
+            units = outcome.units
+            blocks = max(1, limit - batch.cursor if units is None else units)
             pacing.after(worker, piece, outcome.seconds, blocks=blocks, most=most)
             piece = outcome.after
             doubt.passed(piece, blocks)

@@ -5,7 +5,7 @@ One for each worker, kept from slice to slice: what a pass has taught holds for 
 
 from typing import Final
 
-from pgtide.backfill.pace import Pace, Paces
+from pgtide.backfill.pace import Pace, Paces, by_key
 from pgtide.backfill.rate import Rate, rate_of, rest
 from pgtide.ledger.hours import Errand, await_hours
 from pgtide.ledger.slices import Kind, Slice
@@ -19,7 +19,8 @@ class Pacing:
     """Pace the batches of one worker."""
 
     def __init__(self) -> None:
-        self._paces = Paces()
+        self._by_block = Paces()
+        self._by_key = Paces(by_key)
 
     def before(self, worker: Worker, piece: Slice) -> None:
         """Raise WindowClosed where the next batch would not end inside the window."""
@@ -30,7 +31,7 @@ class Pacing:
         await_hours(worker.run, Errand(what="a batch", seconds=seconds, command=command))
 
     def blocks(self, worker: Worker, piece: Slice, *, most: int) -> int:
-        """Return how many blocks the next batch takes."""
+        """Return how many blocks, or keys, the next batch takes."""
         pace = self._pace(worker, piece)
         return pace.bounded(pace.blocks, most=most).whole
 
@@ -39,7 +40,7 @@ class Pacing:
     ) -> None:
         """Learn from a batch of so many blocks, and rest as long as the duty asks."""
         pace = self._pace(worker, piece)
-        self._paces.learn(piece.step, pace.after(seconds, blocks=blocks, most=most))
+        self._paces(piece).learn(piece.step, pace.after(seconds, blocks=blocks, most=most))
         begun = worker.clock.monotonic()
         while (left := begun + rest(seconds, _rate(worker).duty) - worker.clock.monotonic()) > 0:
             worker.clock.sleep(min(left, _NAP))
@@ -48,11 +49,14 @@ class Pacing:
     def halve(self, worker: Worker, piece: Slice) -> bool:
         """Take half as much from now on; False where nothing is left to halve."""
         pace = self._pace(worker, piece)
-        self._paces.learn(piece.step, pace.halved())
+        self._paces(piece).learn(piece.step, pace.halved())
         return pace.whole > 1
 
+    def _paces(self, piece: Slice) -> Paces:
+        return self._by_block if piece.keys is None else self._by_key
+
     def _pace(self, worker: Worker, piece: Slice) -> Pace:
-        return self._paces.of(piece.step, _rate(worker).target)
+        return self._paces(piece).of(piece.step, _rate(worker).target)
 
 
 def _rate(worker: Worker) -> Rate:

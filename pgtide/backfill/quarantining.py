@@ -1,15 +1,18 @@
 """Find the rows of one block that cannot be filled, fill the others, put these in quarantine.
 
+Of a batch of keys it is the one row.
+
 Each part is a batch of its own, with its fence; the slice stays where it is until the block is
 through. Killed in between, the block is tried again: what was filled is in step by then, and what
 is in quarantine is left out.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
 from pgtide.backfill.batch import Work, run_batch
+from pgtide.backfill.keyed import ROW, bounds
 from pgtide.backfill.next_batch import Batch, Fault, some_rows
 from pgtide.backfill.outage import steadily
 from pgtide.errors import Failed
@@ -19,16 +22,22 @@ from pgtide.ledger.quarantine import Attempt, attempt_of
 from pgtide.ledger.slices import Slice
 from pgtide.ledger.worker import Worker
 from pgtide.model.breaker import tripped
-from pgtide.model.table import TableName
-from pgtide.postgres.ddl import escaped, fill, relation
+from pgtide.postgres.ddl import escaped, relation
 from pgtide.postgres.faults import DataFault
 from pgtide.postgres.session import Session
 
 # How many reasons a message names: the rest is in the list.
 _REASONS: Final = 3
+_BLOCK: Final = "t.ctid >= %(low)s::tid AND t.ctid < %(high)s::tid"
 
-# A row's place in its block, and who wrote it.
-Row = tuple[int, str]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A version of a row: its place, the place after it, and who wrote it."""
+
+    place: str
+    past: str
+    version: str
 
 
 class Tripped(Failed):
@@ -38,12 +47,12 @@ class Tripped(Failed):
 
 
 def put_aside(worker: Worker, work: Work, piece: Slice, batch: Batch) -> Slice:
-    """Fill the rows of a batch of one block, and put those that fail in quarantine.
+    """Fill the rows of a batch of one block, or key, and put those that fail in quarantine.
 
     Raises Tripped where these are too many; the batch itself is still to come.
     """
     one = _Block(worker, work, batch)
-    pending = [_rows(worker, work.table, piece.cursor)]
+    pending = [_rows(worker, work, batch)]
     while pending:
         worker.check()
         part = pending.pop()
@@ -69,32 +78,29 @@ class _Block:
         self._batch = batch
 
     def fill(self, piece: Slice, rows: list[Row]) -> Slice:
-        bounds = (rows[0][0], rows[-1][0] + 1)
-        part = some_rows(piece, self._batch, bounds)
+        part = some_rows(piece, self._batch, (rows[0].place, rows[-1].past))
         return run_batch(self._worker, self._work, piece, part).after
 
     def hold(self, piece: Slice, row: Row, error: DataFault) -> Slice:
         steadily(self._worker, partial(refuse_more, self._worker))
-        fault = Fault(version=row[1], sqlstate=error.sqlstate, reason=error.reason)
-        part = replace(some_rows(piece, self._batch, (row[0], row[0] + 1)), fault=fault)
+        fault = Fault(version=row.version, sqlstate=error.sqlstate, reason=error.reason)
+        part = replace(some_rows(piece, self._batch, (row.place, row.past)), fault=fault)
         after = run_batch(self._worker, self._work, piece, part).after
         told = RowQuarantined(slice_id=piece.id, sqlstate=fault.sqlstate, reason=fault.reason)
         self._worker.emit(told)
         return after
 
 
-def _rows(worker: Worker, table: TableName, block: int) -> list[Row]:
-    # All of them, whatever the pass takes: the test of a row that it leaves may fail too.
-    head = fill(
-        "SELECT (t.ctid::text::point)[1]::int AS row, t.xmin::text AS version FROM ONLY {table} t",
-        table=relation(table),
-    )
-    query = (
-        f"{escaped(head)} WHERE t.ctid >= %(low)s::tid AND t.ctid < %(high)s::tid ORDER BY t.ctid"
-    )
-    within = {"low": f"({block},0)", "high": f"({block + 1},0)"}
-    rows = steadily(worker, lambda session: session.rows(query, within, doing="reading a block"))
-    return [(row["row"], row["version"]) for row in rows]
+def _rows(worker: Worker, work: Work, batch: Batch) -> list[Row]:
+    if work.keyed is not None and batch.keys is not None:
+        query, where = work.keyed.row_after(batch.keys), bounds(batch.keys)
+    else:
+        # All of them, whatever the pass takes: the test of a row that it leaves may fail too.
+        table = escaped(relation(work.table))
+        query = f"{ROW} FROM ONLY {table} AS t WHERE {_BLOCK} ORDER BY t.ctid"
+        where = {"low": f"({batch.cursor},0)", "high": f"({batch.cursor + 1},0)"}
+    rows = steadily(worker, lambda session: session.rows(query, where, doing="reading a block"))
+    return [Row(**row) for row in rows]
 
 
 def first_reasons(session: Session, whose: Attempt) -> str:

@@ -1,4 +1,4 @@
-"""How a table is walked: page-interleaved passes over slices of heap blocks.
+"""How a table is walked: page-interleaved passes over slices of heap blocks, or along a key.
 
 Each pass moves a share of every page's rows. The first moves its share to other pages; once that is
 committed, page pruning gives the space back, and the later passes update in place (HOT): hardly any
@@ -11,8 +11,10 @@ import math
 from dataclasses import dataclass, replace
 from typing import Final
 
+from pgtide.backfill.leading_key import leading_key, why_by_key
 from pgtide.ledger.slices import ONCE, Cut
 from pgtide.model.backfill import Backfill
+from pgtide.postgres.keys import Key
 from pgtide.postgres.leaves import Leaf
 from pgtide.postgres.terrain import Terrain
 
@@ -30,6 +32,9 @@ _SLICE_BLOCKS: Final = 2048
 _SLICES_PER_WORKER: Final = 4
 # Below this a pass has too few rows to be worth its own batches.
 _SMALL_BLOCKS: Final = 128
+# Of a walk by key: few enough for a worker's share to be taken over, many enough for full batches.
+_SLICE_KEYS: Final = 250_000
+_SMALL_KEYS: Final = 1_000
 # An xmin horizon this old is pinned: nothing is pruned meanwhile, and passes only cost.
 _PINNED_SECONDS: Final = 60.0
 # Rows of 40 bytes took 1.5 times one UPDATE in 16 passes, and 1.06 times in one.
@@ -48,16 +53,23 @@ _HORIZONS: Final = 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Walk:
-    """How a table is walked, and why so."""
+    """How a table is walked, and why so; along its key where it has one, so many at a time."""
 
     schedule: tuple[int, ...]
     slice_blocks: int
     why: str
+    key: Key | None = None
+    slice_keys: int = 0
 
     @property
     def passes(self) -> int:
         """Return how often each slice is walked."""
         return len(self.schedule)
+
+    @property
+    def slice_units(self) -> int:
+        """Return how many blocks, or keys, a slice has."""
+        return self.slice_blocks if self.key is None else self.slice_keys
 
 
 # A partitioned table may have no partition yet.
@@ -70,7 +82,13 @@ def uniform(passes: int) -> tuple[int, ...]:
 
 
 def choose(terrain: Terrain, filling: Backfill, *, workers: int) -> Walk:
-    """Choose passes and slices for a table, as its author favours it."""
+    """Choose passes and slices for a table, as its author favours it.
+
+    Raises Refused where it has to go along a key and has none that can serve.
+    """
+    key = leading_key(terrain, filling)
+    if key is not None:
+        return _along(key, terrain, filling, workers)
     once = _once(terrain)
     if once:
         return Walk(schedule=ONCE, slice_blocks=_slice(terrain, workers), why=once)
@@ -104,10 +122,10 @@ def sweep(blocks: int, *, workers: int) -> Walk:
     )
 
 
-def count_cuts(blocks: int, walk: Walk, share: float) -> int:
-    """Return how many slices a leaf of so many blocks has, those of its canary among them."""
-    first = math.ceil(blocks * share)
-    return -(-first // walk.slice_blocks) + -(-(blocks - first) // walk.slice_blocks)
+def count_cuts(units: int, walk: Walk, share: float) -> int:
+    """Return how many slices a leaf of so many blocks or keys has, with those of its canary."""
+    first = math.ceil(units * share)
+    return -(-first // walk.slice_units) + -(-(units - first) // walk.slice_units)
 
 
 def cuts_with_canary(leaf: Leaf, walk: Walk, share: float, *, after: int = 0) -> list[Cut]:
@@ -145,6 +163,22 @@ def cuts(leaf: Leaf, walk: Walk, *, after: int = 0, open_end: bool = False) -> l
         )
         for ordinal, (first, end) in enumerate(zip(firsts, ends, strict=True), start=after)
     ]
+
+
+def _along(key: Key, terrain: Terrain, filling: Backfill, workers: int) -> Walk:
+    fair = math.ceil(keys_in(terrain) / (_SLICES_PER_WORKER * workers))
+    return Walk(
+        schedule=ONCE,
+        slice_blocks=0,
+        why=why_by_key(terrain, filling, key),
+        key=key,
+        slice_keys=max(_SMALL_KEYS, min(_SLICE_KEYS, fair)),
+    )
+
+
+def keys_in(terrain: Terrain) -> int:
+    """Return how many rows a table has, as far as is known."""
+    return math.ceil(terrain.rows or terrain.blocks * _ROWS_PER_PAGE)
 
 
 def _once(terrain: Terrain) -> str:

@@ -19,6 +19,7 @@ UPGRADES: Final = (
     "ledger_004",
     "ledger_005",
     "ledger_006",
+    "ledger_007",
 )
 # What a DBA undoes with; replaced whenever the text is another.
 _UNDO: Final = ("undo_run", "undo_archive", "undo_hanging", "safe_rollback")

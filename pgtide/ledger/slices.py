@@ -25,9 +25,26 @@ class Kind(StrEnum):
     ARCHIVE = "archive"
 
 
+# A key's values as the server writes them: it reads them back, and nobody else compares them.
+Values = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRange:
+    """Rows whose key, in these columns, is above `after` and up to `upto`; None is open."""
+
+    columns: tuple[str, ...]
+    after: Values | None = None
+    upto: Values | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slice:
-    """A range of heap blocks and how far it is done; `end_block` None is open-ended."""
+    """A range of heap blocks and how far it is done; `end_block` None is open-ended.
+
+    One with `keys` is a range of keys: its blocks are keys, counted from its start, and `at` is the
+    last key that is done.
+    """
 
     id: int
     kind: Kind
@@ -50,6 +67,8 @@ class Slice:
     worker_id: int | None = None
     # due, or passed: of the first ones, which are filled and judged before all others.
     canary: str | None = None
+    keys: KeyRange | None = None
+    at: Values | None = None
 
     @property
     def passes(self) -> int:
@@ -64,11 +83,20 @@ class Slice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """Where a batch takes a slice: its next pass and cursor, and whether that is its end."""
+    """Where a batch takes a slice: its next pass, cursor and key, and whether that is its end."""
 
     step: int
     cursor: int
     done: bool
+    at: Values | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """Where rows in quarantine stand in a batch's range, and the HOT count that it starts at."""
+
+    kept: tuple[str, ...]
+    hot: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +110,7 @@ class Cut:
     end_block: int | None
     schedule: tuple[int, ...]
     canary: bool = False
+    keys: KeyRange | None = None
 
 
 # One walk that takes every row.
@@ -106,6 +135,7 @@ def cut(session: Session, lease: Lease, kind: Kind, cuts: Sequence[Cut], *, roun
                 "schedule": list(one.schedule),
                 "canary": "due" if one.canary else None,
                 "token": lease.token,
+                **_bounds(one.keys),
             },
         )
 
@@ -160,11 +190,10 @@ def move(
     *,
     worker_id: int,
     within: tuple[str, str | None],
-) -> list[str] | None:
-    """Checkpoint and fence a batch, inside its transaction.
+) -> Moved | None:
+    """Checkpoint and fence a batch, inside its transaction, its first write.
 
-    Returns where rows in quarantine stand within the batch's bounds, an end of None being open.
-    None where a newer run, or another worker, has taken over.
+    None where a newer run, or another worker, has taken over. An end of None in `within` is open.
     """
     params = {
         "slice": seen.id,
@@ -174,21 +203,30 @@ def move(
         "seen_cursor": seen.cursor,
         "pass": to.step,
         "cursor": to.cursor,
+        "at": _listed(to.at),
         "state": "done" if to.done else "open",
         "low": within[0],
         "high": within[1],
     }
     moved = session.row(_SQL["move_cursor"], params, doing="checkpointing a batch")
-    return list(moved["kept"]) if moved is not None else None
+    return Moved(kept=tuple(moved["kept"]), hot=moved["hot"]) if moved is not None else None
 
 
-def count(session: Session, seen: Slice, *, rows: int, table: TableName, oid: int) -> int | None:
+def count(
+    session: Session, seen: Slice, moved: Moved, *, rows: int, table: TableName, oid: int
+) -> int | None:
     """Add a batch's rows, inside its transaction; return how many stayed on their page so far.
 
     None where the leaf `table` was rewritten meanwhile, its name given to another, or where it is
     no leaf of the migration's table any more.
     """
-    params = {"slice": seen.id, "rows": rows, "table": relation(table), "oid": oid}
+    params = {
+        "slice": seen.id,
+        "rows": rows,
+        "table": relation(table),
+        "oid": oid,
+        "hot": moved.hot,
+    }
     found = session.value(_SQL["count_rows"], params, doing="counting a batch's rows")
     return None if found is None else int(found)
 
@@ -233,8 +271,25 @@ def _where(lease: Lease, kind: Kind) -> dict[str, object]:
     return {"id": lease.migration_id, "attempt": lease.attempt, "kind": kind}
 
 
+def _bounds(keys: KeyRange | None) -> dict[str, list[str] | None]:
+    if keys is None:
+        return {"columns": None, "after": None, "upto": None}
+    after, upto = _listed(keys.after), _listed(keys.upto)
+    return {"columns": list(keys.columns), "after": after, "upto": upto}
+
+
+def _listed(values: Values | None) -> list[str] | None:
+    return None if values is None else list(values)
+
+
 def _slice(row: dict[str, object]) -> Slice:
-    schedule = tuple(cast("list[int]", row["schedule"]))
-    values = {**row, "kind": Kind(str(row["kind"])), "step": row["pass"], "schedule": schedule}
-    del values["pass"]
+    values = {**row, "kind": Kind(str(row["kind"]))}
+    values["step"] = values.pop("pass")
+    values["schedule"] = tuple(cast("list[int]", row["schedule"]))
+    columns, after, upto, at = (
+        None if (found := cast("list[str] | None", values.pop(name))) is None else tuple(found)
+        for name in ("key_columns", "key_after", "key_upto", "key_at")
+    )
+    values["at"] = at
+    values["keys"] = columns and KeyRange(columns=columns, after=after, upto=upto)
     return Slice(**values)  # type: ignore[arg-type]  # the query names the fields

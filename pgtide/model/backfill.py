@@ -14,7 +14,9 @@ from pgtide.model.throttle import Throttle
 MOST_WORKERS: Final = 8
 # More than nothing, less than all.
 _PERCENT: Final = re.compile(r"(?!0*(?:\.0*)?%)\d{1,2}(\.\d+)?%")
-_LATER: Final[Mapping[str, object]] = MappingProxyType({"quarantine": MOST, "canary": None})
+_LATER: Final[Mapping[str, object]] = MappingProxyType(
+    {"quarantine": MOST, "canary": None, "walk": "auto"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,8 @@ class Backfill:
     `throttle` says when the database is not well, and the backfill holds by itself.
     Rows that fail for what they hold are put in quarantine, at most `quarantine` of them.
     `canary="1%"` fills that much of the table first and looks whether it is right.
+    `walk="pages"` goes from page to page, and `"key"` along a unique key; `"auto"` takes the key
+    where the table is stored in a way that has no ranges of pages.
     """
 
     workers: int | Literal["auto"] = "auto"
@@ -39,6 +43,7 @@ class Backfill:
     throttle: Throttle = field(default_factory=Throttle)
     quarantine: int = MOST
     canary: str | None = None
+    walk: Literal["auto", "pages", "key"] = "auto"
 
     @property
     def canary_share(self) -> float:
@@ -61,6 +66,7 @@ class Backfill:
         for name, value, known in (
             ("favour", self.favour, ("time", "size")),
             ("user_triggers", self.user_triggers, ("fire", "skip")),
+            ("walk", self.walk, ("auto", "pages", "key")),
         ):
             if value not in known:
                 yield f"backfill: {name} is {value!r}; it is one of {', '.join(known)}"

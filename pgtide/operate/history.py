@@ -159,6 +159,10 @@ WORDS: Final[Mapping[str, Callable[[_Detail], str]]] = MappingProxyType(
         "phase_paused": lambda detail: f"{detail['phase']} paused: {detail['why']}",
         "lock_waited": _waited,
         "slices_cut": _cut,
+        "walk_shortened": lambda detail: (
+            f"slices are walked once from now on: of the rows written in {detail['passes']} passes "
+            f"only {detail['share']:.0%} stayed on their page"
+        ),
         "throttled": lambda detail: f"held back by {detail['signal']}: {detail['reason']}",
         "throttle_ended": lambda detail: (
             f"{detail['signal']} holds it back no more, after {detail['seconds']} s"
@@ -167,6 +171,7 @@ WORDS: Final[Mapping[str, Callable[[_Detail], str]]] = MappingProxyType(
         "quarantine_retried": lambda detail: f"quarantine tried again: {_tried_again(detail)}",
         "quarantine_settled": lambda detail: f"rows left quarantine: {_tried_again(detail)}",
         "table_rewritten": lambda _: "the table was rewritten by somebody: cut anew",
+        "key_gone": lambda _: "somebody dropped the key of the walk: cut anew, along another",
         "verified": _verified,
         "measured": _measured,
         "way_back_closed": lambda detail: f"no way back from {detail['step']} on: {detail['why']}",
@@ -202,6 +207,11 @@ WORDS: Final[Mapping[str, Callable[[_Detail], str]]] = MappingProxyType(
         "backup_restored": _restored,
         "approved": lambda detail: _decided(detail, "approved"),
         "rejected": lambda detail: _decided(detail, "rejected"),
+        "unannounced": lambda detail: (
+            f"{detail['notices']:,} messages were not taken by {', '.join(detail['places'])}; the "
+            f"last: {detail['last']}"
+        ),
+        "announced_late": lambda detail: f"{detail['notices']:,} messages of before were told of",
         "released": lambda detail: f"hold of {detail['held_by']} released ({detail['reason']})",
     }
 )

@@ -41,6 +41,7 @@ def _short_pass(
     rows = row_estimate(session, plan.table_oid)
     if not rows or not backfill.blocks:
         return None
-    blocks = min(backfill.slice_blocks, backfill.blocks)
+    share = min(backfill.slice_blocks or 0, backfill.blocks) / backfill.blocks
+    in_slice = rows * share if backfill.slice_keys is None else min(backfill.slice_keys, rows)
     target = rate_of(settings, plan.filling, LiveRate()).target
-    return short_pass(rows * blocks / backfill.blocks, passes=backfill.passes, target=target)
+    return short_pass(in_slice, passes=backfill.passes, target=target)

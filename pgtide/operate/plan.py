@@ -12,8 +12,9 @@ from typing import Final
 from pgtide.backfill.hands import hands
 from pgtide.backfill.rate import rate_of
 from pgtide.backfill.statements import filling
-from pgtide.backfill.walk import NOWHERE, choose, count_cuts
+from pgtide.backfill.walk import NOWHERE, choose, count_cuts, keys_in
 from pgtide.ledger.rate import LiveRate
+from pgtide.ledger.slices import KeyRange
 from pgtide.model.estimate import Estimate
 from pgtide.model.performance import Performance
 from pgtide.model.plan import BackfillSql, Plan
@@ -23,6 +24,7 @@ from pgtide.model.table import TableName
 from pgtide.operate.backups import BackupStatus
 from pgtide.operate.limit import Limit, one_batch, reading, short, unlimited
 from pgtide.postgres.activity import Capacity
+from pgtide.postgres.keys import Key
 from pgtide.postgres.terrain import Terrain
 from pgtide.settings import Settings
 
@@ -65,7 +67,10 @@ class BackfillPlan:
     workers: int
     workers_why: str
     slices: int
-    slice_blocks: int
+    walk: str
+    slice_blocks: int | None
+    key: tuple[str, ...] | None
+    slice_keys: int | None
     passes: int
     batch_ms: int
     canary: str | None
@@ -134,17 +139,20 @@ def statements(
     verify_sql: str | None,
     later: Sequence[Step] = (),
     leaf: TableName | None = None,
+    key: Key | None = None,
 ) -> tuple[PlanStatement, ...]:
     """Return every statement of a plan, in the order of execution.
 
     `later` are the steps of a later release, as the table's shape of now makes them; `leaf` is the
-    partition that stands for all of them.
+    partition that stands for all of them, and `key` what its walk goes along.
     """
     expand, finalize, contract = (
         [row for step in steps for row in _step(step, settings, progressed, plan)]
         for steps in (plan.expand, plan.finalize, later)
     )
-    backfill = [_filling(plan, plan.backfill, progressed, leaf=leaf)] if plan.backfill else []
+    backfill = []
+    if plan.backfill:
+        backfill = [_filling(_batch(plan, plan.backfill, leaf, key), progressed)]
     verify = [_verifying(verify_sql, progressed, each=_EACH if leaf else "")] if verify_sql else []
     return (*expand, *backfill, *finalize, *verify, *contract)
 
@@ -156,7 +164,7 @@ def walk(
     many = hands(plan.filling, settings.workers, capacity)
     ways = [choose(one, plan.filling, workers=many.number) for one in terrains]
     slices = sum(
-        count_cuts(one.blocks, way, plan.filling.canary_share)
+        count_cuts(keys_in(one) if way.key else one.blocks, way, plan.filling.canary_share)
         for one, way in zip(terrains, ways, strict=True)
     )
     largest = max(range(len(ways)), key=lambda number: terrains[number].blocks, default=None)
@@ -167,7 +175,10 @@ def walk(
         workers=many.number,
         workers_why=many.why,
         slices=slices,
-        slice_blocks=chosen.slice_blocks,
+        walk="key" if chosen.key else "pages",
+        slice_blocks=None if chosen.key else chosen.slice_blocks,
+        key=chosen.key.names if chosen.key else None,
+        slice_keys=chosen.slice_keys if chosen.key else None,
         passes=chosen.passes,
         batch_ms=round(rate_of(settings, plan.filling, LiveRate()).target * 1000),
         canary=plan.filling.canary,
@@ -219,21 +230,33 @@ def _row(
     )
 
 
-def _filling(
-    plan: Plan, backfill: BackfillSql, progressed: Progressed, *, leaf: TableName | None
-) -> PlanStatement:
+def _batch(
+    plan: Plan, backfill: BackfillSql, leaf: TableName | None, key: Key | None
+) -> tuple[str, str]:
+    """Return the statement of a batch, and what it takes."""
+    work, each = filling(plan, backfill, leaf, key=key), _EACH if leaf else ""
+    if key is not None and work.keyed is not None:
+        some = KeyRange(columns=key.names, after=key.names, upto=key.names)
+        taken = "the rows whose key is above $1 and up to $2 and that are not in step"
+        return work.keyed.text(some), f"a batch: {taken}; the checkpoint commits with it{each}"
+    taken = (
+        "the rows of blocks $1 to $2 that the pass takes (from $3 to below $4 of 256) and that are "
+        "not in step"
+    )
+    return work.shared, f"a batch: {taken}; the checkpoint commits with it{each}"
+
+
+def _filling(batch: tuple[str, str], progressed: Progressed) -> PlanStatement:
     standing = progressed.standing
     state = "pending" if standing in _UNWALKED else _WALKED.get(standing, "done")
+    sql, why = batch
     return PlanStatement(
         phase=Phase.BACKFILL,
         step="backfill.rows",
         state=state,
         transactional=True,
-        sql=_numbered(filling(plan, backfill, leaf).shared),
-        why=(
-            "a batch: the rows of blocks $1 to $2 that the pass takes (from $3 to below $4 of 256) "
-            f"and that are not in step; the checkpoint commits with it{_EACH if leaf else ''}"
-        ),
+        sql=_numbered(sql),
+        why=why,
         lock=Lock.ROW_EXCLUSIVE,
         blocks="writes to the same rows, for one batch",
         limit=one_batch(),
@@ -259,7 +282,9 @@ def _verifying(sql: str, progressed: Progressed, *, each: str) -> PlanStatement:
 
 
 _EACH: Final = "; so each partition by itself, this the largest now"
-_PLACES: Final = MappingProxyType({"low": "$1", "high": "$2", "share": "$3", "below": "$4"})
+_PLACES: Final = MappingProxyType(
+    {"low": "$1", "high": "$2", "share": "$3", "below": "$4", "after": "$1", "upto": "$2"}
+)
 
 
 def _numbered(sql: str) -> str:

@@ -3,22 +3,27 @@
 Filled before the strong lock, with a trigger that adds what is written meanwhile.
 """
 
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
 from pgtide.backfill import statements
 from pgtide.backfill.batch import Rewritten
 from pgtide.backfill.crew import Works
+from pgtide.backfill.key_cuts import whole
+from pgtide.backfill.leading_key import leading_key
 from pgtide.backfill.spread import side_by_side, spread
+from pgtide.backfill.terrain_of import terrain_of
 from pgtide.changes.archive_trigger import capture
-from pgtide.errors import Failed
+from pgtide.errors import Failed, Refused
 from pgtide.ledger import slices
 from pgtide.ledger.archive import forget
 from pgtide.ledger.run import Run
 from pgtide.ledger.slices import ONCE, Cut, Kind
 from pgtide.model.plan import ArchiveSql
 from pgtide.phases.step import perform, present
-from pgtide.postgres.leaves import read_leaves
+from pgtide.postgres.leaves import Leaf, read_leaves
 
 # The ordinal of the archive's own step comes after those of any plan: it is undone first.
 _ORDINAL: Final = 10_000
@@ -66,16 +71,26 @@ def _cut(run: Run) -> int:
     if slices.read(run.session, run.lease, Kind.ARCHIVE):
         return number
     pieces = [
-        Cut(
-            ordinal=ordinal,
-            leaf=leaf.oid,
-            filenode=leaf.filenode,
-            first_block=0,
-            end_block=None,
-            schedule=ONCE,
-        )
+        replace(_whole(run, leaf), ordinal=ordinal)
         for ordinal, leaf in enumerate(read_leaves(run.session, run.plan.table_oid))
     ]
     with run.session.transaction(settings={"synchronous_commit": "on"}) as session:
         slices.cut(session, run.lease, Kind.ARCHIVE, pieces, round_=number + 1)
     return number + 1
+
+
+def _whole(run: Run, leaf: Leaf) -> Cut:
+    terrain = terrain_of(run.session, run.plan, leaf.oid)
+    # An undo is never refused for a key that has gone: it asks all rows by their pages then.
+    with suppress(Refused):
+        key = leading_key(terrain, run.plan.filling)
+        if key is not None:
+            return whole(leaf, key, rows=terrain.rows)
+    return Cut(
+        ordinal=0,
+        leaf=leaf.oid,
+        filenode=leaf.filenode,
+        first_block=0,
+        end_block=None,
+        schedule=ONCE,
+    )

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 
 from pgtide.backfill import statements
-from pgtide.backfill.batch import Rewritten
+from pgtide.backfill.batch import KeyGone, Rewritten
 from pgtide.backfill.hands import Hands, hands
 from pgtide.backfill.spread import Spread, side_by_side, spread
 from pgtide.backfill.throttle.opened import throttled
@@ -98,7 +98,7 @@ def _walk(run: Run, sql: BackfillSql, many: Hands, over: Spread, *, before: Befo
             spread(run, works, Kind.WALK, number=0, over=over, workers=many.number, before=before)
         except Rewritten as error:
             times[error.leaf] += 1
-            _rewritten(run, error.leaf)
+            _rewritten(run, error)
         else:
             return
     raise Failed(
@@ -109,11 +109,14 @@ def _walk(run: Run, sql: BackfillSql, many: Hands, over: Spread, *, before: Befo
     )
 
 
-def _rewritten(run: Run, leaf: int) -> None:
+def _rewritten(run: Run, found: Rewritten) -> None:
     """Start a leaf's walk over on its new file, which lets no writer past the triggers."""
-    named = {"leaf": leaf} if run.plan.partitioned else {}
-    audit.note(run.session, run.lease, "table_rewritten", **named)
-    slices.void_open(run.session, run.lease, leaf)
+    named = {"leaf": found.leaf} if run.plan.partitioned else {}
+    if isinstance(found, KeyGone):
+        audit.note(run.session, run.lease, "key_gone", **named)
+    else:
+        audit.note(run.session, run.lease, "table_rewritten", **named)
+    slices.void_open(run.session, run.lease, found.leaf)
     _follow_file(run)
 
 
@@ -145,7 +148,7 @@ def _sweep(run: Run, sql: BackfillSql, many: Hands, *, before: Before) -> None:
         except Rewritten as error:
             # Rows may have moved from a piece that is still open into one that is done.
             slices.void_round(run.session, run.lease, Kind.SWEEP, number)
-            _rewritten(run, error.leaf)
+            _rewritten(run, error)
         else:
             run.emit(SweepEnded(round=number, rows=_rounds(run)[0].get(number, 0)))
 

@@ -1,7 +1,8 @@
 """The canary: a small part of a table is filled, and found right, before all the rest."""
 
-from pgtide.backfill.batch import Rewritten
+from pgtide.backfill.batch import KeyGone, Rewritten
 from pgtide.backfill.crew import Works
+from pgtide.backfill.keyed import bounds, within
 from pgtide.backfill.quarantining import first_reasons
 from pgtide.backfill.spread import Spread, spread
 from pgtide.backfill.throttle.wait import Before
@@ -11,7 +12,8 @@ from pgtide.ledger import audit, quarantine, slices
 from pgtide.ledger.quarantine import attempt_of
 from pgtide.ledger.run import Run
 from pgtide.ledger.slices import Kind, Slice
-from pgtide.phases.counting import counting
+from pgtide.phases.counting import WITHIN, counting
+from pgtide.postgres.keys import key_of, read_keys
 from pgtide.postgres.leaves import leaf_name
 
 
@@ -53,16 +55,23 @@ def _compared(run: Run, due: list[Slice]) -> tuple[int, int]:
         leaf = leaf_name(run.session, run.plan.table_oid, piece.leaf)
         if leaf is None:
             raise Rewritten(piece.leaf)
-        query = counting(run.plan, leaf, kept="false")
         places = quarantine.places(run.session, whose, filenode=piece.filenode)
-        bounds: dict[str, object] = {
-            "low": f"({piece.first_block},0)",
-            "high": f"({piece.end_block},0)",
-            "kept": places,
-        }
-        found = run.session.rows(query, bounds, doing="comparing the canary")[0]
+        tests, where = _range(run, piece)
+        query = counting(run.plan, leaf, kept="false", within=tests)
+        where["kept"] = places
+        found = run.session.rows(query, where, doing="comparing the canary")[0]
         rows, wrong = rows + found["rows"], wrong + found["mismatches"]
     return rows, wrong
+
+
+def _range(run: Run, piece: Slice) -> tuple[str, dict[str, object]]:
+    """Return the tests that a row is in a slice, and their parameters."""
+    if piece.keys is None:
+        return WITHIN, {"low": f"({piece.first_block},0)", "high": f"({piece.end_block},0)"}
+    key = key_of(read_keys(run.session, piece.leaf), piece.keys.columns)
+    if key is None:
+        raise KeyGone(piece.leaf)
+    return " AND ".join(within(key, piece.keys)), bounds(piece.keys)
 
 
 def _reopen(run: Run, rows: int, wrong: int) -> None:

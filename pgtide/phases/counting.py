@@ -14,7 +14,11 @@ KEPT: Final = "t.ctid = ANY (%(kept)s::tid[])"
 
 
 def counting(
-    plan: Plan, leaf: TableName | None = None, *, kept: Literal["true", "false"] | None = None
+    plan: Plan,
+    leaf: TableName | None = None,
+    *,
+    kept: Literal["true", "false"] | None = None,
+    within: str = WITHIN,
 ) -> str:
     """Return the statement that counts a range's rows of a leaf, and those out of step.
 
@@ -28,4 +32,4 @@ def counting(
         test=test,
         table=escaped(relation(leaf or plan.table)),
     )
-    return f"{head} WHERE {WITHIN}"
+    return f"{head} WHERE {within}"

@@ -1,8 +1,13 @@
-"""Cut a table into slices: each leaf by itself, as it lies."""
+"""Cut a table into slices: each leaf by itself, as it lies, or along its key."""
+
+import math
+from dataclasses import replace
 
 from pgtide.backfill import walk
 from pgtide.backfill.hands import Hands
+from pgtide.backfill.key_cuts import key_cuts, sweep_cuts
 from pgtide.backfill.terrain_of import terrain_of
+from pgtide.errors import Failed, Refused
 from pgtide.events import SlicesCut
 from pgtide.ledger import audit, slices
 from pgtide.ledger.record import set_rows_total
@@ -27,10 +32,8 @@ def cut_walk(run: Run, many: Hands) -> None:
     largest: tuple[int, walk.Walk | None] = (-1, None)
     after = slices.last_ordinal(run.session, run.lease, Kind.WALK, 0) + 1
     for leaf in fresh:
-        terrain = terrain_of(run.session, run.plan, leaf.oid)
-        chosen = walk.choose(terrain, run.plan.filling, workers=many.number)
-        share = run.plan.filling.canary_share
-        cuts += walk.cuts_with_canary(leaf, chosen, share, after=after + len(cuts))
+        chosen = _chosen(run, leaf, many)
+        cuts += _numbered(_cuts(run, leaf, chosen), after + len(cuts))
         largest = max(largest, (leaf.blocks, chosen), key=lambda one: one[0])
     # A crash may lose batches, never the slices that a worker still holds in its hands.
     with run.session.transaction(settings={"synchronous_commit": "on"}) as session:
@@ -48,12 +51,46 @@ def cut_round(run: Run, many: Hands) -> int:
     leaves = read_leaves(run.session, run.plan.table_oid)
     number = slices.last_round(run.session, run.lease, Kind.SWEEP) + 1
     once = walk.sweep(sum(leaf.blocks for leaf in leaves), workers=many.number)
+    walked = slices.read(run.session, run.lease, Kind.WALK)
+    keys = sum(one.end_block or 0 for one in walked if one.keys is not None)
     pieces: list[Cut] = []
     for leaf in leaves:
-        pieces += walk.cuts(leaf, once, after=len(pieces), open_end=True)
+        key = _chosen(run, leaf, many).key
+        if key is None:
+            found = walk.cuts(leaf, once, open_end=True)
+        else:
+            found = sweep_cuts(leaf, key, walked, size=math.ceil(keys / many.number))
+        pieces += _numbered(found, len(pieces))
     with run.session.transaction(settings={"synchronous_commit": "on"}) as session:
         slices.cut(session, run.lease, Kind.SWEEP, pieces, round_=number)
     return number
+
+
+def _chosen(run: Run, leaf: Leaf, many: Hands) -> walk.Walk:
+    terrain = terrain_of(run.session, run.plan, leaf.oid)
+    try:
+        return walk.choose(terrain, run.plan.filling, workers=many.number)
+    except Refused as error:
+        # Preflight had found a key: somebody has dropped it since, or attached a leaf without one.
+        raise Failed(
+            error.what,
+            state="The rows that are filled stay so; nothing was lost.",
+            remedy=f"{error.remedy} Then `pgtide up {run.plan.version}` goes on.",
+        ) from error
+
+
+def _cuts(run: Run, leaf: Leaf, chosen: walk.Walk) -> list[Cut]:
+    share = run.plan.filling.canary_share
+    if chosen.key is None:
+        return walk.cuts_with_canary(leaf, chosen, share)
+    ahead = math.ceil(_rows(run.session, leaf) * share) if share else 0
+    return key_cuts(
+        run.session, leaf, chosen.key, size=chosen.slice_keys, check=run.check, ahead=ahead
+    )
+
+
+def _numbered(cuts: list[Cut], after: int) -> list[Cut]:
+    return [replace(one, ordinal=number) for number, one in enumerate(cuts, start=after)]
 
 
 def _is_cut(leaf: Leaf, known: list[Slice]) -> bool:

@@ -51,9 +51,13 @@ def _tell(run: Run, found: list[Blocker], attempt: int) -> None:
 
 
 def _given_up(run: Run, found: list[Blocker], seconds: float) -> LockNotAcquired:
-    return LockNotAcquired(
+    said = (
         f"Who wrote {run.plan.table} did not end in {seconds:.0f} s, and a write has set both "
-        f"columns to different values: {'; '.join(str(one) for one in found)}.",
+        "columns to different values:"
+    )
+    return LockNotAcquired(
+        f"{said} {'; '.join(str(one) for one in found)}.",
         state="Nothing was compared; what is committed stays.",
         remedy="End that, or wait for it, then run `pgtide up` again.",
+        abroad=f"{said} {'; '.join(one.abroad for one in found)}.",
     )

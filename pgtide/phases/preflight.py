@@ -15,6 +15,7 @@ from pgtide.model.migration import Migration
 from pgtide.model.plan import Plan
 from pgtide.model.state import UNTOUCHED
 from pgtide.model.table import Table
+from pgtide.phases.keyless import refuse_keyless
 from pgtide.phases.partitions import refuse_parts, refuse_replaced
 from pgtide.phases.performance import refuse_queries
 from pgtide.phases.target import refuse_schema, refuse_target, refused, target_table
@@ -60,6 +61,7 @@ def preflight(session: Session, settings: Settings, migration: Migration) -> Pla
     if composed.plan.backfill is not None:
         _refuse_unvalidated(session, table)
         refuse_loud(session, composed.plan)
+        refuse_keyless(session, composed.plan)
         refuse_unanswered(session, composed.plan)
     return composed.plan
 

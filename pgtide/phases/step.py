@@ -101,6 +101,7 @@ def waited(run: Run, name: str, attempt: LockTry) -> None:
         tries=attempt.tries,
         blockers=tuple(str(blocker) for blocker in attempt.blockers),
         awaited=attempt.awaited,
+        abroad=tuple(blocker.abroad for blocker in attempt.blockers),
     )
     run.emit(told)
     audit.note(

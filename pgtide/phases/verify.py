@@ -9,8 +9,7 @@ both shapes in contradiction: these are counted, and a verdict is kept with the 
 Verification only reads.
 """
 
-from collections.abc import Iterator
-from typing import Final
+from typing import Final, Literal
 
 from pgtide.errors import Mismatched, StatementFailed
 from pgtide.events import RangeVerified
@@ -24,9 +23,10 @@ from pgtide.ledger.verifications import Verdict, keep
 from pgtide.model.state import Phase, State
 from pgtide.model.verification import Mismatch, Verification
 from pgtide.phases.conduct import conducted
-from pgtide.phases.counting import KEPT, WITHIN, counting
+from pgtide.phases.counting import KEPT, counting
 from pgtide.phases.fingerprint import take
 from pgtide.phases.open_writes import outlast_writers
+from pgtide.phases.ranges import Range, ranges
 from pgtide.postgres.ddl import escaped, fill, literal, relation
 from pgtide.postgres.faults import DataFault
 from pgtide.postgres.leaves import Leaf, leaf_name, read_leaves
@@ -34,8 +34,6 @@ from pgtide.postgres.reflection import differences, hindrances
 
 _LEVEL: Final = "L2"
 _SCHEMA_ONLY: Final = "schema"
-# 32 MB a statement: a snapshot that lives for a moment only, so it keeps nothing from being pruned.
-_RANGE_BLOCKS: Final = 4096
 _SAMPLE: Final = 20
 # A column or a function that is not there: somebody dropped or renamed it.
 _NO_TABLE: Final = "42P01"
@@ -120,22 +118,23 @@ def _compare(run: Run) -> _Compared:
     total, before, rows, mismatches = sum(leaf.blocks for leaf in leaves), 0, 0, 0
     sample: list[Mismatch] = []
     for leaf in leaves:
-        for bounds, end in _ranges(run, leaf):
+        for part in ranges(run, leaf):
             run.check()
-            counted = _counted(run, leaf, bounds)
+            counted = _counted(run, leaf, part)
             rows, mismatches = rows + counted["rows"], mismatches + counted["mismatches"]
             if counted["mismatches"] and len(sample) < _SAMPLE:
-                sample += _sampled(run, leaf, bounds)
-            done = min(1.0, (before + end) / max(total, 1))
+                sample += _sampled(run, leaf, part)
+            done = min(1.0, (before + part.end) / max(total, 1))
             run.emit(RangeVerified(rows=rows, mismatches=mismatches, done=done))
         before += leaf.blocks
     return rows, mismatches, tuple(sample[:_SAMPLE])
 
 
-def _counted(run: Run, leaf: Leaf, bounds: dict[str, object]) -> dict[str, int]:
-    query = counting(run.plan, leaf.name, kept="true" if bounds["kept"] else None)
+def _counted(run: Run, leaf: Leaf, part: Range) -> dict[str, int]:
+    kept: Literal["true"] | None = "true" if part.bounds["kept"] else None
+    query = counting(run.plan, leaf.name, kept=kept, within=part.within)
     try:
-        return run.session.rows(query, bounds, doing="comparing a range")[0]
+        return run.session.rows(query, part.bounds, doing="comparing a range")[0]
     except StatementFailed as error:
         there = leaf_name(run.session, run.plan.table_oid, leaf.oid)
         if error.sqlstate != _NO_TABLE or there is not None:
@@ -147,25 +146,13 @@ def _counted(run: Run, leaf: Leaf, bounds: dict[str, object]) -> dict[str, int]:
 def out_of_step(run: Run, leaf: Leaf) -> int:
     """Return how many rows of one leaf are not in step."""
     found = 0
-    for bounds, _ in _ranges(run, leaf):
+    for part in ranges(run, leaf):
         run.check()
-        found += _counted(run, leaf, bounds)["mismatches"]
+        found += _counted(run, leaf, part)["mismatches"]
     return found
 
 
-def _ranges(run: Run, leaf: Leaf) -> Iterator[tuple[dict[str, object], int]]:
-    """Yield the bounds of each range of a leaf, and where it ends.
-
-    The last one is open-ended: the leaf may have grown.
-    """
-    kept = quarantine.places(run.session, attempt_of(run.lease), filenode=leaf.filenode)
-    for first in range(0, max(leaf.blocks, 1), _RANGE_BLOCKS):
-        end = first + _RANGE_BLOCKS
-        high = f"({end},0)" if end < leaf.blocks else None
-        yield {"low": f"({first},0)", "high": high, "kept": kept}, end
-
-
-def _sampled(run: Run, leaf: Leaf, bounds: dict[str, object]) -> list[Mismatch]:
+def _sampled(run: Run, leaf: Leaf, part: Range) -> list[Mismatch]:
     # Read again, a moment later: a row that is right by now is no mismatch to show.
     plan, found = run.plan, []
     key = (
@@ -186,12 +173,11 @@ def _sampled(run: Run, leaf: Leaf, bounds: dict[str, object]) -> list[Mismatch]:
             table=relation(leaf.name),
         )
         where = escaped(f"NOT {comparison.in_step}")
-        if bounds["kept"]:
+        if part.bounds["kept"]:
             where = f"CASE WHEN {KEPT} THEN false ELSE {where} END"
-        query = f"{escaped(head)} WHERE {WITHIN} AND {where} ORDER BY t.ctid LIMIT {_SAMPLE}"
-        found += [
-            Mismatch(**row) for row in run.session.rows(query, bounds, doing="reading mismatches")
-        ]
+        query = f"{escaped(head)} WHERE {part.within} AND {where} ORDER BY t.ctid LIMIT {_SAMPLE}"
+        rows = run.session.rows(query, part.bounds, doing="reading mismatches")
+        found += [Mismatch(**row) for row in rows]
     return found
 
 

@@ -45,10 +45,18 @@ class Blocker:
         return self.autovacuum and "to prevent wraparound" in self.query
 
     def __str__(self) -> str:
+        return self._shown(f": {self.query}")
+
+    @property
+    def abroad(self) -> str:
+        """Say who it is without its statement, whose literals may be row data."""
+        return self._shown("")
+
+    def _shown(self, query: str) -> str:
         name, place = self.application or self.kind, f" on {self.table}" if self.table else ""
         if not self.pid:
             return f"{name} ({self.user}, {self.seconds:.0f} s){place}"
-        who = f"{self.user or 'system'}, {name}, {self.seconds:.0f} s: {self.query}"
+        who = f"{self.user or 'system'}, {name}, {self.seconds:.0f} s{query}"
         return f"pid {self.pid} ({who}){place}"
 
 

@@ -36,6 +36,9 @@ class DataFault(StatementFailed):
     ) -> None:
         super().__init__(what, state=state, remedy=remedy, sqlstate=sqlstate)
         self.reason = reason
+        # What a function raises is its author's text, and may quote the row.
+        why = f": {reason}" if reason else ""
+        self.abroad = f"PostgreSQL refused what a row holds{why} (SQLSTATE {sqlstate})."
 
 
 @contextmanager

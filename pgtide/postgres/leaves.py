@@ -12,16 +12,19 @@ from pgtide.postgres.session import Session
 from pgtide.sql import queries
 
 _SQL: Final = queries("partitions")
+# What PostgreSQL itself stores tables in; it alone is known to read a range of places.
+HEAP: Final = "heap"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leaf:
-    """A table that holds rows: what it is called, in which file it is, and how big it is."""
+    """A table that holds rows: what it is called, its file, its size, and how it is stored."""
 
     oid: int
     name: TableName
     filenode: int
     blocks: int
+    method: str = HEAP
 
 
 def read_leaves(session: Session, oid: int) -> tuple[Leaf, ...]:
@@ -32,6 +35,7 @@ def read_leaves(session: Session, oid: int) -> tuple[Leaf, ...]:
             name=TableName(schema=row["schema"], name=row["name"]),
             filenode=row["filenode"],
             blocks=row["blocks"],
+            method=row["method"] or HEAP,
         )
         for row in session.rows(_SQL["leaves"], {"oid": oid})
     )

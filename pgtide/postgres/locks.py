@@ -118,9 +118,11 @@ def _given_up(
     beside: Sequence[Referenced], found: list[Blocker], tries: int, seconds: float
 ) -> LockNotAcquired:
     what = " and ".join(("the table", *(one.name for one in beside)))
-    who = "; ".join(str(b) for b in found) or "a session that has ended meanwhile"
+    said = f"No lock on {what} after {tries} tries in {seconds:.0f} s. In the way:"
+    gone = "a session that has ended meanwhile"
     return LockNotAcquired(
-        f"No lock on {what} after {tries} tries in {seconds:.0f} s. In the way: {who}.",
+        f"{said} {'; '.join(str(one) for one in found) or gone}.",
         state="This step changed nothing; the steps before it are kept.",
         remedy="End what is in the way or wait for it, then run `pgtide up` again.",
+        abroad=f"{said} {'; '.join(one.abroad for one in found) or gone}.",
     )

@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from pgtide.model.table import TableName
 from pgtide.postgres.activity import horizon_seconds, old_snapshots
+from pgtide.postgres.keys import Key, read_keys
+from pgtide.postgres.leaves import HEAP
 from pgtide.postgres.session import Session
 from pgtide.sql import queries
 
@@ -19,7 +22,8 @@ class Terrain:
 
     `toast_blocks` are those of values kept apart. `indexed` names the written columns that an index
     holds. `horizon_seconds` is the age of the oldest snapshot and `pinned_by` who keeps it,
-    `buffers` the server's cache in blocks.
+    `buffers` the server's cache in blocks. `method` is how the table is stored and `keys` are its
+    unique indexes.
     """
 
     blocks: int
@@ -30,6 +34,9 @@ class Terrain:
     horizon_seconds: float
     pinned_by: str
     buffers: int
+    table: str = ""
+    method: str = HEAP
+    keys: tuple[Key, ...] = ()
 
     @property
     def rows_per_page(self) -> float:
@@ -49,4 +56,7 @@ def read_terrain(session: Session, oid: int, *, written: Sequence[str]) -> Terra
         horizon_seconds=horizon_seconds(session),
         pinned_by="; ".join(str(one) for one in old_snapshots(session, seconds=_OLD)[:1]),
         buffers=row["buffers"],
+        table=str(TableName(schema=row["schema"], name=row["name"])),
+        method=row["method"] or HEAP,
+        keys=read_keys(session, oid),
     )

@@ -233,15 +233,15 @@ SELECT s.name, s.phase, s.state, s.sql, s.undo_sql, coalesce(to_jsonb(s) ->> 'ir
 -- cut_slice --
 -- Write a slice down.
 INSERT INTO pgtide.slice (migration_id, attempt, kind, round, ordinal, leaf, filenode, first_block, end_block, schedule,
-                          cursor, token, canary)
+                          cursor, token, canary, key_columns, key_after, key_upto, key_at)
 VALUES (%(id)s, %(attempt)s, %(kind)s, %(round)s, %(ordinal)s, %(leaf)s, %(filenode)s, %(first)s, %(end)s, %(schedule)s,
-        %(first)s, %(token)s, %(canary)s)
+        %(first)s, %(token)s, %(canary)s, %(columns)s, %(after)s, %(upto)s, %(after)s)
 ON CONFLICT DO NOTHING
 
 -- slices --
 -- The slices of one kind and round that still count, in their order.
 SELECT id, kind, round, ordinal, leaf::bigint AS leaf, filenode, first_block, end_block, schedule, pass, cursor, rows, hot,
-       batches, state, worker_id, canary
+       batches, state, worker_id, canary, key_columns, key_after, key_upto, key_at
   FROM pgtide.slice
  WHERE migration_id = %(id)s AND attempt = %(attempt)s AND kind = %(kind)s AND state <> 'void'
    AND (%(round)s::int IS NULL OR round = %(round)s)
@@ -250,7 +250,7 @@ SELECT id, kind, round, ordinal, leaf::bigint AS leaf, filenode, first_block, en
 -- slice --
 -- One slice as it stands.
 SELECT id, kind, round, ordinal, leaf::bigint AS leaf, filenode, first_block, end_block, schedule, pass, cursor, rows, hot,
-       batches, state, worker_id, canary
+       batches, state, worker_id, canary, key_columns, key_after, key_upto, key_at
   FROM pgtide.slice WHERE id = %(slice)s
 
 -- free_slices --
@@ -276,15 +276,29 @@ SELECT max(round) FROM pgtide.slice
 UPDATE pgtide.slice SET worker_id = %(worker)s
  WHERE id = %(slice)s AND token = %(token)s AND state = 'open' AND worker_id IS NOT DISTINCT FROM %(seen)s
 
+-- hot_share --
+-- Rows of the newest slices of a leaf that were walked in several passes, and those of them that stayed on their page.
+SELECT coalesce(sum(rows), 0)::bigint AS rows, coalesce(sum(hot), 0)::bigint AS hot
+  FROM (SELECT rows, hot FROM pgtide.slice
+         WHERE migration_id = %(id)s AND attempt = %(attempt)s AND kind = 'walk' AND leaf = %(leaf)s AND state = 'done'
+           AND cardinality(schedule) > 1
+         ORDER BY ended_at DESC, ordinal DESC LIMIT 2) AS newest
+
+-- walk_once --
+-- Walk a slice that nobody has begun in this one schedule.
+UPDATE pgtide.slice SET schedule = %(schedule)s
+ WHERE id = %(slice)s AND token = %(token)s AND worker_id = %(worker)s AND state = 'open' AND batches = 0
+
 -- holder --
 -- Who may write to a slice.
 SELECT token, worker_id FROM pgtide.slice WHERE id = %(slice)s
 
 -- move_cursor --
 -- The checkpoint and the fence of a batch: no row means that a newer run, or another worker, has taken over. Returns
--- where rows in quarantine stand in its range: these are left out.
+-- where rows in quarantine stand in its range: these are left out; and how many rows this session kept on their page since
+-- it last told the server's statistics, which is not with every transaction.
 UPDATE pgtide.slice
-   SET pass = %(pass)s, cursor = %(cursor)s, state = %(state)s, batches = batches + 1,
+   SET pass = %(pass)s, cursor = %(cursor)s, key_at = %(at)s, state = %(state)s, batches = batches + 1,
        started_at = coalesce(started_at, clock_timestamp()),
        ended_at = CASE WHEN %(state)s = 'done' THEN clock_timestamp() END
  WHERE id = %(slice)s AND token = %(token)s AND worker_id = %(worker)s
@@ -293,14 +307,15 @@ RETURNING coalesce((SELECT array_agg(q.place::text) FROM pgtide.quarantine q
                      WHERE q.migration_id = slice.migration_id AND q.attempt = slice.attempt
                        AND q.filenode = slice.filenode AND q.left_at IS NULL
                        AND q.place >= %(low)s::tid AND (%(high)s::tid IS NULL OR q.place < %(high)s::tid)),
-                   '{}') AS kept
+                   '{}') AS kept,
+          pg_stat_get_xact_tuples_hot_updated(leaf) AS hot
 
 -- count_rows --
 -- The batch's rows; no row means that the table was rewritten, and block numbers mean nothing any more, or that the leaf
 -- was detached.
 UPDATE pgtide.slice AS s
    SET rows = rows + %(rows)s,
-       hot = hot + pg_stat_get_xact_tuples_hot_updated(%(table)s::regclass)
+       hot = hot + pg_stat_get_xact_tuples_hot_updated(%(table)s::regclass) - %(hot)s
  WHERE id = %(slice)s AND leaf = %(table)s::regclass AND filenode = pg_relation_filenode(%(table)s::regclass)
    AND EXISTS (WITH RECURSIVE up AS (
                  SELECT s.leaf AS oid
@@ -331,7 +346,7 @@ UPDATE pgtide.slice SET canary = 'passed'
 
 -- reopen_canary --
 -- The canary was found wrong: it is to be filled again.
-UPDATE pgtide.slice SET state = 'open', pass = 0, cursor = first_block, ended_at = NULL, worker_id = NULL
+UPDATE pgtide.slice SET state = 'open', pass = 0, cursor = first_block, key_at = key_after, ended_at = NULL, worker_id = NULL
  WHERE migration_id = %(id)s AND attempt = %(attempt)s AND kind = %(kind)s AND canary = 'due' AND state <> 'void'
 
 -- last_round --
@@ -350,7 +365,8 @@ SELECT coalesce(sum(rows) FILTER (WHERE kind <> 'archive'), 0)::bigint AS rows,
        coalesce(sum(batches) FILTER (WHERE kind <> 'archive'), 0)::bigint AS batches,
        min(started_at) FILTER (WHERE kind = 'walk') AS started_at,
        coalesce(avg(CASE WHEN state = 'done' THEN 1.0
-                         ELSE (pass + (cursor - first_block)::float8 / greatest(1, end_block - first_block))
+                         -- Keys may have become more than were counted.
+                         ELSE (pass + least(1, (cursor - first_block)::float8 / greatest(1, end_block - first_block)))
                               / cardinality(schedule) END)
                 FILTER (WHERE kind = 'walk' AND state <> 'void'), 0)::float8 AS walked,
        coalesce(bool_or(kind = 'sweep' AND state <> 'void'), false) AS sweeping
@@ -446,3 +462,8 @@ UPDATE {log}.migration_log SET status = 'SUCCESS', error_message = NULL, complet
 -- log_give_up --
 -- From here on nothing brings the old shape back.
 UPDATE {log}.migration_log SET rollback_available = false WHERE id = %(log_id)s
+
+-- unannounced --
+-- What runs could not tell, or that a later one has told it: the newest word on that.
+SELECT kind, detail FROM pgtide.event
+ WHERE migration_id = %(id)s AND kind IN ('unannounced', 'announced_late') ORDER BY id DESC LIMIT 1

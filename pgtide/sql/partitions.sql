@@ -8,8 +8,9 @@ WITH RECURSIVE tree AS (
     JOIN pg_class c ON c.oid = i.inhrelid WHERE t.relkind = 'p')
 SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name,
        coalesce(pg_relation_filenode(c.oid), 0)::bigint AS filenode,
-       (coalesce(pg_relation_size(c.oid), 0) / current_setting('block_size')::int)::bigint AS blocks
+       (coalesce(pg_relation_size(c.oid), 0) / current_setting('block_size')::int)::bigint AS blocks, a.amname AS method
   FROM tree JOIN pg_class c USING (oid) JOIN pg_namespace n ON n.oid = c.relnamespace
+  LEFT JOIN pg_am a ON a.oid = c.relam
  WHERE c.relkind <> 'p' ORDER BY c.oid
 
 -- leaf_names --

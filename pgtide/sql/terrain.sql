@@ -1,6 +1,7 @@
 -- terrain --
 -- What a table is like for whoever walks it. A BRIN index does not keep an update from staying on its page.
-SELECT (pg_relation_size(c.oid) / current_setting('block_size')::int)::bigint AS blocks,
+SELECT n.nspname AS schema, c.relname AS name, a.amname AS method,
+       (pg_relation_size(c.oid) / current_setting('block_size')::int)::bigint AS blocks,
        greatest(c.reltuples, 0) * CASE WHEN c.relpages > 0
                                        THEN pg_relation_size(c.oid) / current_setting('block_size')::float8 / c.relpages
                                        ELSE 1 END AS rows,
@@ -15,4 +16,5 @@ SELECT (pg_relation_size(c.oid) / current_setting('block_size')::int)::bigint AS
                    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.refobjsubid
                   WHERE i.indrelid = c.oid AND m.amname <> 'brin' AND a.attname = ANY (%(written)s)), '{}') AS indexed,
        (SELECT setting::bigint FROM pg_settings WHERE name = 'shared_buffers') AS buffers
-  FROM pg_class c WHERE c.oid = %(oid)s
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_am a ON a.oid = c.relam
+ WHERE c.oid = %(oid)s

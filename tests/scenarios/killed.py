@@ -11,7 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,7 @@ from pgtide.events import BatchBegan, Event
 from pgtide.ledger.joined import joined
 from pgtide.ledger.record import find
 from pgtide.ledger.run import Caller
+from pgtide.model.backfill import Backfill
 from pgtide.model.migration import Migration
 from pgtide.model.state import Phase, State
 from pgtide.phases.backward import undo
@@ -46,6 +47,9 @@ CREATE TABLE IF NOT EXISTS began
     (id bigserial, run text, slice_id bigint, kind text, pass int, cursor bigint)
 """
 _INSERT = "INSERT INTO began (run, slice_id, kind, pass, cursor) VALUES (%s, %s, %s, %s, %s)"
+
+
+_UNTIL_STOPPED = 0.5
 
 
 # `back` undoes contract, and contract only.
@@ -81,6 +85,8 @@ class Order:
     reckless: bool = False
     # The partitioned table's migration, in the place of the strategy's.
     parted: bool = False
+    # Along the table's key, and not from page to page.
+    keyed: bool = False
     # In its place a small table's, whose contract lets a column be NULL.
     releasing: bool = False
 
@@ -88,7 +94,8 @@ class Order:
     def migration(self) -> Migration:
         if self.releasing:
             return releasing_migration()
-        return orders_migration() if self.parted else email_migration()
+        found = orders_migration() if self.parted else email_migration()
+        return replace(found, backfill=Backfill(walk="key")) if self.keyed else found
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -123,6 +130,8 @@ class Listener:
         print(name, flush=True)
         if name == self._order.at and self._seen[name] == self._order.nth:
             os.kill(os.getpid(), self._order.signal)
+            # It stops all threads a moment later, and this one must not have gone on by then.
+            time.sleep(_UNTIL_STOPPED)
         if isinstance(event, BatchBegan):
             self._pause.wait(self._order.pause_ms / 1000)
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -14,7 +15,8 @@ from pgtide.ledger.record import Record, find
 from pgtide.ledger.steps import recorded
 from pgtide.model.state import UNDOING, State
 from pgtide.model.statement import Step
-from pgtide.postgres.session import Session, connect
+from pgtide.postgres.keys import key_of, read_keys
+from pgtide.postgres.session import Params, Session, connect
 from tests.users import MIGRATION_ID
 
 Place = tuple[int, int]
@@ -40,7 +42,8 @@ _NOT_HELD = (
     "NOT EXISTS (SELECT FROM pgtide.quarantine q WHERE q.left_at IS NULL AND q.place = t.ctid)"
 )
 _SLICES = """
-SELECT id, state, pass, cursor, schedule, first_block, end_block
+SELECT id, state, pass, cursor, schedule, first_block, end_block, key_columns, key_after,
+       key_upto, key_at
   FROM pgtide.slice WHERE kind = 'walk' AND state <> 'void'
 """
 
@@ -145,6 +148,9 @@ def _state(
 def _slices(session: Session, record: Record) -> list[str]:
     found = []
     for row in session.rows(_SLICES):
+        if row["key_columns"]:
+            found += _keys(session, record, row)
+            continue
         share, bounds = "(pg_catalog.hashtid(t.ctid) & 255)", (0, *row["schedule"])
         last = row["state"] == "done" or row["pass"] == len(row["schedule"]) - 1
         walked = "true" if last else f"{share} < {bounds[row['pass'] + 1]}"
@@ -161,6 +167,27 @@ def _slices(session: Session, record: Record) -> list[str]:
     return found
 
 
+def _keys(session: Session, record: Record, row: dict[str, Any]) -> list[str]:
+    """Name a slice of keys of which a part that is done is not."""
+    key = key_of(read_keys(session, record.table_oid), row["key_columns"])
+    assert key is not None, f"slice {row['id']} goes along a key that is not there"
+    done = row["state"] == "done"
+    if not done and row["key_at"] == row["key_after"]:
+        return [f"slice {row['id']} has lost its place"] if row["cursor"] else []
+    upto = row["key_upto"] if done else row["key_at"]
+    tests = [_NOT_HELD]
+    tests += [key.above()] if row["key_after"] is not None else []
+    tests += [key.upto()] if upto is not None else []
+    bounds = {"after": row["key_after"], "upto": upto}
+    left = _out(session, record, " AND ".join(tests), bounds)
+    found = [f"slice {row['id']} at {row['key_at']}: {left} rows missing"] if left else []
+    behind = " AND ".join(tests[1:])
+    walked = session.value(f"SELECT count(*) FROM ONLY public.users AS t WHERE {behind}", bounds)
+    if walked != row["cursor"]:
+        found.append(f"slice {row['id']} counts {row['cursor']} keys, {walked} are behind it")
+    return found
+
+
 def _sum(session: Session, record: Record) -> list[str]:
     counted = session.value(
         "SELECT coalesce(sum(rows), 0) FROM pgtide.slice WHERE kind <> 'archive'"
@@ -170,10 +197,12 @@ def _sum(session: Session, record: Record) -> list[str]:
     return [] if counted == filled else [f"the ledger counts {counted} rows, {filled} are filled"]
 
 
-def _out(session: Session, record: Record, where: str = "true") -> int:
+def _out(
+    session: Session, record: Record, where: str = "true", params: Params | None = None
+) -> int:
     assert record.plan.backfill is not None
     test = f"NOT {record.plan.backfill.in_step} AND ({where})"
-    return int(session.value(f"SELECT count(*) FROM ONLY public.users AS t WHERE {test}"))
+    return int(session.value(f"SELECT count(*) FROM ONLY public.users AS t WHERE {test}", params))
 
 
 def unsound_backups(url: str) -> list[str]:

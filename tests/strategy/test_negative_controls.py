@@ -13,8 +13,11 @@ import pytest
 from pgtide.backfill.statements import filling
 from pgtide.errors import Mismatched
 from pgtide.ledger.run import Caller
+from pgtide.ledger.slices import KeyRange
 from pgtide.model.state import Phase, State
 from pgtide.phases.verify_again import verify_again
+from pgtide.postgres.keys import BY_INDEX, read_keys
+from pgtide.postgres.session import connect
 from tests.driving import ACTOR, migrate, record_of, refusal, settings_for
 from tests.prober import noise, probing
 from tests.strategy.interleaving import meanwhile, quoted, run, write_into
@@ -51,7 +54,19 @@ def one_statement(url: str) -> None:
         session.execute(filling(plan, plan.backfill).open_ended.encode(), {"low": "(0,0)"})
 
 
-FILLS = (whole_backfill, one_statement)
+def one_statement_along_the_key(url: str) -> None:
+    """Run the statement of a walk by key over all of the table."""
+    plan = record_of(url, MIGRATION_ID).plan
+    assert plan.backfill is not None
+    with connect(url, purpose="test") as session:
+        key = read_keys(session, plan.table_oid)[0]
+        keyed = filling(plan, plan.backfill, key=key).keyed
+        assert keyed is not None
+        with session.transaction(settings=BY_INDEX):
+            session.execute(keyed.text(KeyRange(columns=key.names, upto=("10",))), {"upto": ["10"]})
+
+
+FILLS = (whole_backfill, one_statement, one_statement_along_the_key)
 
 
 def test_the_strategys_loop_never_ends_where_the_old_value_is_null(database: str) -> None:

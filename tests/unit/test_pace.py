@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgtide.backfill.pace import Pace, Paces
+from pgtide.backfill.pace import Pace, Paces, by_key
 
 TARGET = 0.05
 MOST = 4096
@@ -77,6 +77,24 @@ def test_a_time_limit_halves_the_batch_down_to_one_block() -> None:
     while halves[-1].whole > 1:
         halves.append(halves[-1].halved())
     assert [one.whole for one in halves] == [5, 2, 1]
+
+
+def test_keys_are_not_gone_through_row_by_row_for_a_slow_machine() -> None:
+    """Where a batch costs 30 ms whatever its size, a target of 5 ms is not met by one row each."""
+    now, done, batches = by_key(0.005), 0, 0
+    while done < 10_000:
+        done, batches = done + now.whole, batches + 1
+        now = now.after(0.03, blocks=now.whole, most=MOST)
+    assert batches <= 10_000 / 40
+    assert now.aiming(0.001).whole == now.whole
+
+
+def test_a_time_limit_goes_down_to_one_key_and_stays_there_while_rows_are_slow() -> None:
+    now = by_key(TARGET)
+    while now.whole > 1:
+        now = now.halved()
+    slow = now.after(TARGET * 100, blocks=1, most=MOST)
+    assert slow.whole == 1
 
 
 def test_a_pass_begins_at_its_own_pace_else_at_that_of_the_last() -> None:

@@ -25,3 +25,30 @@ def test_every_bad_value_is_named() -> None:
     with pytest.raises(InvalidSettings) as refused:
         from_environment(wrong)
     assert all(name in str(refused.value) for name in wrong)
+
+
+def test_what_slack_needs_is_asked_for_and_no_secret_is_shown() -> None:
+    """An address of a webhook is all that it takes to post there."""
+    whole = {
+        "PGTIDE_SLACK_TOKEN": "xoxb-of-the-tests",
+        "PGTIDE_SLACK_CHANNEL": "#migrations",
+        "PGTIDE_SLACK_WEBHOOK": "https://hooks.example.net/services/path",
+        "PGTIDE_WEBHOOK": "https://hooks.example.net/?key=path",
+    }
+    found = from_environment(whole)
+    assert found.slack_channel == "#migrations"
+    assert [one for one in ("of-the-tests", "path") if one in repr(found)] == []
+    for name in ("PGTIDE_SLACK_TOKEN", "PGTIDE_SLACK_CHANNEL"):
+        with pytest.raises(InvalidSettings, match=f"{name} is given without"):
+            from_environment({name: whole[name]})
+    for name in ("PGTIDE_SLACK_WEBHOOK", "PGTIDE_WEBHOOK"):
+        with pytest.raises(InvalidSettings, match=f"{name}: must begin with") as refused:
+            from_environment({name: "file:///path"})
+        assert "path" not in str(refused.value)
+
+
+def test_the_log_is_text_or_json() -> None:
+    assert from_environment({}).log == "text"
+    assert from_environment({"PGTIDE_LOG": "JSON"}).log == "json"
+    with pytest.raises(InvalidSettings, match="text or json"):
+        from_environment({"PGTIDE_LOG": "xml"})

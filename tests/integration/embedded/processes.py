@@ -28,8 +28,10 @@ OWNER = """
 import os, signal, sys, time
 from pathlib import Path
 from pgtide.postgres.embedded import ServerOptions, temporary_server
-# A shell starts what it runs in the background deaf to Ctrl-C, and children inherit that.
+# A shell starts what it runs in the background deaf to Ctrl-C, nohup to the terminal's end, and
+# children inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 with temporary_server(ServerOptions(settings={{"fsync": "off"}}), directory=Path(sys.argv[1])) as s:
     print(s.pid, s.data_dir, s.url, flush=True)
     {then}

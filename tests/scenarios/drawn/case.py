@@ -77,6 +77,7 @@ class Case:
     script: tuple[tuple[str, Transaction], ...]
     fate: Fate
     favour: Literal["time", "size"]
+    walk: Literal["pages", "key"]
 
     @property
     def migration(self) -> Migration:
@@ -92,7 +93,7 @@ class Case:
             ],
             contract_release="2.0.0",
             # One at a time: the application looks at the table while no batch is under way.
-            backfill=Backfill(workers=1, favour=self.favour),
+            backfill=Backfill(workers=1, favour=self.favour, walk=self.walk),
         )
 
     def _replacing(self, one: Replaced) -> Change:
@@ -203,6 +204,7 @@ def cases(draw: some.DrawFn, fate: Fate) -> Case:
     table, name = draw(tables())
     kinds = draw(some.lists(some.sampled_from(ADDED), max_size=2))
     batches = tuple(f"batch {number}" for number in range(1, _BATCHES + 1))
+    walk: Literal["pages", "key"] = draw(some.sampled_from(("key", "pages")))
     walked = fate is not Fate.UNDONE_UNFILLED
     moments = some.sampled_from((*MOMENTS[fate], *(batches if walked else ())))
     script = some.lists(some.tuples(moments, transactions), min_size=8, max_size=24)
@@ -212,4 +214,5 @@ def cases(draw: some.DrawFn, fate: Fate) -> Case:
         script=tuple(draw(script)),
         fate=fate,
         favour=draw(some.sampled_from(("size", "time"))),
+        walk=walk if table.key_columns else "pages",
     )

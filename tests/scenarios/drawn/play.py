@@ -54,6 +54,8 @@ class Play:
                     self._moment("undoing")
             case SlicesCut(passes=passes) if passes > 1:
                 self.app.reached[Reached.SEVERAL_PASSES] += 1
+            case SlicesCut() if self.case.walk == "key":
+                self.app.reached[Reached.BY_KEY] += 1
             case SweepEnded():
                 self._moment("sweep")
             case PhaseEnded(phase=phase):

@@ -13,4 +13,5 @@ class Reached(StrEnum):
     TAKEN_BACK = "a transaction was rolled back"
     REKEYED = "a row got another key"
     SEVERAL_PASSES = "a table was walked in several passes"
+    BY_KEY = "a table was walked along its key"
     WRITTEN_CONTRACTED = "a write came after contract"

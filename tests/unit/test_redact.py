@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from cli.redact import redacted
+from pgtide.model.redact import redacted
 
 SECRET = "s3cr%2Fet"
 URL = f"postgresql://ann:{SECRET}@db:5432/app"
