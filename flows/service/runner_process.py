@@ -62,9 +62,13 @@ def main() -> None:
 
 def _await_server() -> None:
     """Wait until the server answers; the service, which waits too, ends us where it never does."""
+    while not _answers():
+        time.sleep(_STEP)
+
+
+def _answers() -> bool:
     with get_client(sync_client=True) as client:
-        while client.api_healthcheck() is not None:
-            time.sleep(_STEP)
+        return client.api_healthcheck() is None
 
 
 async def _serve(runner: Runner, shelf: Shelf, place: Place) -> Ended:
@@ -78,15 +82,14 @@ async def _serve(runner: Runner, shelf: Shelf, place: Place) -> Ended:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asked.set)
     async with runner:
         while not asked.is_set():
+            if lost and not psutil.Process().children() and await asyncio.to_thread(_answers):
+                return Ended.RENEWED
             try:
                 await runner._get_and_submit_flow_runs()  # noqa: SLF001  # its only way without that loop
                 await _follow(shelf, place)
             except Exception as error:  # noqa: BLE001  # whatever ails the server or the files, runs go on
                 _LOG.warning("Nothing was fetched: %s", error)
                 lost = True
-            else:
-                if lost and not psutil.Process().children():
-                    return Ended.RENEWED
             with suppress(TimeoutError):
                 await asyncio.wait_for(asked.wait(), POLL_SECONDS)
         # A server that is gone already cannot be asked; its runs are found at work later.
