@@ -46,7 +46,7 @@ class MigrateParameters(Parameters):
         default=None,
         ge=1,
         le=MOST_WORKERS,
-        title="Workers",
+        title="Number of workers",
         description="How many fill rows at once; empty: as the migration says.",
     )
     duty: float | None = Field(

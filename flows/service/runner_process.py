@@ -85,7 +85,8 @@ async def _serve(runner: Runner, shelf: Shelf, place: Place) -> Ended:
             if lost and not psutil.Process().children() and await asyncio.to_thread(_answers):
                 return Ended.RENEWED
             try:
-                await runner._get_and_submit_flow_runs()  # noqa: SLF001  # its only way without that loop
+                # Prefect's name for it is its own, and has no types: the version is pinned.
+                await runner._get_and_submit_flow_runs()  # type: ignore[no-untyped-call]  # noqa: SLF001
                 await _follow(shelf, place)
             except Exception as error:  # noqa: BLE001  # whatever ails the server or the files, runs go on
                 _LOG.warning("Nothing was fetched: %s", error)

@@ -8,6 +8,7 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows import later
+from flows.parameters import ContractParameters, MigrateParameters
 from flows.run import run_any, run_flow
 from pgtide.errors import AwaitingApproval
 from pgtide.ledger.run import Caller
@@ -73,13 +74,13 @@ def test_a_flow_that_a_worker_runs_reads_its_environment(
     for name, value in environment(slack, database).items():
         monkeypatch.setenv(name, value)
     with temporary_settings({PREFECT_API_URL: prefect_api.url}):
-        email().flow(until="expand", return_state=True)
+        email().flow(MigrateParameters(until="expand"), return_state=True)
         assert state_of(database) is State.EXPANDED
         [versions] = slack.messages.values()
         assert "\nstaging | " in versions[-1]
         monkeypatch.setenv("PGTIDE_UI_URL", "https://prefect.example.net/")
         # Nobody sits before it: what is refused would go unseen.
-        later.contract(MIGRATION_ID, later.ContractParameters(release="1.0.0"), return_state=True)
+        later.contract(MIGRATION_ID, ContractParameters(release="1.0.0"), return_state=True)
     told = slack.replies[-1][1]
     assert told.startswith("<!here> Refused: staging, 2.1.0 of public.users. ")
     assert "\nRun: https://prefect.example.net/runs/flow-run/" in told
