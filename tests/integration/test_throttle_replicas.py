@@ -81,7 +81,7 @@ def test_a_replica_that_stops_replaying_holds_by_its_bytes_until_it_goes_on(pair
         pair.write()
         held = seen.holds("replica_bytes")
         assert held.reason.startswith("replica walreceiver is ")
-        assert held.reason.endswith("kB behind, limit 60 kB")
+        assert held.reason.endswith("B behind, limit 60 kB")
         act(pair.replica, "SELECT pg_wal_replay_resume()")
         seen.goes_on()
 
