@@ -4,9 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST_ARGS ?=
-# Files side by side, each worker with a server of its own; WORKERS=0 runs them one after the other. One more than
-# there are cores: some tests wait for half a minute. Named first to last, the long ones do not come last.
-WORKERS ?= $(shell expr 1 + $$(getconf _NPROCESSORS_ONLN))
+# Files side by side, each worker with a server of its own; WORKERS=0 runs them one after the other. In
+# the order of their names, so that the long ones do not come last.
+WORKERS ?= auto
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
