@@ -13,6 +13,7 @@ from tests.driving import record_of
 from tests.parted import OUT_OF_STEP, create_orders
 from tests.poisoned import create_poisoned_users, held, out_of_step
 from tests.scenarios.child import carried_out, started
+from tests.scenarios.gone_on_with import killed_and_gone_on_with
 from tests.scenarios.killed import Order
 from tests.scenarios.killed_often import killed_often
 from tests.scenarios.lab import witnessed
@@ -52,15 +53,7 @@ def test_the_next_process_goes_on_behind_the_last_committed_batch(
 ) -> None:
     # Small batches, so that there are some hundred.
     order = replace(order, workers=workers, batch_ms=2.0)
-    killed = carried_out(replace(order, at=at, nth=nth))
-    assert killed.code == -signal.SIGKILL, str(killed)
-    assert disagreements(order.url) == []
-    known = places(order.url)
-    ended = carried_out(replace(order, run="second"))
-
-    assert ended.code == 0, str(ended)
-    assert order.witness is not None
-    assert repeated(known, begun(order.witness, "second")) == []
+    killed_and_gone_on_with(order, at=at, nth=nth)
     assert_exact(order)
 
 

@@ -10,9 +10,10 @@ from pgtide.model.state import State
 from pgtide.postgres.embedded import Server
 from tests.driving import record_of
 from tests.scenarios.child import carried_out, started
+from tests.scenarios.gone_on_with import killed_and_gone_on_with
 from tests.scenarios.killed import Order
 from tests.scenarios.lab import witnessed
-from tests.scenarios.ledger_truth import begun, disagreements, places, repeated
+from tests.scenarios.ledger_truth import begun, disagreements, repeated
 from tests.small_table import run
 from tests.users import MIGRATION_ID, create_users
 
@@ -73,14 +74,7 @@ def test_two_workers_of_one_process_share_the_slices(order: Order) -> None:
 def test_both_workers_of_a_killed_process_are_replaced_and_no_batch_is_repeated(
     order: Order, nth: int
 ) -> None:
-    killed = carried_out(replace(order, at="BatchCommitted", nth=nth))
-    assert killed.code == -signal.SIGKILL, str(killed)
-    assert disagreements(order.url) == []
-    known = places(order.url)
-    ended = carried_out(replace(order, run="second"))
-    assert ended.code == 0, str(ended)
-    assert order.witness is not None
-    assert repeated(known, begun(order.witness, "second")) == []
+    killed_and_gone_on_with(order, at="BatchCommitted", nth=nth)
     assert_exact(order)
 
 

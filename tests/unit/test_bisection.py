@@ -6,26 +6,10 @@ from itertools import combinations
 import pytest
 
 from pgtide.backfill.bisection import Bisection
-from pgtide.ledger.slices import Kind, Slice
+from tests.unit.piece import PIECE as ONE
 
 BLOCKS, WANTED = 24, 8
-PIECE = Slice(
-    id=1,
-    kind=Kind.WALK,
-    round=0,
-    ordinal=0,
-    leaf=1,
-    filenode=1,
-    first_block=0,
-    end_block=BLOCKS,
-    schedule=(256,),
-    step=0,
-    cursor=0,
-    rows=0,
-    hot=0,
-    batches=0,
-    state="open",
-)
+PIECE = replace(ONE, end_block=BLOCKS)
 
 
 def walked(bad: set[int], wanted: int = WANTED) -> tuple[list[int], int]:

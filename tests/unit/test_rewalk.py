@@ -6,25 +6,10 @@ import pytest
 
 from pgtide.backfill.rewalk import fresh, in_vain
 from pgtide.ledger.hot_share import Stayed
-from pgtide.ledger.slices import Kind, Slice
+from pgtide.ledger.slices import Kind
+from tests.unit.piece import PIECE
 
-SLICE = Slice(
-    id=1,
-    kind=Kind.WALK,
-    round=0,
-    ordinal=5,
-    leaf=7,
-    filenode=7,
-    first_block=0,
-    end_block=128,
-    schedule=(128, 256),
-    step=0,
-    cursor=0,
-    rows=0,
-    hot=0,
-    batches=0,
-    state="open",
-)
+SLICE = replace(PIECE, ordinal=5, schedule=(128, 256))
 
 
 @pytest.mark.parametrize(
