@@ -6,16 +6,18 @@ from collections.abc import Iterator
 from pgtide.notify.courier import Place
 from pgtide.notify.hook import Hook
 from pgtide.notify.lines import Lines
-from pgtide.notify.slack_bot import SlackBot
-from pgtide.notify.slack_hook import SlackHook
 from pgtide.settings import Settings
 
 
 def places(settings: Settings) -> Iterator[Place]:
     """Yield them; a bot's token wins over an incoming webhook."""
     if settings.slack_token:
+        from pgtide.notify.slack_bot import SlackBot
+
         yield SlackBot(settings)
     elif settings.slack_webhook:
+        from pgtide.notify.slack_hook import SlackHook
+
         yield SlackHook(settings)
     if settings.webhook:
         yield Hook(settings)
