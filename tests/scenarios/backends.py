@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import psycopg
 
+from pgtide.postgres.activity import NAMESPACE
+
 _PATIENCE = 30.0
 
 # The application's own trigger keeps one row's update waiting, in the first run only.
@@ -68,13 +70,15 @@ def wait_for_backend(
 
 def wait_for_holder(url: str, *, other_than: Found) -> None:
     """Wait until another backend has the advisory lock of a table; being there is not enough."""
+    # The trigger that watches for an undo takes one of another namespace, with each batch.
     query = (
         "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid <> %s"
         " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        " AND classid = %s"
     )
     deadline = time.monotonic() + _PATIENCE
     with psycopg.connect(url, autocommit=True) as connection:
-        while connection.execute(query, [other_than.pid]).fetchone() == (0,):
+        while connection.execute(query, [other_than.pid, NAMESPACE]).fetchone() == (0,):
             assert time.monotonic() < deadline, "nobody took the lock again"
             time.sleep(0.01)
 
