@@ -36,6 +36,8 @@ def manifests() -> dict[str, Any]:
 
 FILES: Final = manifests()
 JOBS: Final = ("migrate", "off-peak", "rollback")
+# It works at nothing by itself.
+PODS: Final = (*JOBS, "desk")
 
 
 def job_of(manifest: Any) -> Any:
@@ -69,6 +71,7 @@ def end_of(manifest: Any, code: int, *, drained: bool = False) -> str:
 def test_all_are_there() -> None:
     assert {name: one["kind"] for name, one in FILES.items()} == {
         "backups": "PersistentVolumeClaim",
+        "desk": "Job",
         "migrate": "Job",
         "off-peak": "CronJob",
         "rollback": "Job",
@@ -93,7 +96,7 @@ def test_what_kubernetes_would_not_take_is_seen(wrong: str) -> None:
         kubernetes_validate.validate(manifest, VERSIONS[0], strict=True)
 
 
-@pytest.mark.parametrize("name", JOBS)
+@pytest.mark.parametrize("name", PODS)
 def test_its_pod_is_no_more_than_it_must_be(name: str) -> None:
     pod, container = pod_of(FILES[name]), container_of(FILES[name])
     (number,) = re.findall(r"^ARG UID=(\d+)$", CONTAINERFILE, re.MULTILINE)
@@ -112,7 +115,7 @@ def test_its_pod_is_no_more_than_it_must_be(name: str) -> None:
     assert container["resources"]["limits"]["memory"]
 
 
-@pytest.mark.parametrize("name", JOBS)
+@pytest.mark.parametrize("name", PODS)
 def test_it_may_write_where_the_image_writes(name: str) -> None:
     mounts = {one["mountPath"]: one["name"] for one in container_of(FILES[name])["volumeMounts"]}
     volumes = [one["name"] for one in pod_of(FILES[name])["volumes"]]
@@ -123,7 +126,7 @@ def test_it_may_write_where_the_image_writes(name: str) -> None:
     assert all(path in CONTAINERFILE for path in written)
 
 
-@pytest.mark.parametrize("name", JOBS)
+@pytest.mark.parametrize("name", PODS)
 def test_what_it_is_told_is_what_pgtide_reads_and_no_secret_stands_there(name: str) -> None:
     known = {variable for variable, _, _ in VARIABLES}
     told = {one["name"]: one for one in container_of(FILES[name])["env"]}
@@ -188,7 +191,7 @@ def test_a_retry_never_starts_over_what_was_undone() -> None:
     assert container_of(FILES["off-peak"])["args"] == ["up"]
 
 
-@pytest.mark.parametrize("name", JOBS)
+@pytest.mark.parametrize("name", PODS)
 def test_each_has_time_to_checkpoint_and_leaves_one_pod_at_a_time(name: str) -> None:
     job, pod = job_of(FILES[name]), pod_of(FILES[name])
     assert pod["terminationGracePeriodSeconds"] > 30
@@ -202,13 +205,23 @@ def test_each_has_time_to_checkpoint_and_leaves_one_pod_at_a_time(name: str) -> 
     }
 
 
+def test_a_desk_closes_by_itself_and_has_what_a_person_needs() -> None:
+    container, job = container_of(FILES["desk"]), job_of(FILES["desk"])
+    assert (container["command"], job["backoffLimit"]) == (["sleep"], 0)
+    assert container["args"][0].isdigit()
+    same = container_of(FILES["migrate"])
+    assert container["volumeMounts"] == same["volumeMounts"]
+    secrets = [one for one in container["env"] if "valueFrom" in one]
+    assert secrets == [one for one in same["env"] if "valueFrom" in one]
+
+
 def test_two_nights_never_overlap() -> None:
     spec = FILES["off-peak"]["spec"]
     assert spec["concurrencyPolicy"] == "Forbid"
     assert spec["timeZone"]
 
 
-@pytest.mark.parametrize("name", JOBS)
+@pytest.mark.parametrize("name", PODS)
 def test_the_image_is_a_name_to_be_given(name: str) -> None:
     assert container_of(FILES[name])["image"] == "pgtide"
 
