@@ -68,7 +68,9 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
     ran(*PIP, "wheel", *isolated, "--no-build-isolation", "--wheel-dir", build / "dist", build)
     (wheel,) = (build / "dist").glob("*.whl")
     ran(sys.executable, "-m", "venv", "--without-pip", python)
-    ran(*PIP, "--python", python / "bin" / "python", "install", *isolated, wheel)
+    # Not compiled: the tests import a part of it, once.
+    installed = ("install", *isolated, "--no-compile", wheel)
+    ran(*PIP, "--python", python / "bin" / "python", *installed)
     # A line with a folder is no site folder: what is installed there as editable stays out.
     (site,) = (python / "lib").glob("python3*/site-packages")
     (site / "borrowed.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
