@@ -1,0 +1,132 @@
+"""Flow runs of deployments, as a person starts them in the UI, worked in this process.
+
+As the child of a runner works them, but for the seconds that a process takes to start.
+"""
+
+import contextvars
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+from uuid import UUID
+
+import pytest
+from prefect import Flow
+from prefect.client.orchestration import get_client
+from prefect.flow_engine import run_flow
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from flows.deployments import Deployment
+from flows.service.registering import for_runner
+from tests.prefect_server import PATIENCE, PrefectApi
+
+
+@dataclass
+class Working:
+    """A flow run at work; `left` is what its process would have ended with."""
+
+    id: str
+    thread: threading.Thread
+    left: list[BaseException] = field(default_factory=list)
+
+    def done(self) -> None:
+        self.thread.join(PATIENCE)
+        assert not self.thread.is_alive()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployed:
+    """What is deployed on the session's server, by the names that people see."""
+
+    api: PrefectApi
+    ids: Mapping[str, UUID]
+    flows: Mapping[str, Flow[..., Any]]
+
+    def trigger(self, name: str, parameters: Mapping[str, object] | None = None) -> str:
+        """Start a flow run as the UI does; return its id."""
+        given = {} if parameters is None else {"parameters": parameters}
+        path = f"/deployments/{self.ids[name]}/create_flow_run"
+        return str(self.api.ask("POST", path, {"parameters": given})["id"])
+
+    def begin(self, flow_run_id: str) -> Working:
+        """Take a flow run up, as a runner does."""
+        working = Working(id=flow_run_id, thread=threading.Thread())
+        context = contextvars.copy_context()
+        working.thread = threading.Thread(
+            target=context.run, args=(self._work, working), daemon=True
+        )
+        working.thread.start()
+        return working
+
+    def work(self, flow_run_id: str) -> Any:
+        """Take a flow run up and wait until its process would end; return its state."""
+        self.begin(flow_run_id).done()
+        return self.state(flow_run_id)
+
+    def run(self, name: str, parameters: Mapping[str, object] | None = None) -> Any:
+        """Start a flow run and wait for its end; return its state."""
+        return self.work(self.trigger(name, parameters))
+
+    def state(self, flow_run_id: str) -> Any:
+        return self.api.flow_run(flow_run_id)["state"]
+
+    def suspend(self, flow_run_id: str) -> datetime:
+        """Press Pause, as the UI does; return when."""
+        until = datetime.now(UTC) + timedelta(minutes=5)
+        details = {"pause_timeout": until.isoformat(), "pause_reschedule": True}
+        return self._set(
+            flow_run_id, {"type": "PAUSED", "name": "Suspended", "state_details": details}
+        )
+
+    def cancel(self, flow_run_id: str) -> datetime:
+        """Press Cancel, as the UI does; return when."""
+        return self._set(flow_run_id, {"type": "CANCELLING", "name": "Cancelling"})
+
+    def resume(self, flow_run_id: str, answer: Mapping[str, object] | None = None) -> Any:
+        """Press Resume, with what the form has; return what the server makes of it."""
+        body = {"run_input": answer} if answer is not None else {}
+        return self.api.ask("POST", f"/flow_runs/{flow_run_id}/resume", body)
+
+    def _set(self, flow_run_id: str, state: Mapping[str, object]) -> datetime:
+        found = self.api.ask("POST", f"/flow_runs/{flow_run_id}/set_state", {"state": state})
+        assert found["status"] == "ACCEPT", found
+        return datetime.now(UTC)
+
+    def _work(self, working: Working) -> None:
+        with temporary_settings({PREFECT_API_URL: self.api.url}):
+            with get_client(sync_client=True) as client:
+                one = client.read_flow_run(UUID(working.id))
+            name = next(name for name, found in self.ids.items() if found == one.deployment_id)
+            try:
+                run_flow(self.flows[name], flow_run=one, return_type="state")
+            except BaseException as error:  # noqa: BLE001  # whatever it is, the process would end
+                working.left.append(error)
+
+
+@contextmanager
+def deployed(
+    api: PrefectApi, wanted: Sequence[tuple[Deployment, Flow[..., Any]]], url: str
+) -> Iterator[Deployed]:
+    """Deploy flows, for processes that know a database from their environment."""
+    with pytest.MonkeyPatch.context() as patch, temporary_settings({PREFECT_API_URL: api.url}):
+        patch.setenv("DATABASE_URL", url)
+        patch.setenv("PGTIDE_BACKUP_FIRST", "0")
+        # Batches of a block or two.
+        patch.setenv("PGTIDE_BATCH_MS", "1")
+        with get_client(sync_client=True) as client:
+            made = {one.full_name: for_runner(client, one).apply() for one, _ in wanted}
+        ids = {name: cast("UUID", each) for name, each in made.items()}
+        flows = {one.full_name: found for one, found in wanted}
+        yield Deployed(api=api, ids=ids, flows=flows)
+
+
+def until(read: Callable[[], Any], holds: Callable[[Any], bool] = bool) -> Any:
+    """Return what is read once a condition holds."""
+    deadline = time.monotonic() + PATIENCE
+    while not holds(value := read()):
+        assert time.monotonic() < deadline, value
+        time.sleep(0.05)
+    return value
