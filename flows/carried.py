@@ -19,6 +19,7 @@ from prefect.states import Cancelled
 import tasks
 from flows.artifacts import show_summary
 from flows.context import Invocation, present
+from flows.gates import through_gates
 from flows.narrator import Narrator
 from flows.noticeboard import Noticeboard
 from flows.run_link import run_link
@@ -42,7 +43,7 @@ def carried_out(
     with stopping(invocation) as asked, watching(invocation) as watch:
         try:
             with _announced(invocation, subject) if subject else nullcontext():
-                work(invocation)
+                _worked(invocation, subject, work)
         except PgtideError as error:
             invocation.error = error
         except Exception as error:
@@ -53,6 +54,15 @@ def carried_out(
     if isinstance(invocation.error, Interrupted) and not invocation.at_hand:
         return _stopped(invocation.error, asked, watch)
     return tasks.ending(invocation.error) if invocation.error else None
+
+
+def _worked(
+    invocation: Invocation, subject: Subject | None, work: Callable[[Invocation], None]
+) -> None:
+    if subject is None:
+        work(invocation)
+    else:
+        through_gates(subject.id, work, invocation)
 
 
 def _stopped(error: Interrupted, asked: Asked, watch: Watch | None) -> State[PgtideError]:

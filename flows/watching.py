@@ -1,5 +1,7 @@
 """What people want of a flow run that is at work: its state on the server, looked at each second.
 
+And the other way round: the same thread keeps the lock that says that this process lives.
+
 The batch loop hears of nothing that happens on the server: Prefect acts on a pause at the next
 task, and on a cancellation by a signal from whoever started the process, if anybody did.
 """
@@ -16,6 +18,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
 
 from flows.context import Invocation
+from pgtide.ledger.presence import Presence
 
 _PAUSE: Final = 1.0
 # What ends the work: a pause, a cancellation, or the run put back so that it begins again. A run
@@ -34,16 +37,27 @@ _STOPS: Final = frozenset(
 class Watch:
     """Look at a flow run's state until it asks for a stop, which is then passed on."""
 
-    def __init__(self, flow_run_id: UUID, stop: threading.Event) -> None:
+    def __init__(self, flow_run_id: str, stop: threading.Event, presence: Presence) -> None:
         self.seen: State | None = None
-        self._id = flow_run_id
+        self._id = UUID(flow_run_id)
         self._stop = stop
+        self._presence = presence
         self.over = threading.Event()
 
     def run(self) -> None:
         """Look once a second; a server that is away wants nothing."""
+        try:
+            self._look()
+            # Whoever is told to stop is there until it has.
+            self.over.wait()
+        finally:
+            self._presence.end()
+
+    def _look(self) -> None:
         with get_client(sync_client=True) as client:
+            self._presence.keep()
             while not self.over.wait(_PAUSE):
+                self._presence.keep()
                 try:
                     state = client.read_flow_run(self._id).state
                 except Exception:  # noqa: BLE001, S112  # whatever ails the server, the run goes on
@@ -64,7 +78,8 @@ def watching(invocation: Invocation) -> Iterator[Watch | None]:
     if flow_run_id is None:
         yield None
         return
-    watch = Watch(UUID(flow_run_id), invocation.caller.stop)
+    presence = Presence(invocation.settings, flow_run_id)
+    watch = Watch(flow_run_id, invocation.caller.stop, presence)
     # The context knows which server that is.
     context = contextvars.copy_context()
     thread = threading.Thread(

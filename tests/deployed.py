@@ -4,6 +4,7 @@ As the child of a runner works them, but for the seconds that a process takes to
 """
 
 import contextvars
+import importlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,9 +18,10 @@ import pytest
 from prefect import Flow
 from prefect.client.orchestration import get_client
 from prefect.flow_engine import run_flow
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
-from flows.deployments import Deployment
+from flows.deployments import Deployment, deployments
+from flows.loader import Loaded
 from flows.service.registering import for_runner
 from tests.prefect_server import PATIENCE, PrefectApi
 
@@ -73,30 +75,43 @@ class Deployed:
     def state(self, flow_run_id: str) -> Any:
         return self.api.flow_run(flow_run_id)["state"]
 
+    def runs(self, name: str | None = None) -> list[Any]:
+        """Return the flow runs of a deployment, or of all."""
+        ids = [str(self.ids[name])] if name else [str(one) for one in self.ids.values()]
+        where = {"deployments": {"id": {"any_": ids}}}
+        found: list[Any] = self.api.ask("POST", "/flow_runs/filter", where)
+        return found
+
     def suspend(self, flow_run_id: str) -> datetime:
         """Press Pause, as the UI does; return when."""
         until = datetime.now(UTC) + timedelta(minutes=5)
         details = {"pause_timeout": until.isoformat(), "pause_reschedule": True}
-        return self._set(
-            flow_run_id, {"type": "PAUSED", "name": "Suspended", "state_details": details}
+        return self.put(
+            flow_run_id,
+            {"type": "PAUSED", "name": "Suspended", "state_details": details},
+            force=False,
         )
 
     def cancel(self, flow_run_id: str) -> datetime:
         """Press Cancel, as the UI does; return when."""
-        return self._set(flow_run_id, {"type": "CANCELLING", "name": "Cancelling"})
+        return self.put(flow_run_id, {"type": "CANCELLING", "name": "Cancelling"}, force=False)
 
     def resume(self, flow_run_id: str, answer: Mapping[str, object] | None = None) -> Any:
         """Press Resume, with what the form has; return what the server makes of it."""
         body = {"run_input": answer} if answer is not None else {}
         return self.api.ask("POST", f"/flow_runs/{flow_run_id}/resume", body)
 
-    def _set(self, flow_run_id: str, state: Mapping[str, object]) -> datetime:
-        found = self.api.ask("POST", f"/flow_runs/{flow_run_id}/set_state", {"state": state})
+    def put(self, flow_run_id: str, state: Mapping[str, object], *, force: bool = True) -> datetime:
+        """Give a flow run a state, whatever the server's rules say of it; return when."""
+        body = {"state": state, "force": force}
+        found = self.api.ask("POST", f"/flow_runs/{flow_run_id}/set_state", body)
         assert found["status"] == "ACCEPT", found
         return datetime.now(UTC)
 
     def _work(self, working: Working) -> None:
-        with temporary_settings({PREFECT_API_URL: self.api.url}):
+        # Prefect's own heartbeat costs each flow a second.
+        here = {PREFECT_API_URL: self.api.url, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
+        with temporary_settings(here):
             with get_client(sync_client=True) as client:
                 one = client.read_flow_run(UUID(working.id))
             name = next(name for name, found in self.ids.items() if found == one.deployment_id)
@@ -120,7 +135,25 @@ def deployed(
             made = {one.full_name: for_runner(client, one).apply() for one, _ in wanted}
         ids = {name: cast("UUID", each) for name, each in made.items()}
         flows = {one.full_name: found for one, found in wanted}
-        yield Deployed(api=api, ids=ids, flows=flows)
+        one = Deployed(api=api, ids=ids, flows=flows)
+        yield one
+        # The next test finds the deployments as new ones.
+        for run in one.runs():
+            api.ask("DELETE", f"/flow_runs/{run['id']}", None)
+
+
+def everything(loaded: Loaded) -> list[tuple[Deployment, Flow[..., Any]]]:
+    """Return all deployments of a migration with their flows."""
+    return [(one, _flow(one, loaded)) for one in deployments([loaded])]
+
+
+def _flow(one: Deployment, loaded: Loaded) -> Flow[..., Any]:
+    if one.entrypoint.endswith(":flow"):
+        return loaded.flow
+    module, _, name = one.entrypoint.rpartition(".")
+    found = getattr(importlib.import_module(module), name)
+    assert isinstance(found, Flow)
+    return found
 
 
 def until(read: Callable[[], Any], holds: Callable[[Any], bool] = bool) -> Any:

@@ -272,14 +272,11 @@ def _outcome(error: BaseException) -> str:
             return "waiting"
         case Waiting():
             return "paused"
-        case Interrupted():
-            return "interrupted"
         case PgtideError():
             return error.code
         case Exception():
             return "failed"
-        case _:
-            # Ctrl-C, and what an orchestrator raises to end a run: an order, no mistake.
+        case _:  # Ctrl-C, and what an orchestrator raises to end a run: an order, no mistake
             return "interrupted"
 
 

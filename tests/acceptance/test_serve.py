@@ -64,7 +64,8 @@ def later(name: str) -> set[str]:
 
 
 NIGHTS = {f"{NIGHTLY_ID}/migrate", f"{NIGHTLY_ID}/off-peak", *later(NIGHTLY_ID)}
-SERVED = {f"{MIGRATION_ID}/migrate", *later(MIGRATION_ID), *NIGHTS}
+ALL = {"resume/all", "reaper/all", "purge-due/all"}
+SERVED = {f"{MIGRATION_ID}/migrate", *later(MIGRATION_ID), *NIGHTS, *ALL}
 MIGRATE = f"{MIGRATION_ID}/migrate"
 
 
