@@ -17,7 +17,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
 from prefect.exceptions import PrefectException
 from prefect.flow_runs import suspend_flow_run
-from prefect.input.run_input import keyset_from_base_key
+from prefect.input import delete_flow_run_input, keyset_from_base_key
 from pydantic import ValidationError
 
 from flows.context import Invocation
@@ -91,7 +91,12 @@ def _written_down(migration_id: str, run: FlowRun, invocation: Invocation) -> bo
         if wish.approve and settings.four_eyes:
             raise _unknown(record, wish)
         by_form = replace(settings, actor=FORM)
-        decide_gate(session, by_form, record, wish, clock=invocation.caller.clock)
+        try:
+            decide_gate(session, by_form, record, wish, clock=invocation.caller.clock)
+        except Refused:
+            # It was about something else than what is there now: the next try asks again.
+            delete_flow_run_input(answer.metadata.key)
+            raise
     return True
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any, Final, cast
 from uuid import UUID
 
 import pytest
@@ -131,15 +131,25 @@ def deployed(
         patch.setenv("PGTIDE_BACKUP_FIRST", "0")
         # Batches of a block or two.
         patch.setenv("PGTIDE_BATCH_MS", "1")
-        with get_client(sync_client=True) as client:
-            made = {one.full_name: for_runner(client, one).apply() for one, _ in wanted}
-        ids = {name: cast("UUID", each) for name, each in made.items()}
+        ids = {one.full_name: _registered(api.url, one) for one, _ in wanted}
         flows = {one.full_name: found for one, found in wanted}
         one = Deployed(api=api, ids=ids, flows=flows)
         yield one
         # The next test finds the deployments as new ones.
         for run in one.runs():
             api.ask("DELETE", f"/flow_runs/{run['id']}", None)
+
+
+# Half a second each; a deployment of a name is the same for every test.
+_REGISTERED: Final[dict[tuple[str, str], UUID]] = {}
+
+
+def _registered(url: str, one: Deployment) -> UUID:
+    place = (url, one.full_name)
+    if place not in _REGISTERED:
+        with get_client(sync_client=True) as client:
+            _REGISTERED[place] = cast("UUID", for_runner(client, one).apply())
+    return _REGISTERED[place]
 
 
 def everything(loaded: Loaded) -> list[tuple[Deployment, Flow[..., Any]]]:

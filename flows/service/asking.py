@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Final
 
 from httpx import HTTPStatusError
@@ -18,7 +19,7 @@ from pgtide.settings import Settings
 
 _WHY: Final = "What it has asked was decided elsewhere."
 # The server wants the form filled in. Nobody reads this: the run finds another question, or none.
-_FILLED: Final = {"decision": "reject", "name": "pgtide", "reason": _WHY}
+_FILLED: Final = MappingProxyType({"decision": "reject", "name": "pgtide", "reason": _WHY})
 
 
 def wake(beside: Neighbours, session: Session, settings: Settings) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """The gate before purge, opened for what is due: a run that asks a person, and waits."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from prefect.client.schemas.objects import StateType
 
@@ -10,7 +11,7 @@ from pgtide.operate.due import Due, due
 from pgtide.postgres.session import Session
 from pgtide.settings import Settings
 
-_OPEN = (StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.PAUSED)
+_OPEN: Final = (StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.PAUSED)
 
 
 def open_gates(

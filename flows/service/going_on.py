@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from typing import Final
 
 from prefect.client.schemas.objects import FlowRun, StateType
 
@@ -14,7 +15,7 @@ from pgtide.operate.unfinished import Unfinished, unfinished
 from pgtide.postgres.session import Session
 from pgtide.settings import Settings
 
-_TO_COME = (StateType.SCHEDULED, StateType.PENDING, StateType.PAUSED)
+_TO_COME: Final = (StateType.SCHEDULED, StateType.PENDING, StateType.PAUSED)
 
 
 def go_on(

@@ -97,7 +97,15 @@ def test_a_gate_asks_in_the_run_and_an_empty_answer_is_none(database: str, made:
     # Nor is it an answer where somebody starts the run again by force: it asks again.
     made.put(run, {"type": "SCHEDULED"})
     assert suspended(made, run) == form
+    # Nor can a form say that a second person fills it in.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PGTIDE_FOUR_EYES", "1")
+        assert made.resume(run, answer("approve", "bob"))["status"] == "ACCEPT"
+        ended = made.work(run)
+    assert (ended["type"], "a form cannot tell" in ended["message"]) == ("FAILED", True)
     assert decisions(database) == []
+    made.put(run, {"type": "SCHEDULED"})
+    assert suspended(made, run) == form
 
     assert made.resume(run, answer("approve", "bob"))["status"] == "ACCEPT"
     assert made.work(run)["name"] == "Completed"
