@@ -67,14 +67,14 @@ def _worked(
 
 def _stopped(error: Interrupted, asked: Asked, watch: Watch | None) -> State[PgtideError]:
     """Return the state of a run that was stopped, or leave it the one that it was given."""
+    seen = watch.at_last() if watch else None
+    if seen is not None and (seen.is_cancelling() or seen.is_cancelled()):
+        return Cancelled(message=str(error), data=error)
     if asked.signal == signal.SIGTERM:
-        # Cancelled, or shut down: Prefect knows which of the two, and shows it.
+        # Shut down: Prefect shows it, and whoever has stopped us begins the run again.
         raise TerminationSignal(signal=signal.SIGTERM) from error
-    seen = watch.seen if watch else None
     if seen is None:
         return tasks.ending(error)
-    if seen.is_cancelling() or seen.is_cancelled():
-        return Cancelled(message=str(error), data=error)
     # Paused, or put back to begin again elsewhere: the process goes, and the state stays.
     raise Pause(state=seen) from error
 

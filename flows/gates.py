@@ -88,10 +88,10 @@ def _written_down(migration_id: str, run: FlowRun, invocation: Invocation) -> bo
             reason=answer.reason,
             by=answer.name.strip(),
         )
-        if wish.approve and settings.four_eyes:
-            raise _unknown(record, wish)
-        by_form = replace(settings, actor=FORM)
         try:
+            if wish.approve and settings.four_eyes:
+                raise _unknown(record, wish)
+            by_form = replace(settings, actor=FORM)
             decide_gate(session, by_form, record, wish, clock=invocation.caller.clock)
         except Refused:
             # It was about something else than what is there now: the next try asks again.

@@ -8,19 +8,29 @@ task, and on a cancellation by a signal from whoever started the process, if any
 
 import contextvars
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Final
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from types import MappingProxyType
+from typing import Any, Final
 from uuid import UUID
 
 from prefect import State
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
+from prefect.settings import (
+    PREFECT_API_REQUEST_TIMEOUT,
+    PREFECT_CLIENT_MAX_RETRIES,
+    temporary_settings,
+)
 
 from flows.context import Invocation
 from pgtide.ledger.presence import Presence
 
 _PAUSE: Final = 1.0
+# Whoever has sent a signal does not wait for long.
+_ONCE: Final[Mapping[Any, object]] = MappingProxyType(
+    {PREFECT_API_REQUEST_TIMEOUT: 5.0, PREFECT_CLIENT_MAX_RETRIES: 0}
+)
 # What ends the work: a pause, a cancellation, or the run put back so that it begins again. A run
 # that only passes for failed or crashed is at work, whatever the server says.
 _STOPS: Final = frozenset(
@@ -52,6 +62,15 @@ class Watch:
             self.over.wait()
         finally:
             self._presence.end()
+
+    def at_last(self) -> State | None:
+        """Return the state that asked for the stop; looks once more for a signal's reason."""
+        if self.seen is None:
+            with suppress(Exception), temporary_settings(dict(_ONCE)):
+                with get_client(sync_client=True) as client:
+                    state = client.read_flow_run(self._id).state
+                self.seen = state if state is not None and state.type in _STOPS else None
+        return self.seen
 
     def _look(self) -> None:
         with get_client(sync_client=True) as client:

@@ -76,6 +76,22 @@ def suspended(made: Deployed, flow_run_id: str) -> dict[str, Any]:
     return asked(made, flow_run_id)
 
 
+def not_by_force(database: str, made: Deployed, run: str) -> None:
+    """Check that starting it by force is no answer, and a form no second person."""
+    form = asked(made, run)
+    made.put(run, {"type": "SCHEDULED"})
+    assert suspended(made, run) == form
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PGTIDE_FOUR_EYES", "1")
+        assert made.resume(run, answer("approve", "bob"))["status"] == "ACCEPT"
+        ended = made.work(run)
+    assert (ended["type"], "a form cannot tell" in ended["message"]) == ("FAILED", True)
+    assert decisions(database) == []
+    # What did not count is forgotten: it asks again.
+    made.put(run, {"type": "SCHEDULED"})
+    assert suspended(made, run) == form
+
+
 def test_a_gate_asks_in_the_run_and_an_empty_answer_is_none(database: str, made: Deployed) -> None:
     run = made.trigger(MIGRATE)
     form = suspended(made, run)
@@ -94,19 +110,7 @@ def test_a_gate_asks_in_the_run_and_an_empty_answer_is_none(database: str, made:
     assert len(made.runs(REAPER)) == 1
     assert asked(made, run) == form
 
-    # Nor is it an answer where somebody starts the run again by force: it asks again.
-    made.put(run, {"type": "SCHEDULED"})
-    assert suspended(made, run) == form
-    # Nor can a form say that a second person fills it in.
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PGTIDE_FOUR_EYES", "1")
-        assert made.resume(run, answer("approve", "bob"))["status"] == "ACCEPT"
-        ended = made.work(run)
-    assert (ended["type"], "a form cannot tell" in ended["message"]) == ("FAILED", True)
-    assert decisions(database) == []
-    made.put(run, {"type": "SCHEDULED"})
-    assert suspended(made, run) == form
-
+    not_by_force(database, made, run)
     assert made.resume(run, answer("approve", "bob"))["status"] == "ACCEPT"
     assert made.work(run)["name"] == "Completed"
     assert state_of(database) is State.VERIFIED
