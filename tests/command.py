@@ -14,6 +14,7 @@ from pgtide.ledger.record import every
 from pgtide.operate.status import MigrationStatus, status_of
 from pgtide.postgres.session import connect
 from pgtide.settings import Settings
+from tests.forked_command import Asked, forked
 
 PGTIDE = str(Path(sys.executable).with_name("pgtide"))
 PATIENCE = 60.0
@@ -91,7 +92,11 @@ class Workplace:
         )
 
     def run(self, *args: str) -> subprocess.CompletedProcess[str]:
-        """Run the command to its end."""
+        """Run the command to its end, its imports behind it; where they matter, from its start."""
+        environment = self.environment()
+        if "PYTHONPATH" not in environment:
+            asked = Asked(args=args, folder=self.folder, environment=environment)
+            return forked(asked, patience=PATIENCE * 2)
         with self.start(*args) as process:
             stdout, stderr = process.communicate(timeout=PATIENCE * 2)
             return subprocess.CompletedProcess(args, process.returncode, stdout, stderr)

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, Phase, settings
 from pgtide.postgres.embedded import Server
 from tests.memory import memory
 from tests.server import fresh_database, running_server
+from tests.stages import Stages, contracted_users, verified_users
 
 # Set before anything imports Prefect, which reads its environment once. The person who runs the
 # tests keeps their own Prefect profile untouched; each worker of pytest-xdist, which inherits its
@@ -68,4 +69,25 @@ def server() -> Iterator[Server]:
 def database(server: Server) -> Iterator[str]:
     """The address of an empty database of the test's own."""
     with fresh_database(server) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def stages(server: Server) -> Iterator[Stages]:
+    """What has been done once on this session's server."""
+    with Stages(server) as made:
+        yield made
+
+
+@pytest.fixture
+def verified(stages: Stages) -> Iterator[str]:
+    """The address of a database with the strategy's users, their migration verified."""
+    with stages.copy(verified_users) as url:
+        yield url
+
+
+@pytest.fixture
+def contracted(stages: Stages) -> Iterator[str]:
+    """The address of a database with the strategy's users, their migration contracted."""
+    with stages.copy(contracted_users) as url:
         yield url

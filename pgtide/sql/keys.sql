@@ -21,7 +21,12 @@ SELECT x.relname AS index, i.indisprimary AS primary, k.columns, k.types, k.coll
     SELECT array_agg(coalesce(a.attname::text, '') ORDER BY n) AS columns,
            array_agg(coalesce(format_type(a.atttypid, a.atttypmod), '') ORDER BY n) AS types,
            array_agg(coalesce(quote_ident(cn.nspname) || '.' || quote_ident(co.collname), '') ORDER BY n) AS collations,
-           sum(CASE WHEN a.attlen > 0 THEN a.attlen ELSE coalesce(s.avg_width, 32) END)::int AS width,
+           sum(CASE WHEN a.attlen > 0 THEN a.attlen ELSE coalesce((
+             -- Here, and not joined: the view is four tables, and one to join more is many orders to plan.
+             SELECT s.avg_width
+               FROM pg_class t JOIN pg_namespace tn ON tn.oid = t.relnamespace
+               JOIN pg_stats s ON s.schemaname = tn.nspname AND s.tablename = t.relname AND s.attname = a.attname AND NOT s.inherited
+              WHERE t.oid = i.indrelid), 32) END)::int AS width,
            bool_or(i.indkey[n] = 0) AS expressions,
            string_agg(a.attname, ', ' ORDER BY n) FILTER (WHERE NOT a.attnotnull OR EXISTS (
              -- From PostgreSQL 18 on: the rows that are there were never looked at.
@@ -41,9 +46,6 @@ SELECT x.relname AS index, i.indisprimary AS primary, k.columns, k.types, k.coll
       LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[n] AND i.indkey[n] <> 0
       LEFT JOIN pg_opclass o ON o.oid = i.indclass[n]
       LEFT JOIN pg_collation co ON co.oid = i.indcollation[n] AND co.oid <> 0
-      LEFT JOIN pg_namespace cn ON cn.oid = co.collnamespace
-      LEFT JOIN pg_class t ON t.oid = i.indrelid LEFT JOIN pg_namespace tn ON tn.oid = t.relnamespace
-      LEFT JOIN pg_stats s ON s.schemaname = tn.nspname AND s.tablename = t.relname AND s.attname = a.attname
-                          AND NOT s.inherited) k
+      LEFT JOIN pg_namespace cn ON cn.oid = co.collnamespace) k
  WHERE i.indrelid = %(oid)s AND i.indisunique AND i.indislive
  ORDER BY i.indisprimary DESC, k.width, cardinality(k.columns), x.relname

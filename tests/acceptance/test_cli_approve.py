@@ -6,9 +6,8 @@ import psycopg
 import pytest
 
 from tests.command import EMAIL_FILE, Workplace
-from tests.driving import migrate
 from tests.prefect_server import prefect_api_url
-from tests.users import MIGRATION_ID, create_users, email_migration
+from tests.users import MIGRATION_ID, create_users
 
 DUAL_FILE = '''"""Email verification moves to v2 columns; the application writes both."""
 
@@ -60,58 +59,54 @@ def test_up_waits_at_the_gate_and_goes_on_after_approval(tmp_path: Path, databas
 
 
 @pytest.fixture
-def verified(tmp_path: Path, database: str) -> Workplace:
+def place(tmp_path: Path, verified: str) -> Workplace:
     """A place with a verified migration that `tester` had started."""
-    create_users(database, rows=200)
-    migrate(database, email_migration())
-    return place_of(tmp_path, database)
+    return place_of(tmp_path, verified)
 
 
-def test_four_eyes(verified: Workplace) -> None:
-    strict = place_of(verified.folder, verified.url, PGTIDE_FOUR_EYES="1", PGTIDE_ACTOR="Tester")
+def test_four_eyes(place: Workplace) -> None:
+    strict = place_of(place.folder, place.url, PGTIDE_FOUR_EYES="1", PGTIDE_ACTOR="Tester")
     error = strict.json("approve", *CONTRACT, code=2)["error"]
     assert "tester has started" in error["message"]
     assert "Somebody else" in error["remedy"]
     assert strict.json("approve", *CONTRACT, "--by", "bob", code=2)["error"]["code"] == "refused"
-    second = place_of(verified.folder, verified.url, PGTIDE_FOUR_EYES="1", PGTIDE_ACTOR="bob")
+    second = place_of(place.folder, place.url, PGTIDE_FOUR_EYES="1", PGTIDE_ACTOR="bob")
     given = second.json("approve", *CONTRACT)
     assert (given["actor"], given["typed_by"]) == ("bob", "bob")
     assert "@" in given["account"]
     assert strict.status()["gates"][0]["verdict"] == "approved"
     # Given where nobody asked for four eyes, it does not count where somebody does.
-    verified.json("approve", *CONTRACT, "--by", "tester")
-    assert verified.status()["gates"][0]["verdict"] == "approved"
+    place.json("approve", *CONTRACT, "--by", "tester")
+    assert place.status()["gates"][0]["verdict"] == "approved"
     assert strict.status()["gates"][0]["verdict"] == "alone"
 
 
-def test_rejecting_withdraws(verified: Workplace) -> None:
-    verified.json("approve", *CONTRACT, "--by", "bob")
-    assert "gate" not in {one["kind"] for one in verified.status()["waiting_for"]}
-    said = verified.run(
-        "approve", "email", "contract", "--reject", "--reason", "no", "--by", "carol"
-    )
+def test_rejecting_withdraws(place: Workplace) -> None:
+    place.json("approve", *CONTRACT, "--by", "bob")
+    assert "gate" not in {one["kind"] for one in place.status()["waiting_for"]}
+    said = place.run("approve", "email", "contract", "--reject", "--reason", "no", "--by", "carol")
     assert said.returncode == 0
     assert "the gate contract is rejected by carol" in said.stdout
-    found = verified.status()
+    found = place.status()
     assert found["gates"][0]["verdict"] == "rejected"
     assert "carol rejected it: no" in found["waiting_for"][0]["text"]
-    assert [line["kind"] for line in verified.json("history", "2.1.0")][-2:] == [
+    assert [line["kind"] for line in place.json("history", "2.1.0")][-2:] == [
         "approved",
         "rejected",
     ]
 
 
-def test_an_approval_goes_stale_with_its_verification(verified: Workplace) -> None:
-    verified.json("approve", *CONTRACT, "--by", "bob")
-    verified.json("verify", "2.1.0")
-    assert verified.status()["gates"][0]["verdict"] == "approved"
-    with psycopg.connect(verified.url, autocommit=True) as connection:
+def test_an_approval_goes_stale_with_its_verification(place: Workplace) -> None:
+    place.json("approve", *CONTRACT, "--by", "bob")
+    place.json("verify", "2.1.0")
+    assert place.status()["gates"][0]["verdict"] == "approved"
+    with psycopg.connect(place.url, autocommit=True) as connection:
         connection.execute("ALTER TABLE users DISABLE TRIGGER USER")
         connection.execute("ALTER TABLE users ENABLE TRIGGER USER")
-    verified.json("verify", "2.1.0", code=4)
-    found = verified.status()
+    place.json("verify", "2.1.0", code=4)
+    found = place.status()
     assert (found["state"], found["gates"][0]["verdict"]) == ("backfilled", "stale")
-    error = verified.json("approve", *CONTRACT, code=2)["error"]
+    error = place.json("approve", *CONTRACT, code=2)["error"]
     assert "contract is decided while it is" in error["message"]
     assert error["state"] == "Nothing was decided."
 
@@ -128,10 +123,10 @@ def test_an_approval_goes_stale_with_its_verification(verified: Workplace) -> No
     ],
 )
 def test_what_cannot_be_decided_is_refused(
-    verified: Workplace, words: tuple[str, ...], says: str
+    place: Workplace, words: tuple[str, ...], says: str
 ) -> None:
-    done = verified.run("approve", *words)
+    done = place.run("approve", *words)
     assert done.returncode == 2
     assert says in " ".join(done.stderr.split())
-    assert verified.status()["gates"][0]["verdict"] == "open"
+    assert place.status()["gates"][0]["verdict"] == "open"
     assert MIGRATION_ID not in done.stdout

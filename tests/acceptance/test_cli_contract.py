@@ -7,23 +7,20 @@ import pytest
 
 from pgtide.model.gate import Gate
 from tests.command import EMAIL, EMAIL_FILE, UNLOADABLE, Workplace
-from tests.driving import migrate
 from tests.later import approve, contract, purge
 from tests.prefect_server import prefect_api_url
 from tests.table_state import schema_dump
-from tests.users import MIGRATION_ID, create_users, email_migration
+from tests.users import MIGRATION_ID
 
 NOW = ("--now", "--reason", "the fair opens tomorrow")
 CONTRACT = ("contract", "2.1.0", "--release", "2.2.0")
 
 
 @pytest.fixture
-def place(tmp_path: Path, database: str) -> Workplace:
+def place(tmp_path: Path, verified: str) -> Workplace:
     """Give a folder in which the strategy's migration is verified."""
-    create_users(database, rows=500)
-    migrate(database, email_migration())
     extra = {"PREFECT_API_URL": prefect_api_url(), "PGTIDE_BACKUPS": str(tmp_path / "backups")}
-    found = Workplace(folder=tmp_path, url=database, extra=extra)
+    found = Workplace(folder=tmp_path, url=verified, extra=extra)
     (found.migrations / EMAIL_FILE).write_text(EMAIL, encoding="utf-8")
     return found
 
@@ -53,7 +50,7 @@ def refused_without_a_yes(place: Workplace) -> None:
         assert error["remedy"] == f"Run `pgtide {again}`."
 
 
-def test_the_whole_way_of_a_later_release(place: Workplace, database: str) -> None:
+def test_the_whole_way_of_a_later_release(place: Workplace) -> None:
     assert waits(place) == ["gate", "release", "soak"]
     assert "soak" in waited(place, *CONTRACT)
     assert "gate contract" in waited(place, *CONTRACT, *NOW)
@@ -77,7 +74,7 @@ def test_the_whole_way_of_a_later_release(place: Workplace, database: str) -> No
     status = place.status()
     assert (status["state"], status["rollback_available"]) == ("completed", False)
     assert phases(status)["purge"] == "done"
-    assert "pgtide" not in schema_dump(database)
+    assert "pgtide" not in schema_dump(place.url)
     assert "purge has begun" in place.json("down", "2.1.0", "--yes", code=2)["error"]["message"]
 
     told = [(line["kind"], line["actor"], line["text"]) for line in place.json("history", "2.1.0")]
@@ -104,27 +101,25 @@ def test_a_command_line_that_says_too_little_is_refused(place: Workplace) -> Non
 
 
 def test_triggers_touched_since_verification_are_refused_and_up_mends_them(
-    place: Workplace, database: str
+    place: Workplace,
 ) -> None:
-    with psycopg.connect(database, autocommit=True) as connection:
+    with psycopg.connect(place.url, autocommit=True) as connection:
         connection.execute("ALTER TABLE users DISABLE TRIGGER USER")
         connection.execute("UPDATE users SET email_verified = NOT email_verified WHERE id = 33")
         connection.execute("ALTER TABLE users ENABLE TRIGGER USER")
-    approve(database, MIGRATION_ID, Gate.CONTRACT)
+    approve(place.url, MIGRATION_ID, Gate.CONTRACT)
     error = place.json(*CONTRACT, *NOW, code=2)["error"]
     assert "cannot be contracted" in error["message"]
     assert "`pgtide up 2.1.0`" in error["remedy"]
     assert place.status()["state"] == "backfilled"
     assert "sweeps" in place.status()["next"]
     assert [one["state"] for one in place.json("up")["migrations"]] == ["verified"]
-    approve(database, MIGRATION_ID, Gate.CONTRACT)
+    approve(place.url, MIGRATION_ID, Gate.CONTRACT)
     assert place.json(*CONTRACT, *NOW)["state"] == "contracted"
 
 
-def test_up_says_what_goes_on_with_a_contract_that_was_left(
-    place: Workplace, database: str
-) -> None:
-    with psycopg.connect(database, autocommit=True) as connection:
+def test_up_says_what_goes_on_with_a_contract_that_was_left(place: Workplace) -> None:
+    with psycopg.connect(place.url, autocommit=True) as connection:
         connection.execute(
             "UPDATE pgtide.migration SET state = 'failed', resume_to = 'contracting'"
         )
@@ -135,26 +130,24 @@ def test_up_says_what_goes_on_with_a_contract_that_was_left(
     assert place.status()["state"] == "failed"
 
 
-def test_up_says_what_a_migration_waits_for_where_it_has_nothing_to_do(
-    place: Workplace, database: str
-) -> None:
+def test_up_says_what_a_migration_waits_for_where_it_has_nothing_to_do(place: Workplace) -> None:
     verified = place.run("up").stdout
     assert "is verified, waiting for the gate contract" in verified
     assert "`pgtide contract 2.1.0 --release V`" in verified
-    contract(database, MIGRATION_ID)
+    contract(place.url, MIGRATION_ID)
     contracted = place.run("up").stdout
     assert "is contracted, waiting for the gate reads_switched" in contracted
     assert "`pgtide purge 2.1.0`" in contracted
-    purge(database, MIGRATION_ID)
+    purge(place.url, MIGRATION_ID)
     assert "1 migration is completed." in place.run("up").stdout
     assert "Completed" in place.run("resume", "2.1.0").stdout
     (place.migrations / EMAIL_FILE).unlink()
     assert "`pgtide create TEXT --table T`" in place.run("up").stdout
 
 
-def test_the_way_back_from_contract_needs_the_ledger_alone(place: Workplace, database: str) -> None:
-    verified = schema_dump(database)
-    contract(database, MIGRATION_ID)
+def test_the_way_back_from_contract_needs_the_ledger_alone(place: Workplace) -> None:
+    before = schema_dump(place.url)
+    contract(place.url, MIGRATION_ID)
     alone = place.without_prefect()
     (alone.migrations / EMAIL_FILE).write_text(UNLOADABLE, encoding="utf-8")
     assert alone.status()["state"] == "contracted"
@@ -162,14 +155,14 @@ def test_the_way_back_from_contract_needs_the_ledger_alone(place: Workplace, dat
     assert refused.returncode == 2
     assert "--to verified --yes" in refused.stderr
     assert alone.json("down", "2.1.0", "--to", "verified", "--yes")["state"] == "verified"
-    assert schema_dump(database) == verified
+    assert schema_dump(place.url) == before
     assert phases(alone.status())["contract"] == "pending"
     error = alone.json("down", "2.1.0", "--to", "verified", "--yes", code=2)["error"]
     assert "no contract to undo" in error["message"]
     assert "undone since" in alone.json(*CONTRACT, *NOW, code=3)["error"]["message"]
-    approve(database, MIGRATION_ID, Gate.CONTRACT)
+    approve(place.url, MIGRATION_ID, Gate.CONTRACT)
     assert "Prefect" in alone.json(*CONTRACT, *NOW, code=2)["error"]["message"]
-    contract(database, MIGRATION_ID)
+    contract(place.url, MIGRATION_ID)
     undone = alone.run("down", "2.1.0", "--yes")
     assert undone.returncode == 0, undone.stderr
     assert "old shape again" in undone.stdout
@@ -177,12 +170,10 @@ def test_the_way_back_from_contract_needs_the_ledger_alone(place: Workplace, dat
     assert "taken back: contract.shape" in alone.run("history", "2.1.0").stdout
 
 
-def test_purge_without_a_backup_wants_its_flag_and_a_reason(
-    place: Workplace, database: str
-) -> None:
-    contract(database, MIGRATION_ID)
-    approve(database, MIGRATION_ID, Gate.READS_SWITCHED)
-    with psycopg.connect(database, autocommit=True) as connection:
+def test_purge_without_a_backup_wants_its_flag_and_a_reason(place: Workplace) -> None:
+    contract(place.url, MIGRATION_ID)
+    approve(place.url, MIGRATION_ID, Gate.READS_SWITCHED)
+    with psycopg.connect(place.url, autocommit=True) as connection:
         connection.execute("UPDATE pgtide.backup SET removed_at = now()")
     ask = ("purge", "2.1.0", "--yes")
     # A reason not to wait is none to go without a backup.

@@ -22,14 +22,6 @@ from tests.users import MIGRATION_ID, create_users, email_migration
 DUAL, CONTRACT, READS = Gate.DUAL_WRITE_DEPLOYED, Gate.CONTRACT, Gate.READS_SWITCHED
 
 
-@pytest.fixture
-def verified(database: str) -> str:
-    """A database with a verified migration, started by `tester`."""
-    create_users(database, rows=200)
-    migrate(database, email_migration())
-    return database
-
-
 def change(url: str, *statements: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         for statement in statements:

@@ -117,3 +117,13 @@ def test_sizes_and_kills_are_measured(tmp_path: Path, monkeypatch: pytest.Monkey
     killed = read(tmp_path / "kills.json")
     assert killed["killed"]["survived"]["kills"] == killed["killed"]["wanted"] == 1
     assert all(claim["kept"] for claim in killed["claims"])
+
+
+def test_batch_targets_are_measured_on_both_kinds_of_rows(tmp_path: Path) -> None:
+    said = one_round(tmp_path, "targets")
+    measured = read(tmp_path / "targets.json")["targets"]
+    wanted = {(kind, target) for kind in ("narrow", "wide") for target in (0.01, 0.05, 0.2)}
+    assert {(one["kind"], one["target"]) for one in measured} == wanted
+    assert all(len(one["seconds"]) == 1 for one in measured)
+    # So small a table is over before anything can be said, and that is said.
+    assert "too short" in said

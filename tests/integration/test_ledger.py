@@ -9,16 +9,13 @@ import pytest
 from pgtide.errors import Refused
 from pgtide.ledger.schema import UPGRADES, install
 from pgtide.postgres.session import connect
-from tests.driving import migrate
-from tests.users import MIGRATION_ID, create_users, email_migration
+from tests.users import MIGRATION_ID
 
 
 @pytest.fixture
-def ledger(database: str) -> Iterator[psycopg.Connection]:
+def ledger(verified: str) -> Iterator[psycopg.Connection]:
     """A connection to a database with a verified migration."""
-    create_users(database, rows=200)
-    migrate(database, email_migration())
-    with psycopg.connect(database, autocommit=True) as connection:
+    with psycopg.connect(verified, autocommit=True) as connection:
         yield connection
 
 

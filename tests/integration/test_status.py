@@ -18,7 +18,7 @@ from tests import later
 from tests.approving import approve
 from tests.driving import ACTOR, migrate, record_of, settings_for, undo
 from tests.small_table import SMALL_ID, create_small, run, small_migration
-from tests.users import MIGRATION_ID, create_users, email_migration
+from tests.users import MIGRATION_ID, email_migration
 
 TOUCH = (
     "ALTER TABLE users DISABLE TRIGGER USER",
@@ -27,14 +27,6 @@ TOUCH = (
 CONTRADICT = (
     "UPDATE users SET verification_token = 'old', verification_token_v2 = 'new' WHERE id = 3",
 )
-
-
-@pytest.fixture
-def verified(database: str) -> str:
-    """A database with a verified migration, started by `tester`."""
-    create_users(database, rows=200)
-    migrate(database, email_migration())
-    return database
 
 
 def status(url: str) -> MigrationStatus:

@@ -1,11 +1,6 @@
-"""Start a killed process, follow what it says, and collect what became of it.
-
-The processes are forked from one that has all its imports behind it: hundreds are killed in a run
-of the tests, and each would spend a second on nothing else.
-"""
+"""Start a killed process, follow what it says, and collect what became of it."""
 
 import json
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -17,14 +12,11 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Self
 
+from tests.forking import FORKING, ONE_AT_A_TIME
 from tests.scenarios import killed
 from tests.scenarios.killed import Order
 
 _PATIENCE = 90.0
-_FORKING = multiprocessing.get_context("forkserver")
-_FORKING.set_forkserver_preload([killed.__name__])
-# To start a process is to look at the ended ones, and two looks at once lose an exit code.
-_ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +44,10 @@ class Child:
     """A running process, heard line by line."""
 
     def __init__(self, order: Order) -> None:
-        stdout, says = _FORKING.Pipe(duplex=False)
-        stderr, complains = _FORKING.Pipe(duplex=False)
-        self._process = _FORKING.Process(target=_obey, args=(order.to_json(), says, complains))
-        with _ONE_AT_A_TIME:
+        stdout, says = FORKING.Pipe(duplex=False)
+        stderr, complains = FORKING.Pipe(duplex=False)
+        self._process = FORKING.Process(target=_obey, args=(order.to_json(), says, complains))
+        with ONE_AT_A_TIME:
             self._process.start()
         says.close()
         complains.close()
@@ -125,7 +117,7 @@ class Child:
         if self.runs(_PATIENCE):
             self.kill()
             self._complaints.append("it did not end by itself")
-        with _ONE_AT_A_TIME:
+        with ONE_AT_A_TIME:
             self._process.join()
         for thread in self._threads:
             thread.join()

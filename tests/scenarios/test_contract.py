@@ -42,14 +42,6 @@ _LONG = 5
 LOG = "SELECT status, rollback_available, error_message FROM pgtide.migration_log"
 
 
-@pytest.fixture
-def verified(database: str) -> str:
-    """Give a database in which the strategy's migration is verified."""
-    create_users(database, rows=300)
-    migrate(database, email_migration())
-    return database
-
-
 def events(url: str, kind: str) -> list[dict[str, object]]:
     found = run(url, f"SELECT detail FROM pgtide.event WHERE kind = '{kind}' ORDER BY id")
     return [row[0] for row in found]  # type: ignore[misc]  # a JSON column

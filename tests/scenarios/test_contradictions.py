@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import psycopg
-import pytest
 
 from pgtide.errors import LockNotAcquired
 from pgtide.ledger.record import Record
@@ -11,7 +10,7 @@ from pgtide.model.state import State
 from tests.driving import migrate, record_of, refusal
 from tests.later import contract, later_settings, once, to_verified
 from tests.small_table import run
-from tests.users import MIGRATION_ID, create_users, email_migration
+from tests.users import MIGRATION_ID, email_migration
 
 CONTRADICT = (
     "UPDATE public.users SET verification_token = 'old', verification_token_v2 = 'interim'"
@@ -19,14 +18,6 @@ CONTRADICT = (
 )
 VALUES = "SELECT verification_token, verification_token_v2 FROM public.users WHERE id = 33"
 KEPT = "SELECT conflicts FROM pgtide.verification ORDER BY id"
-
-
-@pytest.fixture
-def verified(database: str) -> str:
-    """Give a database in which the strategy's migration is verified."""
-    create_users(database, rows=300)
-    migrate(database, email_migration())
-    return database
 
 
 def withdrawn(url: str) -> Record:

@@ -21,7 +21,7 @@ from tests.approving import approve, stands
 from tests.driving import ACTOR, migrate, record_of
 from tests.later import HURRY, RELEASE, contract, later_settings, once, purge, to_verified
 from tests.small_table import run
-from tests.users import MIGRATION_ID, create_users, email_migration
+from tests.users import MIGRATION_ID, email_migration
 
 COLUMNS = (
     "SELECT attname::text FROM pg_attribute"
@@ -32,14 +32,6 @@ NEW_NAMES = (
     "SELECT attname::text FROM pg_attribute"
     " WHERE attrelid = 'public.users'::regclass AND attnum IN (8, 9) ORDER BY 1"
 )
-
-
-@pytest.fixture
-def verified(database: str) -> str:
-    """Give a database with a verified migration."""
-    create_users(database, rows=300)
-    migrate(database, email_migration())
-    return database
 
 
 def contract_as_it_stands(url: str) -> None:

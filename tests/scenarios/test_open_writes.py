@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import psycopg
-import pytest
 
 from pgtide.errors import LockNotAcquired
 from pgtide.events import Event, Listener, LockWaited, RangeVerified, silence
@@ -20,7 +19,7 @@ from pgtide.settings import Settings
 from tests.driving import ACTOR, migrate, record_of, refusal, settings_for
 from tests.later import contract
 from tests.small_table import run
-from tests.users import MIGRATION_ID, create_users, email_migration
+from tests.users import MIGRATION_ID, email_migration
 
 CONTRADICT = (
     "UPDATE public.users SET verification_token = 'old', verification_token_v2 = 'interim'"
@@ -30,14 +29,6 @@ VALUES = "SELECT verification_token, verification_token_v2 FROM public.users WHE
 VERDICTS = "SELECT passed, conflicts FROM pgtide.verification ORDER BY id"
 
 Act = Callable[[str], None]
-
-
-@pytest.fixture
-def verified(database: str) -> str:
-    """Give a database in which the strategy's migration is verified."""
-    create_users(database, rows=300)
-    migrate(database, email_migration())
-    return database
 
 
 @contextmanager

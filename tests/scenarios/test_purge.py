@@ -4,7 +4,6 @@ from dataclasses import replace
 from functools import partial
 
 import psycopg
-import pytest
 
 from pgtide import AddColumn, ReplaceColumn, Sql
 from pgtide.clock import SYSTEM_CLOCK
@@ -32,15 +31,6 @@ UNION ALL SELECT proname FROM pg_proc
 UNION ALL SELECT tgname FROM pg_trigger
  WHERE tgrelid = 'public.users'::regclass AND NOT tgisinternal
 """
-
-
-@pytest.fixture
-def contracted(database: str) -> str:
-    """Give a database in which the strategy's migration is contracted."""
-    create_users(database, rows=300)
-    migrate(database, email_migration())
-    contract(database, MIGRATION_ID)
-    return database
 
 
 def test_after_purge_only_the_new_shape_is_left_and_every_value_of_it(contracted: str) -> None:

@@ -22,13 +22,6 @@ from tests.users import MIGRATION_ID, create_users, email_migration
 LOG = "SELECT status, rollback_available FROM {schema}.migration_log ORDER BY id"
 
 
-@pytest.fixture
-def verified(database: str) -> str:
-    create_users(database, rows=500)
-    migrate(database, email_migration())
-    return database
-
-
 @pytest.mark.parametrize("schema", ["pgtide", "public"])
 def test_it_is_in_the_ledgers_schema_and_beside_the_log(database: str, schema: str) -> None:
     create_users(database, rows=500)

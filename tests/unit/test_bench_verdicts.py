@@ -2,7 +2,9 @@
 
 from collections import Counter
 
+from tests.bench import target_gates
 from tests.bench.rotation import rotated
+from tests.bench.targets import Kept
 from tests.bench.undo import Try, Undone
 from tests.bench.undo_gates import gates, grows
 from tests.bench.undoing import NAIVE, PGTIDE
@@ -68,3 +70,14 @@ def test_everybody_has_a_turn_a_round_and_the_rounds_begin_with_others() -> None
     turns = list(rotated("abc", 4))
     assert "".join(turns) == "abcbcacababc"
     assert set(Counter(turns).values()) == {4}
+
+
+def test_a_batch_target_is_kept_by_the_median_of_the_tries_that_were_long_enough() -> None:
+    def kept(*seconds: float | None) -> bool:
+        (gate,) = target_gates.gates([Kept(kind="narrow", target=0.05, seconds=seconds)])
+        return gate.kept
+
+    assert kept(0.041, 0.05, 0.09)
+    assert not kept(0.02, 0.061, 0.09)
+    assert not kept(0.03, None, 0.035)
+    assert not kept(None, None)

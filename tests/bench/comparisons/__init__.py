@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from tests.bench.comparisons import backfill, horizon, kills, scaling, tables, undo, wal
+from tests.bench.comparisons import backfill, horizon, kills, scaling, tables, targets, undo, wal
 from tests.bench.stage import Stage
 
 # Each tells whether every claim of its was kept.
@@ -11,6 +11,7 @@ COMPARISONS: Final[dict[str, Callable[[Stage], bool]]] = {
     "undo": undo.compare,
     "backfill": backfill.compare,
     "tables": tables.compare,
+    "targets": targets.compare,
     "wal": wal.compare,
     "horizon": horizon.compare,
     "scaling": scaling.compare,
