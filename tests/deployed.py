@@ -96,6 +96,10 @@ class Deployed:
         """Press Cancel, as the UI does; return when."""
         return self.put(flow_run_id, {"type": "CANCELLING", "name": "Cancelling"}, force=False)
 
+    def forget(self, flow_run_id: str) -> None:
+        """Delete a flow run."""
+        self.api.ask("DELETE", f"/flow_runs/{flow_run_id}", None)
+
     def resume(self, flow_run_id: str, answer: Mapping[str, object] | None = None) -> Any:
         """Press Resume, with what the form has; return what the server makes of it."""
         body = {"run_input": answer} if answer is not None else {}
@@ -137,7 +141,7 @@ def deployed(
         yield one
         # The next test finds the deployments as new ones.
         for run in one.runs():
-            api.ask("DELETE", f"/flow_runs/{run['id']}", None)
+            one.forget(run["id"])
 
 
 # Half a second each; a deployment of a name is the same for every test.

@@ -18,7 +18,7 @@ from pgtide.model.state import State
 from pgtide.operate.hold import pause
 from pgtide.postgres.session import connect
 from pgtide.settings import load
-from tests.acceptance.flow_records import email, out_of_step, runs, state_of
+from tests.acceptance.flow_records import email, out_of_step, state_of
 from tests.deployed import Deployed, deployed, everything, until
 from tests.driving import record_of
 from tests.prefect_server import PrefectApi, prefect_api
@@ -28,6 +28,8 @@ __all__ = ["prefect_api"]
 
 MIGRATE, REAPER, RESUME = f"{MIGRATION_ID}/migrate", "reaper/all", "resume/all"
 SLOW = {"duty": 0.05, "workers": 1}
+# As its schedule has it.
+CUT_OFF = {"only_cut_off": True}
 
 
 @pytest.fixture
@@ -109,54 +111,46 @@ def test_a_flow_run_without_a_process_is_put_back_and_no_other(
     presence.end()
     assert len(until(lambda: at_once(run))) == 1
     assert made.state(checking)["name"] == "AwaitingRetry"
-
-    # What lives is not touched by the flow either; what was put back goes on where another stopped.
     made.cancel(alive)
     working.done()
-    with connect(database, purpose="operator") as session:
-        keep(session, MIGRATION_ID, LiveRate(duty=1.0, batch_ms=50.0), by="ann")
-    assert made.work(pending)["name"] == "Completed"
-    assert state_of(database) is State.VERIFIED
-    assert out_of_step(database) == 0
 
 
-def test_what_was_left_goes_on_and_an_operators_hold_only_when_asked(
+def test_what_was_left_goes_on_by_itself_only_where_nobody_stopped_it(
     database: str, made: Deployed
 ) -> None:
     run, working = backfilling(database, made)
     made.cancel(run)
     working.done()
     # A person has cancelled it: nobody goes on by a schedule.
-    assert made.run(RESUME, {"only_cut_off": True})["name"] == "NothingToDo"
+    assert made.run(RESUME, CUT_OFF)["name"] == "NothingToDo"
+    died(database)
+    assert "its process died" in made.run(RESUME, CUT_OFF)["message"]
+    # Nor is a second one begun beside the first.
+    assert "is Scheduled already" in made.run(RESUME, CUT_OFF)["message"]
+    (begun,) = coming(made)
+    made.forget(begun)
+
     with connect(database, purpose="operator") as session:
         pause(session, record_of(database, MIGRATION_ID), by="ann", reason="rush hour")
         keep(session, MIGRATION_ID, LiveRate(duty=1.0, batch_ms=50.0), by="ann")
     held = made.run(RESUME)
     assert held["name"] == "NothingToDo"
     assert "it waits for the end of an operator's hold" in held["message"]
-
     assert "goes on" in made.run(RESUME, {"end_holds": True})["message"]
     (begun,) = coming(made)
     assert made.work(begun)["name"] == "Completed"
     assert state_of(database) is State.VERIFIED
+    assert out_of_step(database) == 0
     assert made.run(RESUME)["name"] == "NothingToDo"
 
 
-def test_what_lost_its_process_goes_on_by_the_schedule(database: str, made: Deployed) -> None:
-    run, working = backfilling(database, made)
-    made.cancel(run)
-    working.done()
-    # What a killed process leaves.
-    with psycopg.connect(database) as connection:
+def died(url: str) -> None:
+    """Leave the ledger as a killed process does."""
+    with psycopg.connect(url) as connection:
         connection.execute(
             "UPDATE pgtide.run SET ended_at = NULL, outcome = NULL,"
             " heartbeat_at = clock_timestamp() - interval '1 minute'"
         )
-    assert "its process died" in made.run(RESUME, {"only_cut_off": True})["message"]
-    # The second finds that the first has begun one.
-    assert "is Scheduled already" in made.run(RESUME, {"only_cut_off": True})["message"]
-    assert len(coming(made)) == 1
-    assert [one["outcome"] for one in runs(database)] == [None]
 
 
 def coming(made: Deployed) -> list[str]:
