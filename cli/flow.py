@@ -53,13 +53,20 @@ def loaded_one(folder: Sequence["Loaded"], wanted: str) -> "Loaded":
 
 
 def run(
-    settings: Settings, one: "Loaded", *, until: Phase, hurry: str | None = None, yes: bool = False
+    settings: Settings,
+    one: "Loaded",
+    *,
+    until: Phase,
+    hurry: str | None = None,
+    yes: bool = False,
+    start_over: bool = True,
 ) -> None:
     """Run a migration's flow here, with progress; raises what ended it.
 
-    `yes` begins it although the estimate is more than there is room for.
+    `yes` begins it although the estimate is more than there is room for; without `start_over` it
+    is left alone where it was undone.
     """
-    asked = {"until": until.value, "hurry": hurry, "accept_excess": yes}
+    asked = {"until": until.value, "hurry": hurry, "accept_excess": yes, "start_over": start_over}
     given = {"parameters": asked}
     run_any(settings, one.id, one.flow, given, shown=FORWARD[: FORWARD.index(until) + 1])
 

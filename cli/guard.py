@@ -14,7 +14,7 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from cli.console import err
-from pgtide.errors import InvalidSettings, PgtideError
+from pgtide.errors import InvalidSettings, PgtideError, Waiting
 from pgtide.model.redact import redacted
 from pgtide.settings import load
 
@@ -41,7 +41,7 @@ class Guarded(TyperGroup):
             return super().invoke(ctx)
         except PgtideError as error:
             _tell(ctx, error)
-            raise typer.Exit(error.exit_code) from None
+            raise typer.Exit(_exit_code(error)) from None
         except KeyboardInterrupt:
             _tell(ctx, _interrupted())
             raise typer.Exit(_interrupted().exit_code) from None
@@ -56,6 +56,16 @@ class Guarded(TyperGroup):
                 raise
             _tell(ctx, _unexpected(ctx, error))
             raise typer.Exit(1) from None
+
+
+def _exit_code(error: PgtideError) -> int:
+    """Return the code to end with: 0 too where a migration waits, if the settings say so."""
+    if not isinstance(error, Waiting):
+        return error.exit_code
+    try:
+        return 0 if load().waiting_ok else error.exit_code
+    except InvalidSettings:
+        return error.exit_code
 
 
 class Interrupted(PgtideError):

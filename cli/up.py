@@ -32,16 +32,27 @@ Yes = Annotated[
     typer.Option("--yes", help="Begin although it may need more than the disk or a week has."),
 ]
 
+KeepUndone = Annotated[
+    bool,
+    typer.Option(
+        "--keep-undone", help="Leave it alone if it was undone: for what repeats this by itself."
+    ),
+]
+
 _LATE: Final = frozenset(RUNNING[phase] for phase in LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """How far to go, why not to wait for a window, and whether to begin whatever it will take."""
+    """How far to go, why not to wait for a window, whether to begin whatever it will take.
+
+    And whether to start over what was undone: only where a person named it.
+    """
 
     until: Phase
     hurry: str | None = None
     accepts_excess: bool = False
+    start_over: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +76,7 @@ def up(
     now: Now = False,
     reason: Reason = None,
     yes: Yes = False,
+    keep_undone: KeepUndone = False,
     by: By = None,
     as_json: Json = False,
 ) -> None:
@@ -75,8 +87,9 @@ def up(
     settings = settings_of(ctx, by=by)
     folder = loaded(settings)
     work = [loaded_one(folder, migration)] if migration else folder
-    todo = pending(settings, work, until, start_over=migration is not None)
-    wish = Wish(until=until, hurry=why, accepts_excess=yes)
+    start_over = migration is not None and not keep_undone
+    todo = pending(settings, work, until, start_over=start_over)
+    wish = Wish(until=until, hurry=why, accepts_excess=yes, start_over=start_over)
     go_on(ctx, settings, todo, wish, as_json=as_json)
     if not as_json:
         say(*([] if todo else _idle(settings, work, until)), *_left(settings, work))
@@ -119,7 +132,14 @@ def go_on(
         begun = SYSTEM_CLOCK.monotonic()
         try:
             _refuse_outside(settings, one, wish.hurry)
-            run(settings, one, until=wish.until, hurry=wish.hurry, yes=wish.accepts_excess)
+            run(
+                settings,
+                one,
+                until=wish.until,
+                hurry=wish.hurry,
+                yes=wish.accepts_excess,
+                start_over=wish.start_over,
+            )
         except PgtideError:
             ctx.meta["pgtide.document"] = {"migrations": plain([each.status for each in done])}
             raise

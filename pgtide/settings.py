@@ -84,6 +84,8 @@ class Settings:
     # Whoever has the address may post there.
     webhook: str | None = field(default=None, repr=False)
     log: str = "text"
+    # Whether a command ends with 0 where a migration waits: for what takes the rest for a failure.
+    waiting_ok: bool = False
     # Slack takes some 50 edits a minute, of all runs together.
     notify_every: timedelta = timedelta(seconds=5)
     # A hold that is shorter is nothing to wake a channel for: vacuum and checkpoints make such.
@@ -213,6 +215,7 @@ VARIABLES: Final[tuple[tuple[str, str, Callable[[str], object]], ...]] = (
     ("PGTIDE_SLACK_API", "slack_api", address),
     ("PGTIDE_WEBHOOK", "webhook", secret_address),
     ("PGTIDE_LOG", "log", log_format),
+    ("PGTIDE_WAITING_OK", "waiting_ok", _switch),
     ("PGTIDE_NOTIFY_EVERY_MS", "notify_every", _span),
     ("PGTIDE_NOTIFY_HELD_AFTER_MS", "notify_held_after", _span),
 )

@@ -50,6 +50,8 @@ def test_up_goes_on_after_a_hold_a_ctrl_c_and_a_sigterm(tmp_path: Path, database
     assert fast.run("down", "2.1.0", "--yes").returncode == 0
     # The next deploy must not repeat what a person took back.
     assert fast.json("up") == {"migrations": []}
+    # Nor must what repeats a command that named it.
+    assert fast.json("up", MIGRATION_ID, "--keep-undone") == {"migrations": []}
     assert fast.status()["state"] == "rolled_back"
 
 

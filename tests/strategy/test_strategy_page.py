@@ -33,8 +33,8 @@ ORDER: Final = (
     *("hhiiiiiihiiiiihiiiiii"),
     *("hhiiiiiihiiiiii"),
 )
-TOP: Final = "cli|demo|docs|flows|migrations|pgtide|tasks|tests"
-A_PATH: Final = re.compile(rf"`((?:(?:{TOP}|\.ci)/[\w./]*)|Makefile|\w+\.(?:md|txt|toml))[`:]")
+TOP: Final = "cli|demo|deployments|docs|flows|migrations|pgtide|tasks|tests"
+A_PATH: Final = re.compile(rf"`((?:(?:{TOP}|\.ci)/[\w./-]*)|Makefile|\w+\.(?:md|txt|toml))[`:]")
 A_TEST: Final = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 A_COMMAND: Final = re.compile(r"`pgtide ([a-z]+)")
 UNBUILT: Final = re.compile(r"not yet: (\*[^*]+\*(?:, \*[^*]+\*)*)")
@@ -171,6 +171,7 @@ BUILT: Final[dict[str, Callable[[], bool]]] = {
     "windows": lambda: hasattr(pgtide, "Window"),
     "Slack alerts": (ROOT / "pgtide" / "notify").is_dir,
     "deployment files": (ROOT / "deployments" / "Containerfile").is_file,
+    "CI workflow": (ROOT / "deployments" / "github").is_dir,
 }
 
 

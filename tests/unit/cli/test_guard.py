@@ -8,6 +8,7 @@ import typer
 from typer.testing import CliRunner
 
 from cli.guard import Guarded
+from pgtide.errors import Failed, WindowClosed
 
 SECRET = "hush-hush"
 app = typer.Typer(cls=Guarded, pretty_exceptions_enable=False)
@@ -22,6 +23,16 @@ def stumble(*, as_json: bool = typer.Option(False, "--json")) -> None:
 @app.command()
 def interrupted() -> None:
     raise KeyboardInterrupt
+
+
+@app.command()
+def wait() -> None:
+    raise WindowClosed("Its window is closed.", state="Nothing was changed.", remedy="Wait.")
+
+
+@app.command()
+def fail() -> None:
+    raise Failed("It failed.", state="Nothing was changed.", remedy="Look.")
 
 
 @pytest.fixture(autouse=True)
@@ -52,3 +63,17 @@ def test_ctrl_c_outside_of_a_migration_ends_with_130_and_says_so() -> None:
     done = CliRunner().invoke(app, ["interrupted"])
     assert done.exit_code == 130
     assert "interrupted" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("said", "command", "code"),
+    [("", "wait", 3), ("0", "wait", 3), ("1", "wait", 0), ("perhaps", "wait", 3), ("1", "fail", 1)],
+)
+def test_what_waits_ends_with_0_only_where_the_settings_say_so(
+    monkeypatch: pytest.MonkeyPatch, said: str, command: str, code: int
+) -> None:
+    """Kubernetes knows no other end that is no failure; what is said stays the same."""
+    monkeypatch.setenv("PGTIDE_WAITING_OK", said)
+    done = CliRunner().invoke(app, [command])
+    assert done.exit_code == code
+    assert ("waiting" if command == "wait" else "failed") in done.stderr
