@@ -17,7 +17,8 @@ from pgtide.ledger.presence import lives
 from pgtide.postgres.session import Session
 from pgtide.settings import Settings
 
-# A process needs a moment from the state to its first sign of life, an image to be pulled more.
+# From the state to a process's first sign of life it takes seconds. Where an image takes longer to
+# be pulled there may be two processes: the ledger lets one of them work.
 AGE: Final = timedelta(minutes=2)
 # Whatever kills a run so often will do it again.
 _TRIES: Final = 10
