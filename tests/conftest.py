@@ -1,5 +1,6 @@
 """What holds for every ring: Prefect keeps to a folder of its own, Hypothesis sets no deadlines."""
 
+import gc
 import os
 import shutil
 import tempfile
@@ -50,6 +51,12 @@ def pytest_configure(config: pytest.Config) -> None:
         phases=(Phase.reuse, Phase.generate, Phase.shrink) if examples else (Phase.generate,),
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
+
+
+def pytest_collection_finish() -> None:
+    """Have the tests and all that they import left alone by the garbage collector."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_unconfigure() -> None:

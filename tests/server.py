@@ -12,8 +12,14 @@ from pgtide.postgres.embedded import Server, ServerOptions, temporary_server
 from tests.memory import memory
 
 _KNOWS_ROUNDS = 16_00_00
-# Durability is switched off where no test is about crashes: the server lives for one session.
-FAST = {"fsync": "off", "max_connections": "100", "max_prepared_transactions": "5"}
+# Durability is switched off where no test is about crashes: the server lives for one session. Of
+# few buffers, each of the many short connections has few pages to map.
+FAST = {
+    "fsync": "off",
+    "max_connections": "100",
+    "max_prepared_transactions": "5",
+    "shared_buffers": "16MB",
+}
 
 
 @contextmanager

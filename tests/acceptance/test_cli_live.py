@@ -47,7 +47,9 @@ class Terminal:
 
 
 def far_enough(found: MigrationStatus) -> bool:
-    return found.state == "backfilling" and (found.percent or 0) >= 3
+    begun = found.state == "backfilling" and (found.percent or 0) >= 3
+    # The first figure of how fast it goes takes a moment to be written down.
+    return begun and found.rows_per_second is not None
 
 
 def test_a_terminal_shows_the_bar_and_status_the_figures_while_rows_are_filled(
