@@ -66,6 +66,7 @@ def _lines(migration_id: str, decided: Decided) -> Iterator[str]:
     )
     if decided.mended:
         yield _watched(decided.mended)
+    yield "A run that waits for it in Prefect hears of it within minutes."
 
 
 def _watched(seen: Watched) -> str:

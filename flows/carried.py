@@ -1,8 +1,8 @@
 """What every flow has around its work: signals, listeners, and how the end is shown.
 
 Prefect shows it. What ends the work is kept for a caller in this process, and becomes the state of
-the flow run for everybody else: `Paused`, `Waiting` at a gate and `WindowClosed` are completed
-runs, since nothing is wrong; a mismatch or a failure is a failed one, with its sentence.
+the flow run for everybody else: `Paused`, `Waiting` at a gate, `WindowClosed` and `Busy` are
+completed runs, since nothing is wrong; a mismatch or a failure is a failed one, with its sentence.
 """
 
 import signal
@@ -13,15 +13,18 @@ from functools import partial
 from logging import Logger, LoggerAdapter
 
 from prefect import State, get_run_logger
-from prefect.exceptions import TerminationSignal
+from prefect.exceptions import Pause, TerminationSignal
+from prefect.states import Cancelled
 
 import tasks
 from flows.artifacts import show_summary
 from flows.context import Invocation, present
+from flows.gates import through_gates
 from flows.narrator import Narrator
 from flows.noticeboard import Noticeboard
 from flows.run_link import run_link
-from flows.stopping import stopping
+from flows.stopping import Asked, stopping
+from flows.watching import Watch, watching
 from pgtide.errors import Interrupted, PgtideError
 from pgtide.events import Event, Listener
 from pgtide.ledger.run import Caller, Run
@@ -37,10 +40,10 @@ def carried_out(
     It is announced, unless there is nothing to announce: no subject.
     """
     invocation = present()
-    with stopping(invocation) as asked:
+    with stopping(invocation) as asked, watching(invocation) as watch:
         try:
             with _announced(invocation, subject) if subject else nullcontext():
-                work(invocation)
+                _worked(invocation, subject, work)
         except PgtideError as error:
             invocation.error = error
         except Exception as error:
@@ -48,11 +51,32 @@ def carried_out(
             raise
         finally:
             invocation.ended = True
-    interrupted = isinstance(invocation.error, Interrupted)
-    if interrupted and asked.signal == signal.SIGTERM and not invocation.at_hand:
-        # Cancelled, or shut down: Prefect knows which of the two, and shows it.
-        raise TerminationSignal(signal=signal.SIGTERM) from invocation.error
+    if isinstance(invocation.error, Interrupted) and not invocation.at_hand:
+        return _stopped(invocation.error, asked, watch)
     return tasks.ending(invocation.error) if invocation.error else None
+
+
+def _worked(
+    invocation: Invocation, subject: Subject | None, work: Callable[[Invocation], None]
+) -> None:
+    if subject is None:
+        work(invocation)
+    else:
+        through_gates(subject.id, work, invocation)
+
+
+def _stopped(error: Interrupted, asked: Asked, watch: Watch | None) -> State[PgtideError]:
+    """Return the state of a run that was stopped, or leave it the one that it was given."""
+    seen = watch.at_last() if watch else None
+    if seen is not None and (seen.is_cancelling() or seen.is_cancelled()):
+        return Cancelled(message=str(error), data=error)
+    if asked.signal == signal.SIGTERM:
+        # Shut down: Prefect shows it, and whoever has stopped us begins the run again.
+        raise TerminationSignal(signal=signal.SIGTERM) from error
+    if seen is None:
+        return tasks.ending(error)
+    # Paused, or put back to begin again elsewhere: the process goes, and the state stays.
+    raise Pause(state=seen) from error
 
 
 @contextmanager

@@ -37,8 +37,8 @@ class Deployment:
 
 
 def deployments(loaded: Sequence[Loaded]) -> tuple[Deployment, ...]:
-    """Return the deployments of migration files, in the order of ids."""
-    return tuple(one for each in loaded for one in _of(each))
+    """Return the deployments of migration files, in the order of ids, then those for all."""
+    return (*(one for each in loaded for one in _of(each)), *FOR_ALL)
 
 
 def tags(migration: Migration) -> tuple[str, ...]:
@@ -94,3 +94,44 @@ _RELEASES: Final[Mapping[str, str]] = {
     "purge": "drop what only the old shape needs; there is no way back from here.",
     "rollback": "back to the old shape, every write kept.",
 }
+_UNATTENDED: Final = "flows.unattended"
+# What looks after all migrations.
+FOR_ALL: Final = (
+    Deployment(
+        flow="resume",
+        name="all",
+        entrypoint=f"{_UNATTENDED}.resume",
+        description="Start a run for each migration that failed or was cut off, and can go on. An "
+        "operator's hold stays, unless its end is asked for. Hourly: only what was cut off.",
+        tags=(TAG,),
+        parameters={"parameters": {}},
+        schedules=(
+            Schedule(
+                slug="hourly",
+                zone="UTC",
+                # Off the hour, when everybody else begins.
+                cron="17 * * * *",
+                parameters={"parameters": {"only_cut_off": True}},
+            ),
+        ),
+    ),
+    Deployment(
+        flow="reaper",
+        name="all",
+        entrypoint=f"{_UNATTENDED}.reaper",
+        description="Give flow runs that lost their process back to a runner, and wake those whose "
+        "gate was decided elsewhere.",
+        tags=(TAG,),
+        schedules=(Schedule(slug="every-two-minutes", zone="UTC", cron="*/2 * * * *"),),
+    ),
+    Deployment(
+        flow="purge-due",
+        name="all",
+        entrypoint=f"{_UNATTENDED}.purge_due",
+        description="Ask a person about each migration whose retention is over; nothing is dropped "
+        "without an answer.",
+        tags=(TAG,),
+        # On working days: a person is asked.
+        schedules=(Schedule(slug="working-days", zone="UTC", cron="7 9 * * mon-fri"),),
+    ),
+)

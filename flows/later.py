@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from prefect import State, flow, get_run_logger
 from prefect.futures import PrefectFuture
+from prefect.states import Failed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 import tasks
@@ -89,7 +90,11 @@ def rollback(migration: str, parameters: RollbackParameters) -> State[PgtideErro
         record = recorded(invocation.settings, migration)
         tasks.outcome(tasks.rollback(invocation.settings, caller, record, to, return_state=True))
 
-    return carried_out(Subject(id=migration), work)
+    ended = carried_out(Subject(id=migration), work)
+    if ended is not None and ended.name == "Busy":
+        # Who wants a migration back must not take this for done.
+        return Failed(message=ended.message, data=ended.data)
+    return ended
 
 
 def _on_held(

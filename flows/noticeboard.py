@@ -51,25 +51,26 @@ class Noticeboard:
 
     def markdown(self, kind: str, text: str, description: str) -> None:
         """Pin up a text."""
-        key = self._key(kind)
+        key = self.key(kind)
         self._work.put(lambda: create_markdown_artifact(text, key=key, description=description))
 
     def table(self, kind: str, rows: list[dict[str, Any]], description: str) -> None:
         """Pin up a table."""
-        key = self._key(kind)
+        key = self.key(kind)
         self._work.put(lambda: create_table_artifact(rows, key=key, description=description))
 
     def progress(self, percent: float, description: str) -> None:
         """Pin up how far the backfill is, or move what is there."""
         self._work.put(lambda: self._move(percent, description))
 
-    def _key(self, kind: str) -> str:
+    def key(self, kind: str) -> str:
+        """Return the key of an artifact of a kind."""
         return f"{kind}-{self._suffix}"
 
     def _move(self, percent: float, description: str) -> None:
         if self._progress is None:
             made = create_progress_artifact(
-                percent, key=self._key("progress"), description=description
+                percent, key=self.key("progress"), description=description
             )
             # The signature also promises a coroutine, which only a running event loop gets.
             self._progress = cast("UUID", made)

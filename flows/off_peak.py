@@ -5,8 +5,8 @@ change of the clock skips or repeats, cron and window do not agree; those few da
 after the migration was written are listed one by one, in UTC, as a second schedule.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -27,6 +27,8 @@ class Schedule:
     zone: str
     cron: str | None = None
     rrule: str | None = None
+    # What its runs are given instead of the deployment's own values.
+    parameters: Mapping[str, object] = field(default_factory=dict)
 
 
 def schedules(window: Window, migration_id: str) -> tuple[Schedule, ...]:

@@ -118,3 +118,31 @@ class RollbackParameters(Parameters):
         title="How far back",
         description="start: the old shape, every write kept. verified: undo contract only.",
     )
+
+
+class ResumeParameters(Parameters):
+    """Which migration, what counts, and whether holds end."""
+
+    migration: Reason = Field(
+        default=None,
+        title="Migration",
+        description="A version or a unique part of an id; empty: all.",
+    )
+    end_holds: bool = Field(
+        default=False,
+        title="End holds",
+        description="Go on also where an operator holds it, or has paused its run in the UI.",
+    )
+    only_cut_off: bool = Field(
+        default=False,
+        title="Only what was cut off",
+        description=(
+            "Leave alone what failed, was cancelled or interrupted: a person looks at that first. "
+            "The schedule does."
+        ),
+    )
+
+    @property
+    def aim(self) -> str:
+        """Say what a run with these looks at, for its name."""
+        return self.migration or "all"

@@ -68,5 +68,11 @@ def _lines(one: Deployment, pool: Pool) -> Iterator[str]:
 
 
 def _schedule(one: Schedule) -> str:
-    told = {"slug": one.slug, "cron": one.cron, "rrule": one.rrule, "timezone": one.zone}
+    told = {
+        "slug": one.slug,
+        "cron": one.cron,
+        "rrule": one.rrule,
+        "timezone": one.zone,
+        "parameters": one.parameters or None,
+    }
     return json.dumps({name: value for name, value in told.items() if value is not None})

@@ -4,10 +4,12 @@ At most 200 groups, whatever the table's size: a task run costs the server 20 kB
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
-from prefect.futures import PrefectFuture, as_completed, wait
+from prefect.exceptions import Pause
+from prefect.futures import PrefectFuture, as_completed
 
 from pgtide.backfill.spread import Group, Spread
 from pgtide.ledger.run import Run
@@ -37,13 +39,21 @@ def one_task_each(work: Callable[[Group], int], groups: Sequence[Group], workers
     while waiting or running:
         while waiting and len(running) < workers:
             running.add(fill.submit(work, waiting.popleft()))
-        done = next(as_completed(list(running)))
-        running.discard(done)
-        # Until it was waited for, a future asks the server, which hears of the end a moment later.
-        done.wait()
         try:
+            done = next(as_completed(list(running)))
+            running.discard(done)
+            # Until it was waited for, a future asks the server, which hears of the end a moment
+            # later.
+            done.wait()
             outcome(done.state)
         except BaseException:
-            # The others stop at their next batch; what they raise is the same.
-            wait(list(running))
+            _await(running)
             raise
+
+
+def _await(running: Iterable[PrefectFuture[Any]]) -> None:
+    """Wait for those at work, who stop at their next batch; what they raise is the same."""
+    for one in running:
+        # A flow run that is paused on the server says so wherever anything is waited for.
+        with suppress(Pause):
+            one.wait()

@@ -16,6 +16,7 @@ from prefect.states import Cancelled, Completed, Failed
 
 from pgtide.errors import (
     AwaitingApproval,
+    Busy,
     ConnectionLost,
     Interrupted,
     PgtideError,
@@ -63,6 +64,9 @@ def ending(error: PgtideError) -> State[PgtideError]:
             return Completed(name="WindowClosed", message=str(error), data=error)
         case Waiting():
             return Completed(name="Paused", message=str(error), data=error)
+        case Busy():
+            # Somebody is at it: that is as it should be.
+            return Completed(name="Busy", message=str(error), data=error)
         case Interrupted():
             return Cancelled(name="Interrupted", message=str(error), data=error)
         case _:

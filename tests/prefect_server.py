@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
+from http import HTTPStatus
 from http.client import HTTPConnection
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -78,6 +79,17 @@ class PrefectApi:
         return self.ask("POST", f"/{kind}/filter", {"flow_runs": {"id": {"any_": [flow_run_id]}}})
 
     def ask(self, method: str, path: str, body: Mapping[str, object] | None) -> Any:
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            status, text = self._asked(method, path, body)
+            # SQLite was locked for too long, and nothing was done: Prefect's own clients ask again.
+            if status != HTTPStatus.SERVICE_UNAVAILABLE or time.monotonic() > deadline:
+                break
+            time.sleep(0.2)
+        assert status < 300, text
+        return json.loads(text) if text else None
+
+    def _asked(self, method: str, path: str, body: Mapping[str, object] | None) -> tuple[int, str]:
         address = urlsplit(self.url)
         connection = HTTPConnection(address.netloc, timeout=120)
         try:
@@ -88,11 +100,9 @@ class PrefectApi:
                 {"Content-Type": "application/json"},
             )
             answer = connection.getresponse()
-            text = answer.read().decode()
+            return answer.status, answer.read().decode()
         finally:
             connection.close()
-        assert answer.status < 300, text
-        return json.loads(text) if text else None
 
 
 def soon(read: Callable[[], Any], holds: Callable[[Any], bool]) -> Any:

@@ -53,11 +53,12 @@ class Serving:
         found = self.api.ask("POST", "/deployments/filter", {})
         return {f"{flows[one['flow_id']]}/{one['name']}": one for one in found}
 
-    def trigger(self, name: str, parameters: Mapping[str, object]) -> str:
+    def trigger(self, name: str, parameters: Mapping[str, object] | None = None) -> str:
         """Start a flow run as the UI does; return its id."""
         one = self.deployments()[name]
+        given = {} if parameters is None else {"parameters": parameters}
         path = f"/deployments/{one['id']}/create_flow_run"
-        return str(self.api.ask("POST", path, {"parameters": {"parameters": parameters}})["id"])
+        return str(self.api.ask("POST", path, {"parameters": given})["id"])
 
     def ended(self, flow_run_id: str) -> Any:
         """Return a flow run once it is over."""

@@ -69,5 +69,10 @@ def _ours(client: SyncPrefectClient) -> list[DeploymentResponse]:
 
 def _schedule(one: Schedule, *, active: bool) -> PrefectSchedule:
     return PrefectSchedule(
-        cron=one.cron, rrule=one.rrule, timezone=one.zone, slug=one.slug, active=active
+        cron=one.cron,
+        rrule=one.rrule,
+        timezone=one.zone,
+        slug=one.slug,
+        active=active,
+        parameters=dict(one.parameters),
     )

@@ -272,12 +272,12 @@ def _outcome(error: BaseException) -> str:
             return "waiting"
         case Waiting():
             return "paused"
-        case Interrupted() | KeyboardInterrupt():
-            return "interrupted"
         case PgtideError():
             return error.code
-        case _:
+        case Exception():
             return "failed"
+        case _:  # Ctrl-C, and what an orchestrator raises to end a run: an order, no mistake
+            return "interrupted"
 
 
 def _name(row: dict[str, object]) -> str:

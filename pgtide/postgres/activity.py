@@ -158,6 +158,16 @@ def try_table_lock(session: Session, oid: int) -> bool:
     return bool(session.value(_SQL["try_table_lock"], {"namespace": NAMESPACE, "oid": signed}))
 
 
+def share_name_lock(session: Session, name: str) -> bool:
+    """Take the advisory lock of a name, beside others who hold it, without waiting."""
+    return bool(session.value(_SQL["share_name_lock"], {"name": name}))
+
+
+def name_locked(session: Session, name: str) -> bool:
+    """Tell whether anybody holds the advisory lock of a name."""
+    return bool(session.value(_SQL["name_locked"], {"name": name}))
+
+
 def _blockers(session: Session, query: str, params: dict[str, object]) -> list[Blocker]:
     return [
         Blocker(

@@ -57,6 +57,14 @@ SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = %(pid)s AND backend_star
 -- Take the session's advisory lock on a table: one live run per table.
 SELECT pg_try_advisory_lock(%(namespace)s, %(oid)s)
 
+-- share_name_lock --
+-- Take the session's advisory lock on a name; others may hold it too. One key of 64 bits never meets those of two halves.
+SELECT pg_try_advisory_lock_shared(hashtextextended('pgtide ' || %(name)s, 0))
+
+-- name_locked --
+-- Whether anybody holds it; what is taken to find out goes with the statement.
+SELECT NOT pg_try_advisory_xact_lock(hashtextextended('pgtide ' || %(name)s, 0))
+
 -- old_snapshots --
 -- Sessions whose snapshot is old; a concurrent index build waits for all of them, on any table.
 SELECT a.pid, a.pid::text AS transaction, NULL AS table, a.usename AS "user", a.application_name AS application,

@@ -99,6 +99,16 @@ SELECT coalesce(c.hold, false) AS hold, c.reason, c.by, c.duty, c.batch_ms, cloc
   LEFT JOIN pgtide.control c ON c.migration_id = m.id
  WHERE r.id = %(run)s AND m.token = r.token AND r.ended_at IS NULL
 
+-- flow_run_beats --
+-- Whether the run of a flow run is at work, by the database's clock.
+SELECT EXISTS (SELECT FROM pgtide.run
+                WHERE flow_run_id = %(flow_run)s AND ended_at IS NULL
+                  AND heartbeat_at > clock_timestamp() - make_interval(secs => %(lease)s))
+
+-- newest_outcome --
+-- How the newest run of a migration ended; no row where none was ever begun.
+SELECT outcome FROM pgtide.run WHERE migration_id = %(id)s ORDER BY id DESC LIMIT 1
+
 -- lives --
 -- Whether a run is the newest of its migration.
 SELECT 1 AS yes FROM pgtide.run r JOIN pgtide.migration m ON m.id = r.migration_id

@@ -18,6 +18,7 @@ from tests.command import EMAIL, EMAIL_FILE, Workplace
 from tests.users import MIGRATION_ID, email_migration
 
 WINDOW = Window("02:30-05:00", zone="Europe/Berlin", days="sat,sun")
+ALL = ["resume/all", "reaper/all", "purge-due/all"]
 WRITE = "pgtide deployments --write"
 
 
@@ -35,16 +36,26 @@ def names(found: Sequence[Deployment]) -> list[str]:
 
 def test_a_migration_has_one_for_each_thing_that_a_person_may_ask_of_it() -> None:
     later = [f"{flow}/{MIGRATION_ID}" for flow in ("contract", "purge", "rollback")]
-    assert names(deployments([loaded()])) == [f"{MIGRATION_ID}/migrate", *later]
+    assert names(deployments([loaded()])) == [f"{MIGRATION_ID}/migrate", *later, *ALL]
     found = deployments([loaded(WINDOW)])
-    assert names(found) == [f"{MIGRATION_ID}/migrate", f"{MIGRATION_ID}/off-peak", *later]
+    assert names(found) == [f"{MIGRATION_ID}/migrate", f"{MIGRATION_ID}/off-peak", *later, *ALL]
     assert {one.tags for one in found} == {
         ("pgtide", "table:users", f"migration:{MIGRATION_ID}"),
+        ("pgtide",),
     }
 
 
+def test_what_looks_after_all_migrations_comes_by_itself() -> None:
+    resume, reaper, purge_due = deployments([])
+    assert [one.full_name for one in (resume, reaper, purge_due)] == ALL
+    # Each by one schedule; what failed or was cancelled is for a person, who may ask for more.
+    (hourly,) = resume.schedules
+    assert hourly.parameters == {"parameters": {"only_cut_off": True}}
+    assert [len(one.schedules) for one in (reaper, purge_due)] == [1, 1]
+
+
 def test_what_each_is_given_beforehand() -> None:
-    migrate, off_peak, *later = deployments([loaded(WINDOW)])
+    migrate, off_peak, *later = deployments([loaded(WINDOW)])[:-3]
     assert (migrate.parameters, migrate.schedules) == ({}, ())
     # A person may have undone it: no schedule begins it again.
     assert off_peak.parameters == {"parameters": {"start_over": False}}
@@ -66,6 +77,8 @@ def test_the_file_says_the_same_for_each_kind_of_pool(pool: Any) -> None:
     ]
     assert {one["work_pool"]["name"] for one in found} == {f"pgtide-{pool}"}
     assert [one.get("parameters", {}) for one in found] == [one.parameters for one in wanted]
+    (hourly,) = found[-3]["schedules"]
+    assert hourly["parameters"] == {"parameters": {"only_cut_off": True}}
     cron, listed = found[1]["schedules"]
     assert cron == {
         "slug": "opening",
@@ -92,7 +105,7 @@ def test_the_command_shows_them_and_writes_the_file(tmp_path: Path) -> None:
     (place.migrations / EMAIL_FILE).write_text(EMAIL, encoding="utf-8")
     assert f"{MIGRATION_ID}/migrate" in place.run("deployments").stdout
     said = place.run("deployments", "--write", "--pool", "docker").stdout
-    assert said.startswith("deployments/prefect.yaml is written: 4 deployments, for a docker pool.")
+    assert said.startswith("deployments/prefect.yaml is written: 7 deployments, for a docker pool.")
     text = (tmp_path / "deployments" / "prefect.yaml").read_text(encoding="utf-8")
     assert (
         YAML(typ="safe").load(text)["deployments"][0]["entrypoint"]

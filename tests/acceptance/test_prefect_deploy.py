@@ -42,8 +42,12 @@ def test_the_file_is_deployed_and_a_worker_does_what_is_asked_for(
     prefect(prefect_api, database, "deploy", "--prefect-file", file, "--all")
     deployed = prefect_api.ask("POST", "/deployments/filter", {"deployments": {}})
     ours = [one for one in deployed if one["work_pool_name"] == POOL]
-    assert sorted(one["name"] for one in ours) == [*[MIGRATION_ID] * 3, "migrate"]
-    assert ["pgtide" in one["tags"] for one in ours] == [True] * 4
+    assert sorted(one["name"] for one in ours) == [
+        *[MIGRATION_ID] * 3,
+        *["all"] * 3,
+        "migrate",
+    ]
+    assert ["pgtide" in one["tags"] for one in ours] == [True] * 7
     (migrate,) = [one for one in ours if one["name"] == "migrate"]
     run = prefect_api.ask("POST", f"/deployments/{migrate['id']}/create_flow_run", {})
     prefect(prefect_api, database, "worker", "start", "--pool", POOL, "--run-once")

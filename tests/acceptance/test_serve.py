@@ -33,6 +33,21 @@ migration = Migration(
 )
 flow = migration_flow(migration)
 """
+GATED_ID = "20260404_000000_gated"
+GATED = """
+from flows import migration_flow
+from pgtide import Migration, ReplaceColumn
+
+migration = Migration(
+    version="5.0.0",
+    description="A wider number",
+    table="public.gated",
+    changes=[ReplaceColumn("number", interim="wider", type="integer")],
+    contract_release="5.1.0",
+    dual_write="application",
+)
+flow = migration_flow(migration)
+"""
 BROKEN_ID = "20260303_000000_broken"
 BROKEN = "from flows import migration_flow\n\nmigration = Migratoin()\n"
 ROWS = 60_000
@@ -64,7 +79,14 @@ def later(name: str) -> set[str]:
 
 
 NIGHTS = {f"{NIGHTLY_ID}/migrate", f"{NIGHTLY_ID}/off-peak", *later(NIGHTLY_ID)}
-SERVED = {f"{MIGRATION_ID}/migrate", *later(MIGRATION_ID), *NIGHTS}
+ALL = {"resume/all", "reaper/all", "purge-due/all"}
+GATE = f"{GATED_ID}/migrate"
+SERVED = {
+    *(f"{MIGRATION_ID}/migrate", GATE),
+    *(each for name in (MIGRATION_ID, GATED_ID) for each in later(name)),
+    *NIGHTS,
+    *ALL,
+}
 MIGRATE = f"{MIGRATION_ID}/migrate"
 
 
@@ -87,7 +109,11 @@ def url_of(one: Serving) -> str:
 
 def filled(one: Serving) -> int:
     """Return how many rows the ledger has as filled."""
-    return number(one, "SELECT coalesce(sum(rows), 0)::int FROM pgtide.slice")
+    return number(
+        one,
+        "SELECT coalesce(sum(s.rows), 0)::int FROM pgtide.slice s JOIN pgtide.migration m"
+        " ON m.id = s.migration_id WHERE m.version = '2.1.0'",
+    )
 
 
 def answering(one: Serving) -> bool:
@@ -128,7 +154,7 @@ def in_the_foreground(one: Serving) -> str:
     with started_here(one) as working:
         said = told(working.stdout)
         assert said["url"] == f"http://127.0.0.1:{one.port}"
-        assert said["migrations"] == [MIGRATION_ID, NIGHTLY_ID]
+        assert said["migrations"] == [MIGRATION_ID, NIGHTLY_ID, GATED_ID]
         assert [f"{BROKEN_ID}.py:3: NameError" in error for error in said["errors"]] == [True]
         status, text = page(one.port)
         assert (status, "<title>" in text) == (200, True)
@@ -182,11 +208,30 @@ def killed_whole(one: Serving) -> None:
     assert [p for p in record.parts if members(p.pid)] == []
 
 
+def at_its_gate(one: Serving) -> str:
+    """Start a run that comes to a gate; return its id once it is suspended."""
+    with psycopg.connect(url_of(one)) as connection:
+        connection.execute("CREATE TABLE public.gated (id int PRIMARY KEY, number int)")
+        connection.execute("INSERT INTO public.gated SELECT i, i FROM generate_series(1, 9) i")
+    run = one.trigger(GATE, {})
+    one.until(lambda: one.api.flow_run(run)["state_name"], lambda name: name == "Suspended")
+    return run
+
+
+def woken(one: Serving, run: str) -> None:
+    """Approve elsewhere: the suspended run goes on, in a process of its own."""
+    assert one.api.flow_run(run)["state_name"] == "Suspended"
+    said = one.place.run("approve", GATED_ID, "dual_write_deployed", "--reason", "it is out")
+    assert "in Prefect hears of it within minutes" in said.stdout
+    one.trigger("reaper/all")
+    assert one.ended(run)["state_name"] == "Completed"
+
+
 def the_files_are_followed(one: Serving) -> None:
     write(one.place, BROKEN_ID, NIGHTLY.replace("3.", "4."))
     (one.place.migrations / f"{NIGHTLY_ID}.py").unlink()
     mended = one.place.json("serve", "--detach")
-    assert (mended["migrations"], mended["errors"]) == ([MIGRATION_ID, BROKEN_ID], [])
+    assert (mended["migrations"], mended["errors"]) == ([MIGRATION_ID, BROKEN_ID, GATED_ID], [])
     assert f"{BROKEN_ID}/off-peak" in one.deployments()
     assert f"{NIGHTLY_ID}/off-peak" not in one.deployments()
 
@@ -196,17 +241,21 @@ def test_it_stands_until_it_is_ended_and_whatever_is_killed_a_run_goes_on(tmp_pa
     with serving(tmp_path, "", **SLOWLY) as one:
         write(one.place, MIGRATION_ID, EMAIL)
         write(one.place, NIGHTLY_ID, NIGHTLY)
+        write(one.place, GATED_ID, GATED)
         write(one.place, BROKEN_ID, BROKEN)
         run = in_the_foreground(one)
         as_it_was(one)
         more(one)
+        gate = at_its_gate(one)
         killed_whole(one)
         one.place.json("serve", "--detach", code=2)
         more(one)
+        woken(one, gate)
         one.place.json("throttle", MIGRATION_ID, "--duty", "1", "--batch-ms", "50")
         ended = one.ended(run)
         assert ended["state_name"] == "Completed"
-        assert one.place.json("status")[0]["state"] == "verified"
+        states = {each["id"]: each["state"] for each in one.place.json("status")}
+        assert (states[MIGRATION_ID], states[GATED_ID]) == ("verified", "verified")
         # Nobody filled a row that was filled before.
         needed = (
             "SELECT count(*) FROM public.users"

@@ -1,0 +1,52 @@
+"""What a gate asks now, with a mark that changes once anything was decided on it.
+
+Whoever has put the question to a person and waits for the answer compares marks: another one, or no
+question any more, and it need not wait longer.
+"""
+
+from dataclasses import dataclass
+
+from pgtide.ledger.approvals import newest
+from pgtide.ledger.record import Record
+from pgtide.model.gate import Gate
+from pgtide.operate.backups import BackupStatus, newest_backup
+from pgtide.operate.gates import GateStatus, gates, waiting_at
+from pgtide.operate.purge import losses
+from pgtide.operate.verified import VerificationStatus, verification_of, voided
+from pgtide.postgres.session import Session
+from pgtide.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A gate that waits for a person, and what they decide on."""
+
+    gate: GateStatus
+    mark: str
+    verification: VerificationStatus | None
+    backup: BackupStatus | None
+    # What goes for good with a yes.
+    losses: tuple[str, ...]
+
+
+def question(session: Session, settings: Settings, record: Record) -> Question | None:
+    """Return what a migration asks of a person now; None where no gate is in its way."""
+    seen = verification_of(session, record)
+    found = gates(session, record, settings, void=voided(seen))
+    gate = waiting_at(record, found)
+    if gate is None:
+        return None
+    return Question(
+        gate=gate,
+        mark=_mark(session, record, Gate(gate.gate)),
+        verification=seen,
+        backup=newest_backup(session, record.id),
+        losses=tuple(losses(record.plan)) if gate.gate == Gate.READS_SWITCHED else (),
+    )
+
+
+def _mark(session: Session, record: Record, gate: Gate) -> str:
+    """Return letters, digits and dashes."""
+    last = newest(session, record.id, gate)
+    decided = f"{last.at:%Y%m%d%H%M%S%f}" if last else "0"
+    return f"{gate.replace('_', '-')}-{record.attempt}-{decided}"
