@@ -61,7 +61,7 @@ def test_a_terminal_shows_the_bar_and_status_the_figures_while_rows_are_filled(
     place = Workplace(folder=tmp_path, url=database, extra=slow)
     (place.migrations / EMAIL_FILE).write_text(EMAIL, encoding="utf-8")
     # The first command of a test run takes seconds, and the next is to be quick.
-    assert place.json("status") == []
+    assert place.status()["state"] == "planned"
     terminal = Terminal()
     with subprocess.Popen(
         [PGTIDE, "up"],
