@@ -4,11 +4,12 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from datetime import datetime
 from pathlib import Path
 
 from pgtide.operate.status import MigrationStatus
-from tests.command import EMAIL, EMAIL_FILE, PGTIDE, Workplace
+from tests.command import EMAIL, EMAIL_FILE, PATIENCE, PGTIDE, Workplace
 from tests.prefect_server import prefect_api_url
 from tests.users import create_users
 
@@ -27,6 +28,12 @@ class Terminal:
     @property
     def got(self) -> str:
         return self._got.decode(errors="replace")
+
+    def wait_for(self, text: str) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while text not in self.got:
+            assert time.monotonic() < deadline, self.got
+            time.sleep(0.02)
 
     def close(self) -> None:
         """Close it once the command has ended, and read what is left."""
@@ -74,6 +81,8 @@ def test_a_terminal_shows_the_bar_and_status_the_figures_while_rows_are_filled(
     ) as working:
         place.wait_for(far_enough)
         seen = place.status()
+        # The picture is drawn anew a few times a second.
+        terminal.wait_for("rows/s")
         # All was seen; the rest would take its time.
         working.send_signal(signal.SIGINT)
         working.communicate(timeout=120)
