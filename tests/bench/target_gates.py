@@ -17,7 +17,8 @@ def gates(measured: Sequence[Kept]) -> tuple[Gate, ...]:
 
 def _within(one: Kept) -> Gate:
     seen = [each for each in one.seconds if each is not None]
-    middle = median(seen) if seen else None
+    # Of fewer than half of the tries, none is a verdict.
+    middle = median(seen) if 2 * len(seen) > len(one.seconds) else None
     said = ", ".join("too short" if each is None else f"{each * 1000:.1f}" for each in one.seconds)
     return Gate(
         claim=f"{one.kind} rows: batches of {one.target * 1000:.0f} ms take that, within"

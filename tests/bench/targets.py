@@ -37,7 +37,7 @@ _MIGRATION: Final = Migration(
     changes=[AddColumn("twice", type="bigint", backfill="2 * number")],
 )
 # Milliseconds a batch, passes over the slice, and of how many such batches a pass consists.
-_TARGETS: Final = ((10, 2, 30), (50, 2, 14), (200, 1, 7))
+_TARGETS: Final = ((10, 2, 30), (50, 2, 24), (200, 1, 7))
 # A first slice teaches what a block costs; the others are cut as long as their targets ask.
 _LESSON: Final = 0.02
 

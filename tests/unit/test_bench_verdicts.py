@@ -81,3 +81,4 @@ def test_a_batch_target_is_kept_by_the_median_of_the_tries_that_were_long_enough
     assert not kept(0.02, 0.061, 0.09)
     assert not kept(0.03, None, 0.035)
     assert not kept(None, None)
+    assert not kept(None, 0.05, None)
