@@ -2,17 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 
-from pgtide.ledger.record import Record
 from pgtide.operate.backups import BackupStatus
 from pgtide.operate.question import Question
 from pgtide.operate.verified import VerificationStatus
 
 
-def gate_page(
-    record: Record, asked: Question, links: Mapping[str, str], *, four_eyes: bool = False
-) -> str:
+def gate_page(asked: Question, links: Mapping[str, str], *, four_eyes: bool = False) -> str:
     """Return the question as Markdown; `links` lead to the other pages."""
-    gate = asked.gate
+    record, gate = asked.record, asked.gate
     confirms = f"By approving you confirm that {gate.asks}. So far: {gate.why}."
     parts = [
         f"**{record.description} ({record.version}): may {gate.before} begin?** {confirms}",
@@ -23,7 +20,7 @@ def gate_page(
         parts.append("What goes for good:\n\n" + "\n".join(asked.losses))
     if links:
         parts.append("See " + ", ".join(f"[{name}]({url})" for name, url in links.items()) + ".")
-    parts += _elsewhere(record, asked, four_eyes=four_eyes)
+    parts += _elsewhere(asked, four_eyes=four_eyes)
     return "\n\n".join(parts) + "\n"
 
 
@@ -47,8 +44,8 @@ def _backup(last: BackupStatus | None) -> str:
     return f"Backup {last.id} of {last.taken_at:%Y-%m-%d %H:%M} UTC{rows}: {told}{shape}."
 
 
-def _elsewhere(record: Record, asked: Question, *, four_eyes: bool) -> Iterator[str]:
-    command = f"`pgtide approve {record.version} {asked.gate.gate} --reason TEXT`"
+def _elsewhere(asked: Question, *, four_eyes: bool) -> Iterator[str]:
+    command = f"`pgtide approve {asked.record.version} {asked.gate.gate} --reason TEXT`"
     if four_eyes:
         yield (
             "PGTIDE_FOUR_EYES is set, and a form cannot tell who fills it in: approve with "

@@ -26,7 +26,7 @@ from flows.gate_page import gate_page
 from flows.noticeboard import Noticeboard
 from flows.run_link import artifact_link
 from pgtide.errors import AwaitingApproval, Refused
-from pgtide.ledger.record import Record, find
+from pgtide.ledger.record import Record
 from pgtide.model.gate import Gate
 from pgtide.operate.approve import Wish, decide_gate
 from pgtide.operate.question import question
@@ -75,9 +75,8 @@ def _written_down(migration_id: str, run: FlowRun, invocation: Invocation) -> bo
     if not fired:
         return False
     with connect(settings.url, purpose="gate") as session:
-        record = find(session, migration_id)
-        asked = question(session, settings, record) if record else None
-        if record is None or asked is None:
+        asked = question(session, settings, migration_id)
+        if asked is None:
             return False
         answer = _answer([key for key in fired if key.startswith(f"{asked.mark}-")])
         if answer is None:
@@ -90,9 +89,9 @@ def _written_down(migration_id: str, run: FlowRun, invocation: Invocation) -> bo
         )
         try:
             if wish.approve and settings.four_eyes:
-                raise _unknown(record, wish)
+                raise _unknown(asked.record, wish)
             by_form = replace(settings, actor=FORM)
-            decide_gate(session, by_form, record, wish, clock=invocation.caller.clock)
+            decide_gate(session, by_form, asked.record, wish, clock=invocation.caller.clock)
         except Refused:
             # It was about something else than what is there now: the next try asks again.
             delete_flow_run_input(answer.metadata.key)
@@ -126,13 +125,14 @@ def _ask(
     settings, logger = invocation.settings, get_run_logger()
     board = Noticeboard(migration_id, logger)
     with connect(settings.url, purpose="gate") as session:
-        record = find(session, migration_id)
-        asked = question(session, settings, record) if record else None
-    if record is None or asked is None:
+        asked = question(session, settings, migration_id)
+    if asked is None:
         raise waiting
-    page = gate_page(record, asked, _links(board, settings), four_eyes=settings.four_eyes)
+    page = gate_page(asked, _links(board, settings), four_eyes=settings.four_eyes)
     with board.open():
-        board.markdown("plan", plan_page(record.plan), "Every statement, its lock and its undo")
+        board.markdown(
+            "plan", plan_page(asked.record.plan), "Every statement, its lock and its undo"
+        )
         board.markdown("gate", page, f"What is to be decided: {asked.gate.gate}")
     form = GateAnswer.with_initial_data(description=page)
     fired = run.empirical_policy.pause_keys or set()

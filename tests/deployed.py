@@ -49,9 +49,7 @@ class Deployed:
 
     def trigger(self, name: str, parameters: Mapping[str, object] | None = None) -> str:
         """Start a flow run as the UI does; return its id."""
-        given = {} if parameters is None else {"parameters": parameters}
-        path = f"/deployments/{self.ids[name]}/create_flow_run"
-        return str(self.api.ask("POST", path, {"parameters": given})["id"])
+        return self.api.trigger(self.ids[name], parameters)
 
     def begin(self, flow_run_id: str) -> Working:
         """Take a flow run up, as a runner does."""

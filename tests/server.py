@@ -43,6 +43,10 @@ def _spare_the_rounds(server: Server) -> None:
             admin.execute(sql.SQL("ALTER ROLE postgres PASSWORD {}").format(sql.Literal(password)))
 
 
+def name_of(url: str) -> str:
+    return url.rsplit("/", 1)[1]
+
+
 @contextmanager
 def fresh_database(server: Server, template: str = "template1") -> Iterator[str]:
     """Create a database and yield its address; drop it afterwards, whoever is still connected."""

@@ -55,10 +55,7 @@ class Serving:
 
     def trigger(self, name: str, parameters: Mapping[str, object] | None = None) -> str:
         """Start a flow run as the UI does; return its id."""
-        one = self.deployments()[name]
-        given = {} if parameters is None else {"parameters": parameters}
-        path = f"/deployments/{one['id']}/create_flow_run"
-        return str(self.api.ask("POST", path, {"parameters": given})["id"])
+        return self.api.trigger(self.deployments()[name]["id"], parameters)
 
     def ended(self, flow_run_id: str) -> Any:
         """Return a flow run once it is over."""

@@ -3,12 +3,11 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Self
-from urllib.parse import urlsplit
 
 from pgtide.postgres.embedded import Server
 from tests.driving import migrate
 from tests.later import contract
-from tests.server import fresh_database
+from tests.server import fresh_database, name_of
 from tests.users import MIGRATION_ID, create_users, email_migration
 
 ROWS = 300
@@ -34,7 +33,7 @@ class Stages:
         if make not in self._names:
             url = self._kept.enter_context(fresh_database(self._server))
             make(url)
-            self._names[make] = urlsplit(url).path.removeprefix("/")
+            self._names[make] = name_of(url)
         with fresh_database(self._server, self._names[make]) as url:
             yield url
 

@@ -12,7 +12,6 @@ from prefect.client.schemas.responses import SetStateStatus
 from prefect.states import AwaitingRetry
 
 from flows.service.neighbours import Neighbours, migration_of
-from pgtide.ledger.record import find
 from pgtide.operate.question import question
 from pgtide.postgres.session import Session
 from pgtide.settings import Settings
@@ -30,8 +29,7 @@ def wake(beside: Neighbours, session: Session, settings: Settings) -> Iterator[s
         if details is None or keys is None or migration_id is None:
             # Somebody has pressed Pause, and will press Resume.
             continue
-        record = find(session, migration_id)
-        asked = question(session, settings, record) if record else None
+        asked = question(session, settings, migration_id)
         present = asked is not None and str(details.pause_key).startswith(f"{asked.mark}-")
         if not (present and _put(beside.client, one, keys["schema"])):
             _resume(beside.client, one)

@@ -7,7 +7,7 @@ question any more, and it need not wait longer.
 from dataclasses import dataclass
 
 from pgtide.ledger.approvals import newest
-from pgtide.ledger.record import Record
+from pgtide.ledger.record import Record, find
 from pgtide.model.gate import Gate
 from pgtide.operate.backups import BackupStatus, newest_backup
 from pgtide.operate.gates import GateStatus, gates, waiting_at
@@ -21,6 +21,7 @@ from pgtide.settings import Settings
 class Question:
     """A gate that waits for a person, and what they decide on."""
 
+    record: Record
     gate: GateStatus
     mark: str
     verification: VerificationStatus | None
@@ -29,14 +30,21 @@ class Question:
     losses: tuple[str, ...]
 
 
-def question(session: Session, settings: Settings, record: Record) -> Question | None:
-    """Return what a migration asks of a person now; None where no gate is in its way."""
+def question(session: Session, settings: Settings, migration_id: str) -> Question | None:
+    """Return what a migration asks of a person now; None where no gate is in its way.
+
+    None too where the ledger does not know it.
+    """
+    record = find(session, migration_id)
+    if record is None:
+        return None
     seen = verification_of(session, record)
     found = gates(session, record, settings, void=voided(seen))
     gate = waiting_at(record, found)
     if gate is None:
         return None
     return Question(
+        record=record,
         gate=gate,
         mark=_mark(session, record, Gate(gate.gate)),
         verification=seen,

@@ -16,7 +16,7 @@ from tests.driving import migrate, undo
 from tests.later import contract, purge
 from tests.psql import undo_from_psql
 from tests.roles import temporary_role
-from tests.scenarios.lab import name_of
+from tests.server import name_of
 from tests.small_table import ROWS, SMALL_ID, create_small, run, small_migration
 
 INTERIM = ReplaceColumn("a", interim="a_v2", type="int")

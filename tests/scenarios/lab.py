@@ -23,15 +23,11 @@ from tests.driving import ACTOR, plan_of, record_of, settings_for
 from tests.later import approve
 from tests.scenarios.child import Ended, carried_out
 from tests.scenarios.killed import BEGAN, Action, Order
-from tests.server import fresh_database
+from tests.server import fresh_database, name_of
 from tests.table_state import TableState, schema_dump, table_state
 from tests.users import MIGRATION_ID, create_users, email_migration
 
 ROWS = 10_000
-
-
-def name_of(url: str) -> str:
-    return url.rsplit("/", 1)[1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

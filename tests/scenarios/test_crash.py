@@ -21,9 +21,9 @@ from tests.scenarios.backends import (
 )
 from tests.scenarios.child import Ended, carried_out, started
 from tests.scenarios.killed import Order
-from tests.scenarios.lab import name_of, witnessed
+from tests.scenarios.lab import witnessed
 from tests.scenarios.ledger_truth import begun, disagreements, places, repeated
-from tests.server import FAST, fresh_database, running_server
+from tests.server import FAST, fresh_database, name_of, running_server
 from tests.table_state import TableState, table_state
 from tests.users import MIGRATION_ID, create_users
 

@@ -13,9 +13,9 @@ from tests.driving import record_of
 from tests.scenarios.backends import execute, transaction_open
 from tests.scenarios.child import carried_out, started
 from tests.scenarios.killed import Order
-from tests.scenarios.lab import name_of, witnessed
+from tests.scenarios.lab import witnessed
 from tests.scenarios.ledger_truth import begun, disagreements, places, repeated
-from tests.server import FAST, fresh_database, running_server
+from tests.server import FAST, fresh_database, name_of, running_server
 from tests.small_disk import fill_up, small_disk
 from tests.table_state import table_state
 from tests.users import MIGRATION_ID, create_users

@@ -12,8 +12,8 @@ from pgtide.postgres.embedded import Server
 from tests.scenarios.child import carried_out
 from tests.scenarios.killed import Order
 from tests.scenarios.killed_often import killed_often
-from tests.scenarios.lab import name_of, witnessed
-from tests.server import fresh_database
+from tests.scenarios.lab import witnessed
+from tests.server import fresh_database, name_of
 from tests.table_state import table_state
 from tests.users import create_users
 

@@ -4,7 +4,6 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-import psycopg
 import pytest
 
 from pgtide.postgres.embedded import Server
@@ -13,7 +12,7 @@ from tests.scenarios.child import carried_out
 from tests.scenarios.killed import BEGAN, Order
 from tests.scenarios.ledger_truth import begun, places, repeated
 from tests.schema import dumped
-from tests.server import fresh_database
+from tests.server import fresh_database, name_of
 from tests.small_table import run
 
 # Every kill is a process of its own, and others may be at work on the machine.
@@ -71,10 +70,6 @@ def ways(server: Server) -> Iterator[Ways]:
                 before=before,
                 after=dumped(done, "public.*"),
             )
-
-
-def name_of(url: str) -> str:
-    return psycopg.conninfo.conninfo_to_dict(url)["dbname"]  # type: ignore[return-value]
 
 
 @pytest.mark.parametrize(("label", "nth"), POINTS, ids=str)

@@ -21,8 +21,7 @@ from tests.psql import undo_from_psql
 from tests.roles import temporary_role
 from tests.scenarios.child import carried_out, started
 from tests.scenarios.killed import Order
-from tests.scenarios.lab import name_of
-from tests.server import fresh_database
+from tests.server import fresh_database, name_of
 from tests.small_table import run
 from tests.table_state import old_rows, schema_dump, table_state
 from tests.users import MIGRATION_ID, create_users, email_migration
