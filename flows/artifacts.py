@@ -1,5 +1,7 @@
 """Which pages a migration's flow pins up: the plan, what verification found, the summary."""
 
+from typing import Final
+
 from flows.noticeboard import Noticeboard
 from pgtide.ledger import phases
 from pgtide.ledger.performance import measured
@@ -17,12 +19,15 @@ from pgtide.report.plan_text import plan_page
 from pgtide.report.summary_text import summary_page
 from pgtide.report.verification_table import mismatches, to_rows, totals
 
+# As short as a card in the UI shows it.
+ABOUT_PLANS: Final = "Each statement, lock and undo"
+
 
 def show_plan(board: Noticeboard, run: Run) -> None:
     """Pin up the plan that is carried out."""
     first = first_backup(run.session, run.settings, run.record)
     page = plan_page(run.plan, backup=told(first) if first else "")
-    board.markdown("plan", page, "Every statement, its lock and its undo")
+    board.markdown("plan", page, ABOUT_PLANS)
 
 
 def show_verification(board: Noticeboard, found: Verification) -> None:

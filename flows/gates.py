@@ -20,11 +20,12 @@ from prefect.flow_runs import suspend_flow_run
 from prefect.input import delete_flow_run_input, keyset_from_base_key
 from pydantic import ValidationError
 
+from flows.artifacts import ABOUT_PLANS
 from flows.context import Invocation
 from flows.gate_answer import GateAnswer
 from flows.gate_page import gate_page
-from flows.noticeboard import Noticeboard
-from flows.run_link import artifact_link
+from flows.noticeboard import Noticeboard, artifact_key
+from flows.run_link import artifact_links
 from pgtide.errors import AwaitingApproval, Refused
 from pgtide.ledger.record import Record
 from pgtide.model.gate import Gate
@@ -36,6 +37,8 @@ from pgtide.settings import Settings
 
 # What a decision's line in the ledger says of where it was typed.
 FORM: Final = "the form of a Prefect run"
+# What is linked beside a question, as far as it is there.
+_BESIDE: Final = ("plan", "verification", "summary")
 
 
 def through_gates(
@@ -123,17 +126,15 @@ def _ask(
 ) -> None:
     """Put the question and suspend the run: Prefect's Pause ends the process."""
     settings, logger = invocation.settings, get_run_logger()
-    board = Noticeboard(migration_id, logger)
     with connect(settings.url, purpose="gate") as session:
         asked = question(session, settings, migration_id)
     if asked is None:
         raise waiting
-    page = gate_page(asked, _links(board, settings), four_eyes=settings.four_eyes)
-    with board.open():
-        board.markdown(
-            "plan", plan_page(asked.record.plan), "Every statement, its lock and its undo"
-        )
-        board.markdown("gate", page, f"What is to be decided: {asked.gate.gate}")
+    if asked.gate.gate is not Gate.DUAL_WRITE_DEPLOYED:
+        # At that one it hangs there already: the run goes by it.
+        _pin(migration_id, "plan", plan_page(asked.record.plan), ABOUT_PLANS)
+    page = gate_page(asked, _links(migration_id, settings), four_eyes=settings.four_eyes)
+    _pin(migration_id, "gate", page, f"To decide: {asked.gate.gate}")
     form = GateAnswer.with_initial_data(description=page)
     fired = run.empirical_policy.pause_keys or set()
     # A key is good for one question: one that was put, and got no answer, is put under another.
@@ -145,7 +146,13 @@ def _ask(
         raise waiting from error
 
 
-def _links(board: Noticeboard, settings: Settings) -> dict[str, str]:
-    kinds = ("plan", "verification", "summary")
-    found = {kind: artifact_link(settings, board.key(kind)) for kind in kinds}
-    return {kind: url for kind, url in found.items() if url}
+def _pin(migration_id: str, kind: str, page: str, description: str) -> None:
+    board = Noticeboard(migration_id, get_run_logger())
+    with board.open():
+        board.markdown(kind, page, description)
+
+
+def _links(migration_id: str, settings: Settings) -> dict[str, str]:
+    kinds = {artifact_key(kind, migration_id): kind for kind in _BESIDE}
+    found = artifact_links(settings, kinds)
+    return {kind: found[key] for key, kind in kinds.items() if key in found}

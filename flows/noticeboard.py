@@ -25,11 +25,16 @@ Logger = logging.Logger | logging.LoggerAdapter[Any]
 _LAST_WORDS: Final = 5.0
 
 
+def artifact_key(kind: str, migration_id: str) -> str:
+    """Return the key of a migration's artifact of a kind; Prefect wants no underscore in it."""
+    return f"{kind}-{migration_id.replace('_', '-').lower()}"
+
+
 class Noticeboard:
     """Post artifacts under the keys of one migration, in order, without waiting for the server."""
 
     def __init__(self, migration_id: str, logger: Logger) -> None:
-        self._suffix = migration_id.replace("_", "-").lower()
+        self._migration_id = migration_id
         self._logger = logger
         self._work: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._progress: UUID | None = None
@@ -51,27 +56,22 @@ class Noticeboard:
 
     def markdown(self, kind: str, text: str, description: str) -> None:
         """Pin up a text."""
-        key = self.key(kind)
+        key = artifact_key(kind, self._migration_id)
         self._work.put(lambda: create_markdown_artifact(text, key=key, description=description))
 
     def table(self, kind: str, rows: list[dict[str, Any]], description: str) -> None:
         """Pin up a table."""
-        key = self.key(kind)
+        key = artifact_key(kind, self._migration_id)
         self._work.put(lambda: create_table_artifact(rows, key=key, description=description))
 
     def progress(self, percent: float, description: str) -> None:
         """Pin up how far the backfill is, or move what is there."""
         self._work.put(lambda: self._move(percent, description))
 
-    def key(self, kind: str) -> str:
-        """Return the key of an artifact of a kind."""
-        return f"{kind}-{self._suffix}"
-
     def _move(self, percent: float, description: str) -> None:
         if self._progress is None:
-            made = create_progress_artifact(
-                percent, key=self.key("progress"), description=description
-            )
+            key = artifact_key("progress", self._migration_id)
+            made = create_progress_artifact(percent, key=key, description=description)
             # The signature also promises a coroutine, which only a running event loop gets.
             self._progress = cast("UUID", made)
         else:

@@ -5,7 +5,7 @@ Literals: those become a list to choose from. A deployment's own values are repl
 never field by field, so a migration's id is no field here.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -21,12 +21,28 @@ def given(reason: str | None) -> str | None:
 
 
 Reason = Annotated[str | None, AfterValidator(given)]
+_NOTHING: Final = {"type": "null"}
+
+
+def _as_form(schema: dict[str, Any]) -> None:
+    """Say how the fields are shown: in our order, and as plain inputs.
+
+    The server keeps a schema without its order, and shows by `position`. What may be left empty
+    would be a choice between a type and None, which says nothing to who fills it in. Where a field
+    has no default, not even None, the server takes an empty one.
+    """
+    for position, field in enumerate(schema.get("properties", {}).values()):
+        field["position"] = position
+        some = [one for one in field.get("anyOf", ()) if one != _NOTHING]
+        if len(some) == 1:
+            del field["anyOf"], field["default"]
+            field.update(some[0])
 
 
 class Parameters(BaseModel):
     """Refuse a name that is no field: a misspelt wish must not pass for none."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra=_as_form)
 
 
 class MigrateParameters(Parameters):

@@ -5,6 +5,7 @@ from functools import partial
 from prefect import State, get_run_logger
 from prefect.states import Completed
 
+from flows.artifacts import ABOUT_PLANS
 from flows.carried import carried_out
 from flows.context import Invocation
 from flows.noticeboard import Noticeboard
@@ -35,4 +36,4 @@ def _rehearse(migration: Migration, invocation: Invocation) -> None:
             warnings=warnings(session, plan, target_table(session, plan.table)),
             backup=told(first) if first else "",
         )
-        board.markdown("plan", page, "Every statement, its lock and its undo")
+        board.markdown("plan", page, ABOUT_PLANS)

@@ -1,5 +1,14 @@
 """Where people see the flow run that this is, and what it pins up."""
 
+from collections.abc import Collection
+
+from httpx import HTTPError
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    ArtifactCollectionFilter,
+    ArtifactCollectionFilterKey,
+)
+from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_UI_URL
 
@@ -12,10 +21,19 @@ def run_link(settings: Settings) -> str | None:
     return f"{base}/runs/flow-run/{flow_run.id}" if base and flow_run.id else None
 
 
-def artifact_link(settings: Settings, key: str) -> str | None:
-    """Return the address of an artifact's newest version; None where there is no such place."""
+def artifact_links(settings: Settings, keys: Collection[str]) -> dict[str, str]:
+    """Return the addresses of the newest artifacts, by their keys; none of what is not there."""
     base = _base(settings)
-    return f"{base}/artifacts/key/{key}" if base else None
+    if not base:
+        return {}
+    wanted = ArtifactCollectionFilter(key=ArtifactCollectionFilterKey(any_=list(keys)))
+    try:
+        with get_client(sync_client=True) as client:
+            found = client.read_latest_artifacts(artifact_filter=wanted)
+    except (PrefectException, HTTPError):
+        # A question is worth more than what lies beside it.
+        return {}
+    return {str(one.key): f"{base}/artifacts/artifact/{one.latest_id}" for one in found}
 
 
 def _base(settings: Settings) -> str:

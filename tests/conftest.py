@@ -36,8 +36,11 @@ _DRAWN = 18
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let a person ask for more drawn migrations, new ones each time: `make properties`."""
+    """Let a person ask for new drawn migrations, and for the README's picture as it is now."""
     parser.addoption("--examples", type=int, metavar="N", help="go through N new drawn migrations")
+    parser.addoption(
+        "--pictures", action="store_true", help="write the picture of the README, as it is now"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

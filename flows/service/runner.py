@@ -29,6 +29,8 @@ def start_runner(place: Place, settings: Settings, api_url: str) -> subprocess.P
         DO_NOT_TRACK="1",
         PREFECT_HOME=str(place.runner),
         PREFECT_API_URL=api_url,
+        # Links lead to the pages that people see; without the version they lead to the old UI's.
+        PREFECT_UI_URL=f"{api_url.removesuffix('/api')}/v2",
         PREFECT_SERVER_ANALYTICS_ENABLED="false",
     )
     # What an earlier one has left is no answer of this one's.

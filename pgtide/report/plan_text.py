@@ -14,7 +14,9 @@ def plan_page(plan: Plan, *, warnings: Sequence[str] = (), backup: str = "") -> 
 
 
 def _parts(plan: Plan, warnings: Sequence[str], backup: str) -> Iterator[str]:
-    yield f"# {plan.migration_id}: version {plan.version} on {plan.table}"
+    # The id is one long word, which breaks nowhere: no title for a narrow column.
+    yield f"# Plan of {plan.version} on {plan.table}"
+    yield f"Migration {plan.migration_id}."
     yield from _bullets("Good to know", (*warnings, *plan.notes))
     yield from _bullets("What releases may do, and when", plan.releases)
     yield from _bullets("Measured before and after", [f"`{one.query}`" for one in plan.performance])

@@ -1,0 +1,213 @@
+"""Prefect's UI in a real browser: a run is started, approved, retried, paused, cancelled there.
+
+Every picture that is taken on the way is in build/screenshots; one of them is the README's.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from flows.parameters import MigrateParameters
+from tests.browser import small
+from tests.desk import ORDERS_ID, REFUNDS_ID, ROWS, Desk, desk
+from tests.serving import kill
+from tests.users import MIGRATION_ID
+
+__all__ = ["desk"]
+
+PICTURE = Path(__file__).resolve().parents[2] / "docs" / "images" / "gate.png"
+REASON = "Release 2.1 is out everywhere since Monday"
+# What a person is promised.
+SECONDS = 2.0
+
+
+def test_a_run_is_started_in_the_form_and_approved_at_its_gate(
+    desk: Desk, pytestconfig: pytest.Config
+) -> None:
+    find_it(desk)
+    run = start_in_the_form(desk)
+    look_at_the_gate(desk, run)
+    approve_in_the_form(desk, pytestconfig)
+    look_at_the_work(desk, run)
+    desk.hurry(MIGRATION_ID)
+    look_at_the_end(desk, run)
+
+
+def find_it(desk: Desk) -> None:
+    ui = desk.ui
+    ui.home()
+    ui.go("Deployments")
+    # They stand in the order of their names, ten on a page.
+    ui.search("migrate")
+    ui.see(re.compile("^migrate$"))
+    ui.shot("deployments")
+    ui.go("Flows")
+    ui.see(ORDERS_ID)
+    ui.shot("flows")
+    ui.follow(MIGRATION_ID)
+    ui.tab("Deployments")
+    ui.follow("migrate")
+    ui.tab("Description")
+    ui.see("go on with what is left, up to verify")
+    ui.shot("deployment")
+
+
+def start_in_the_form(desk: Desk) -> str:
+    ui = desk.ui
+    ui.custom_run()
+    fields = MigrateParameters.model_fields.values()
+    for one in fields:
+        ui.see(str(one.title))
+        ui.see(str(one.description))
+    # In the order in which they are declared.
+    assert ui.titles() == [one.title for one in fields]
+    ui.field("Number of workers").fill("2")
+    ui.field("Rate").fill("0.1")
+    ui.choose("Last phase", "verify")
+    ui.shot("form")
+    run = ui.submit()
+    given = desk.serving.api.flow_run(run)["parameters"]["parameters"]
+    assert (given["workers"], given["duty"], given["until"]) == (2, 0.1, "verify")
+    return run
+
+
+def look_at_the_gate(desk: Desk, run: str) -> None:
+    ui = desk.ui
+    ui.state("Suspended")
+    ui.tab("Artifacts")
+    ui.see("To decide: dual_write_deployed")
+    ui.shot("at-its-gate")
+    ui.artifact("plan")
+    ui.see("Plan of 2.1.0 on public.users")
+    ui.see("AccessExclusiveLock")
+    ui.shot("plan")
+    ui.open_run(run)
+
+
+def approve_in_the_form(desk: Desk, pytestconfig: pytest.Config) -> None:
+    ui = desk.ui
+    form = ui.ask("Resume")
+    ui.see("may backfill begin?", form)
+    ui.see(f"{ROWS:,} rows: restored on trial and compared", form)
+    # Nothing was verified yet, so nothing leads there.
+    assert form.get_by_role("link").all_inner_texts() == ["plan", "summary"]
+    ui.choose("Decision", "approve")
+    ui.field("Your name").fill("Ann Ames")
+    ui.field("Reason").fill(REASON)
+    picture = small(ui.shot("gate"))
+    if pytestconfig.getoption("--pictures"):
+        PICTURE.parent.mkdir(exist_ok=True)
+        PICTURE.write_bytes(picture)
+    ui.confirm(form, "Resume")
+    desk.more(MIGRATION_ID)
+    found = desk.rows(
+        "SELECT gate, approved, actor, reason FROM pgtide.approval WHERE migration_id = %s",
+        MIGRATION_ID,
+    )
+    assert found == [("dual_write_deployed", True, "Ann Ames", REASON)]
+
+
+def look_at_the_work(desk: Desk, run: str) -> None:
+    ui = desk.ui
+    ui.state("Running")
+    ui.tab("Artifacts")
+    ui.see(re.compile(r"[\d,]+ of about 20,000 rows filled"))
+    ui.shot("at-work")
+    ui.artifact("progress")
+    ui.see(re.compile("Progress: "))
+    ui.shot("progress")
+    ui.open_run(run)
+
+
+def look_at_the_end(desk: Desk, run: str) -> None:
+    ui = desk.ui
+    ui.state("Completed")
+    ui.tab("Artifacts")
+    ui.see("20,000 rows filled; none is left")
+    ui.shot("completed")
+    ui.artifact("verification")
+    ui.see("rows out of step")
+    ui.shot("verification")
+    ui.open_run(run)
+    ui.artifact("summary")
+    ui.see("Email verification v2 (2.1.0): verified")
+    ui.see("Verification passed at level L2")
+    ui.shot("summary")
+
+
+def test_what_is_killed_goes_on_by_retry_and_with_its_runner_by_itself(desk: Desk) -> None:
+    ui, run = desk.ui, desk.begin(ORDERS_ID)
+    desk.process_of(run).kill()
+    ui.state("Crashed")
+    ui.shot("killed")
+    retry = ui.ask("Retry")
+    ui.shot("retry")
+    ui.confirm(retry, "Retry")
+    desk.more(ORDERS_ID)
+    ui.state("Running")
+    ui.shot("retried")
+
+    process = desk.process_of(run)
+    kill(desk.serving.part("runner"))
+    process.kill()
+    ui.shot("killed-with-its-runner")
+    desk.more(ORDERS_ID)
+    ui.state("Running")
+    desk.hurry(ORDERS_ID)
+    ui.state("Completed")
+    ui.shot("came-back-by-itself")
+    # Nobody filled a row that was filled before.
+    assert desk.filled(ORDERS_ID) == ROWS
+
+
+def test_pause_and_cancel_stop_the_batches_and_the_reaper_brings_back_a_lost_run(
+    desk: Desk,
+) -> None:
+    ui, run = desk.ui, desk.begin(REFUNDS_ID)
+    pause = ui.ask("Pause")
+    ui.shot("pause")
+    ui.confirm(pause, "Pause Flow Run")
+    ui.state("Suspended")
+    stopped(desk, run, "Suspended")
+    ui.shot("paused")
+    ui.confirm(ui.ask("Resume"), "Resume")
+    desk.more(REFUNDS_ID)
+    ui.state("Running")
+    ui.confirm(ui.ask("Cancel"), "Cancel Flow Run")
+    ui.state("Cancelled")
+    stopped(desk, run, "Cancelling")
+    ui.shot("cancelled")
+
+    desk.lose(run)
+    ui.open_run(run)
+    ui.state("Running")
+    ui.shot("lost")
+    ui.open_deployment(desk.serving.deployments()["reaper/all"]["id"])
+    ui.quick_run()
+    ui.state("Completed")
+    ui.tab("Details")
+    ui.see(re.compile("was Running without a process, and is AwaitingRetry now"))
+    ui.shot("reaper")
+    ui.open_run(run)
+    desk.more(REFUNDS_ID)
+    desk.hurry(REFUNDS_ID)
+    ui.state("Completed")
+    ui.shot("brought-back")
+    assert desk.filled(REFUNDS_ID) == ROWS
+
+
+def stopped(desk: Desk, run: str, asked: str) -> None:
+    """Check that the batches were over soon after they were asked to stop, with a checkpoint."""
+    newest = (
+        "SELECT outcome, ended_at FROM pgtide.run WHERE flow_run_id = %s ORDER BY id DESC LIMIT 1"
+    )
+    ((outcome, ended),) = desk.serving.until(
+        lambda: desk.rows(newest, run), lambda found: found[0][1] is not None
+    )
+    assert outcome == "interrupted"
+    assert (ended - desk.asked_at(run, asked)).total_seconds() < SECONDS
+    state = desk.rows("SELECT state FROM pgtide.migration WHERE id = %s", REFUNDS_ID)
+    assert state == [("backfilling",)]
+    before = desk.filled(REFUNDS_ID)
+    assert 0 < before < ROWS
