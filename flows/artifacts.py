@@ -32,7 +32,9 @@ def show_plan(board: Noticeboard, run: Run) -> None:
 
 def show_verification(board: Noticeboard, found: Verification) -> None:
     """Pin up what verification found, and the first rows that are out of step."""
-    board.table("verification", to_rows(totals(found)), "What verification found")
+    verdict = "passed" if found.passed else "failed"
+    told = f"{verdict}: {found.mismatches:,} of {found.rows:,} out of step"
+    board.table("verification", to_rows(totals(found)), told)
     if found.sample:
         board.table("mismatches", to_rows(mismatches(found)), "The first rows out of step")
 

@@ -40,4 +40,7 @@ class Progress:
     def _tell(self) -> None:
         self._shown = self._monotonic()
         share = 100.0 * self._done / self._total if self._total else 0.0
-        self._show(min(_MOST, share), f"{self._done:,} of about {self._total:,} rows filled")
+        # As people read it: the UI prints what it gets.
+        self._show(
+            round(min(_MOST, share), 1), f"{self._done:,} of about {self._total:,} rows filled"
+        )
