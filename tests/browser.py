@@ -25,11 +25,14 @@ PATIENCE: Final = 60.0
 # What a page shows as grey boxes is on its way; a picture does not wait for it for ever.
 _IS_THERE: Final = "!document.querySelector('[data-slot=skeleton]')"
 _LOADS: Final = 10.0
+# How long a run's tasks take to be drawn.
+_DRAWS: Final = 0.4
 # A run's page draws its tasks sixty times a second, which without a graphics card takes half a core
 # from what the tests wait for.
 _FEW_FRAMES: Final = """
 const draw = window.requestAnimationFrame.bind(window);
-window.requestAnimationFrame = frame => setTimeout(() => draw(frame), 250);
+window.requestAnimationFrame = frame =>
+    window.drawsAll ? draw(frame) : setTimeout(() => draw(frame), 250);
 """
 # Tall enough for the form of a gate, which takes four fifths of it at most.
 _SIZE: Final = (1280, 1080)
@@ -85,6 +88,10 @@ class Browser:
         path = SHOTS / f"{name}.png"
         with suppress(Error):
             self.page.wait_for_function(_IS_THERE, timeout=_LOADS * 1000)
+            if self.page.locator("canvas").count():
+                self.page.evaluate("window.drawsAll = true")
+                self.page.wait_for_timeout(_DRAWS * 1000)
+                self.page.evaluate("window.drawsAll = false")
         self.page.screenshot(path=path, animations="disabled")
         return path
 

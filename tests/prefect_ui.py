@@ -57,9 +57,7 @@ class PrefectUi:
     def quick_run(self) -> str:
         """On a deployment's page: start a run as it is; return its id."""
         self._run("Quick run")
-        toast = self.browser.page.get_by_role("region", name=re.compile("Notifications"))
-        self.browser.press(toast.get_by_role("button", name="View run"))
-        return self.run_id()
+        return self._view_run()
 
     def _run(self, item: str) -> None:
         self.browser.press(self.main.get_by_role("button", name="Run", exact=True))
@@ -83,9 +81,7 @@ class PrefectUi:
     def submit(self) -> str:
         """Start the run that the form describes; return its id."""
         self.browser.press(self.main.get_by_role("button", name="Submit"))
-        toast = self.browser.page.get_by_role("region", name=re.compile("Notifications"))
-        self.browser.press(toast.get_by_role("button", name="View run"))
-        return self.run_id()
+        return self._view_run()
 
     # A run's page.
 
@@ -95,10 +91,15 @@ class PrefectUi:
     def open_deployment(self, deployment_id: str) -> None:
         self.browser.open(f"{self.url}/v2/deployments/deployment/{deployment_id}")
 
-    def run_id(self) -> str:
-        """Return which run the page is of."""
-        self.browser.page.wait_for_url("**/runs/flow-run/*")
-        return self.browser.page.url.rpartition("/")[2].partition("?")[0]
+    def _view_run(self) -> str:
+        """Follow the note that says that a run was started; return the run's id."""
+        page = self.browser.page
+        note = page.get_by_role("region", name=re.compile("Notifications"))
+        self.browser.press(note.get_by_role("button", name="View run"))
+        page.wait_for_url("**/runs/flow-run/*")
+        # It stays for as long as somebody points at it.
+        page.mouse.move(0, 0)
+        return page.url.rpartition("/")[2].partition("?")[0]
 
     def state(self, name: str) -> None:
         """Wait until the run's page shows a state."""

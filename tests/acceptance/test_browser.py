@@ -45,6 +45,7 @@ def find_it(desk: Desk) -> None:
     ui.see(re.compile("^migrate$"))
     ui.shot("deployments")
     ui.go("Flows")
+    ui.see("Last Run")
     ui.see(ORDERS_ID)
     ui.shot("flows")
     ui.follow(MIGRATION_ID)

@@ -10,6 +10,7 @@ from flows.parameters import (
     ContractParameters,
     MigrateParameters,
     PurgeParameters,
+    ResumeParameters,
     RollbackParameters,
 )
 from pgtide.settings import Settings
@@ -25,6 +26,15 @@ def test_every_field_has_a_title_and_a_sentence_that_helps(model: type[BaseModel
     assert [name for name, one in fields.items() if not one.get("description")] == []
     # A title that pydantic has made of the name helps nobody.
     assert [one["title"] for name, one in fields.items() if one["title"].lower() == name] == []
+
+
+@pytest.mark.parametrize("model", [*MODELS, ResumeParameters])
+def test_the_fields_are_numbered_and_none_asks_for_a_type(model: type[BaseModel]) -> None:
+    fields = model.model_json_schema()["properties"]
+    assert [one["position"] for one in fields.values()] == list(range(len(fields)))
+    assert [name for name, one in fields.items() if "anyOf" in one] == []
+    # With a default of None the form could not be sent: it would be no text, or no number.
+    assert [name for name, one in fields.items() if one.get("default", "") is None] == []
 
 
 @pytest.mark.parametrize(
