@@ -47,7 +47,7 @@ SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
 
 -- this_backend --
 -- Who this session is.
-SELECT pid, backend_start AS started FROM pg_stat_activity WHERE pid = pg_backend_pid()
+SELECT pid, backend_start AS started FROM pg_stat_get_activity(pg_backend_pid())
 
 -- is_there --
 -- Whether a recorded backend still runs.
