@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from flows.noticeboard import artifact_key
 from flows.service.storage import DATABASE
 from pgtide.ledger.rate import LiveRate, keep
 from pgtide.postgres.embedded import persistent_url
@@ -96,6 +97,12 @@ class Desk:
         """Let a migration work as fast as it can."""
         with connect(self.database, purpose="operator") as session:
             keep(session, migration_id, LiveRate(duty=1.0, batch_ms=50.0), by="ann")
+
+    def newest(self, kind: str, migration_id: str) -> str:
+        """Return the newest artifact of a kind."""
+        wanted = {"artifacts": {"key": {"any_": [artifact_key(kind, migration_id)]}}}
+        (one,) = self.serving.api.ask("POST", "/artifacts/latest/filter", wanted)
+        return str(one["latest_id"])
 
     def begin(self, migration_id: str) -> str:
         """Start a migration by its button, and wait for its first rows; return the run's id."""

@@ -120,9 +120,10 @@ class PrefectUi:
 
     # Artifacts.
 
-    def artifact(self, kind: str) -> None:
-        """From a run's page: open its newest artifact of a kind, as far as what it says."""
+    def artifact(self, kind: str, artifact_id: str) -> None:
+        """From a run's page: open an artifact of a kind, as far as what it says."""
         self.tab("Artifacts")
         self.browser.press(self.main.get_by_role("heading", name=re.compile(f"^{kind}-")).first)
-        self.browser.press(self.main.locator("a[href*='/artifacts/artifact/']").first)
+        # The versions stand in no order that could be relied on.
+        self.browser.press(self.main.locator(f"a[href$='/artifacts/artifact/{artifact_id}']"))
         self.see("Show Raw Data")
