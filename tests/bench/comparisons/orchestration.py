@@ -1,0 +1,35 @@
+"""What Prefect costs."""
+
+import logging
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from flows.local_server import local_server
+from tests.bench import orchestration, orchestration_gates
+from tests.bench.screen import show_orchestration
+from tests.bench.stage import Stage
+from tests.memory import memory
+from tests.prefect_server import PrefectApi
+
+
+def compare(stage: Stage) -> bool:
+    """Measure, show and write down."""
+    order = stage.order
+    for handler in logging.getLogger("prefect").handlers:
+        # Prefect's log is for its server, not for this screen.
+        handler.setLevel(logging.CRITICAL)
+    with (
+        TemporaryDirectory(prefix="pgtide-bench-prefect-", dir=memory()) as folder,
+        local_server(Path(folder)) as server,
+    ):
+        measured = orchestration.measure(
+            stage.data,
+            PrefectApi(server.api_url),
+            rows=order.rows,
+            rounds=order.rounds,
+            say=stage.say,
+        )
+    gates = orchestration_gates.gates(measured)
+    show_orchestration(stage.console, measured)
+    stage.write_run("orchestration", gates, orchestration=measured.document())
+    return stage.judge("claims", gates)
