@@ -29,7 +29,7 @@ from pgtide.errors import AwaitingApproval, Refused
 from pgtide.ledger.record import Record
 from pgtide.model.gate import Gate
 from pgtide.operate.approve import Wish, decide_gate
-from pgtide.operate.question import question
+from pgtide.operate.question import note_asked, question
 from pgtide.postgres.session import connect
 from pgtide.report.plan_text import plan_page
 from pgtide.settings import Settings
@@ -126,8 +126,9 @@ def _ask(
     board = Noticeboard(migration_id, logger)
     with connect(settings.url, purpose="gate") as session:
         asked = question(session, settings, migration_id)
-    if asked is None:
-        raise waiting
+        if asked is None:
+            raise waiting
+        note_asked(session, asked, settings.actor, flow_run=str(run.id))
     page = gate_page(asked, _links(board, settings), four_eyes=settings.four_eyes)
     with board.open():
         board.markdown(

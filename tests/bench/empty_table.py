@@ -1,21 +1,21 @@
 """The flow of a table without rows: what is left is what orchestration costs.
 
 From the flow run's start to its end, so neither with what a runner waits until it looks again nor
-with what a process takes to load: in this process, by the clock, and in one that Prefect's runner
-starts, by the server's own times. With its backup, as anywhere.
+with what a process takes to load: in this process, by the clock, and in one as Prefect's runner
+starts it, by the server's own times. With its backup, as anywhere.
 """
 
-import asyncio
+import os
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 from uuid import UUID
 
-import pytest
 from prefect.client.orchestration import get_client
-from prefect.runner import Runner
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.deployments import deployments
@@ -27,7 +27,9 @@ from tests.driving import ACTOR, record_of, settings_for
 from tests.prefect_server import PrefectApi
 from tests.users import MIGRATION_ID
 
-_FILE = Path("migrations") / f"{MIGRATION_ID}.py"
+_FILE: Final = Path("migrations") / f"{MIGRATION_ID}.py"
+# What Prefect's runner starts for each flow run.
+_PROGRAM: Final = (sys.executable, "-m", "prefect.engine")
 
 
 def here(api: PrefectApi, url: str, folder: Path) -> float:
@@ -44,16 +46,21 @@ def here(api: PrefectApi, url: str, folder: Path) -> float:
 
 
 def by_runner(api: PrefectApi, url: str, folder: Path) -> tuple[float, float]:
-    """Have a runner start a process for it; return the run's seconds, and all of them."""
-    with pytest.MonkeyPatch.context() as patch, temporary_settings({PREFECT_API_URL: api.url}):
-        patch.setenv("DATABASE_URL", url)
-        patch.setenv("PGTIDE_BACKUPS", str(folder))
-        found = UUID(api.trigger(_registered()))
-        begun = time.monotonic()
-        asyncio.run(Runner(name="bench").execute_flow_run(found))
-        whole = time.monotonic() - begun
+    """Run it in a process as a runner starts one; return the run's seconds, and the process's."""
+    with temporary_settings({PREFECT_API_URL: api.url}):
+        found = api.trigger(_registered())
+    given = {
+        "DATABASE_URL": url,
+        "PGTIDE_BACKUPS": str(folder),
+        "PREFECT_API_URL": api.url,
+        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+        "PREFECT__FLOW_RUN_ID": found,
+    }
+    begun = time.monotonic()
+    subprocess.run([*_PROGRAM], env={**os.environ, **given}, check=True)
+    whole = time.monotonic() - begun
     assert record_of(url, MIGRATION_ID).state == "verified"
-    run = api.flow_run(str(found))
+    run = api.flow_run(found)
     began, ended = (datetime.fromisoformat(run[each]) for each in ("start_time", "end_time"))
     return (ended - began).total_seconds(), whole
 

@@ -21,8 +21,8 @@ from tests.prefect_server import PrefectApi
 class Orchestrated:
     """What was measured.
 
-    Seconds of an empty table's flow in this process, and in one that a runner has started, alone
-    and with its start; task runs; and of each contender the seconds from the first batch to the
+    Seconds of an empty table's flow in this process, and in one as a runner starts it, alone and
+    with its start; task runs; and of each contender the seconds from the first batch to the
     last, and of all it does.
     """
 

@@ -22,7 +22,7 @@ from tests.driving import ACTOR, settings_for
 from tests.prefect_server import PrefectApi
 from tests.small_table import run
 
-# Some 600 pages.
+# Some 340 pages.
 ROWS: Final = 25_000
 _CANARY: Final = "10%"
 # The server records what happened a few seconds ago.

@@ -130,8 +130,7 @@ def test_batch_targets_are_measured_on_both_kinds_of_rows(tmp_path: Path) -> Non
     assert "too short" in said
 
 
-def test_what_prefect_costs_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.bench.task_runs.ROWS", 16_000)
+def test_what_prefect_costs_is_measured(tmp_path: Path) -> None:
     said = one_round(tmp_path, "orchestration", rows=2_000)
     document = read(tmp_path / "orchestration.json")
     measured = document["orchestration"]

@@ -15,9 +15,7 @@ from tests.prefect_server import PrefectApi
 def compare(stage: Stage) -> bool:
     """Measure, show and write down."""
     order = stage.order
-    for handler in logging.getLogger("prefect").handlers:
-        # Prefect's log is for its server, not for this screen.
-        handler.setLevel(logging.CRITICAL)
+    _quiet()
     with (
         TemporaryDirectory(prefix="pgtide-bench-prefect-", dir=memory()) as folder,
         local_server(Path(folder)) as server,
@@ -33,3 +31,11 @@ def compare(stage: Stage) -> bool:
     show_orchestration(stage.console, measured)
     stage.write_run("orchestration", gates, orchestration=measured.document())
     return stage.judge("claims", gates)
+
+
+def _quiet() -> None:
+    """Keep Prefect's log off this screen: its server has it."""
+    for name in list(logging.root.manager.loggerDict):
+        for handler in logging.getLogger(name).handlers:
+            if name.startswith("prefect") and isinstance(handler, logging.StreamHandler):
+                handler.setLevel(logging.CRITICAL)
