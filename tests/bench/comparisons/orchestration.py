@@ -4,6 +4,9 @@ import logging
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from flows.delivery import deliver
 from flows.local_server import local_server
 from tests.bench import orchestration, orchestration_gates
 from tests.bench.screen import show_orchestration
@@ -19,6 +22,8 @@ def compare(stage: Stage) -> bool:
     with (
         TemporaryDirectory(prefix="pgtide-bench-prefect-", dir=memory()) as folder,
         local_server(Path(folder)) as server,
+        # Whatever of Prefect's asks later than a flow's end asks there too.
+        temporary_settings({PREFECT_API_URL: server.api_url}),
     ):
         measured = orchestration.measure(
             stage.data,
@@ -27,6 +32,7 @@ def compare(stage: Stage) -> bool:
             rounds=order.rounds,
             say=stage.say,
         )
+        deliver()
     gates = orchestration_gates.gates(measured)
     show_orchestration(stage.console, measured)
     stage.write_run("orchestration", gates, orchestration=measured.document())
