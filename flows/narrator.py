@@ -113,10 +113,7 @@ _SENTENCES: Final[Mapping[type[Event], Callable[[Any], str]]] = {
     QueryMeasured: _query,
     WayBackClosed: lambda event: f"No way back from {event.step} on: {event.reason}",
     SlicesCut: lambda event: f"{_count(event.slices, 'slice')} to fill: {event.why}",
-    WalkShortened: lambda event: (
-        f"Slices are walked once from now on: {event.passes} passes kept {event.share:.0%} of the "
-        "rows on their page"
-    ),
+    WalkShortened: lambda event: f"On the way: {event}",
     BatchRetried: lambda event: f"A batch is tried again ({event.attempt}): {event.reason}",
     CanaryPassed: lambda event: f"The canary's {event.rows:,} rows are filled and right",
     RowQuarantined: lambda event: (

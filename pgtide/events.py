@@ -108,10 +108,21 @@ class SlicesCut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WalkShortened:
-    """Slices are walked once from now on: too small a share of the rows stayed on their page."""
+    """Slices are walked once from now on: too small a share of the rows stayed on their page.
+
+    `pinned_by` says who keeps old row versions alive, if anybody does.
+    """
 
     passes: int
     share: float
+    pinned_by: str = ""
+
+    def __str__(self) -> str:
+        cause = f", while {self.pinned_by} kept old row versions alive" if self.pinned_by else ""
+        return (
+            f"slices are walked once from now on: {self.passes} passes kept {self.share:.0%} of "
+            f"the rows on their page{cause}"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

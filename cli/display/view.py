@@ -79,10 +79,7 @@ def sentence(event: Event) -> str | None:  # noqa: C901, PLR0911, PLR0912  # one
             noun = "slice" if event.slices == 1 else "slices"
             return f"the table is {event.slices:,} {noun}: {event.why}"
         case WalkShortened():
-            return (
-                f"slices are walked once from now on: {event.passes} passes kept {event.share:.0%} "
-                "of the rows on their page"
-            )
+            return str(event)
         case SweepEnded(rows=0):
             return "the sweep found nothing left to do"
         case SweepEnded():

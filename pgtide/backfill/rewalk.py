@@ -14,6 +14,8 @@ from pgtide.ledger import audit
 from pgtide.ledger.hot_share import Stayed, stayed, walk_once
 from pgtide.ledger.slices import ONCE, Kind, Slice
 from pgtide.ledger.worker import Worker
+from pgtide.postgres.activity import horizon
+from pgtide.postgres.session import Session
 
 # With 16 passes 0.72 stay, with 8 passes 0.66; of one pass, or under a pinned horizon, none.
 _LEAST: Final = 0.25
@@ -21,6 +23,8 @@ _LEAST: Final = 0.25
 _ENOUGH: Final = 1000
 # One in so many is walked as it was cut, to see whether it helps again.
 _TRIED: Final = 8
+# A pass over a slice takes about as long; younger snapshots come and go.
+_OLD: Final = 0.1
 
 
 class Rewalk:
@@ -46,11 +50,17 @@ class Rewalk:
         if self._told:
             return
         self._told = True
-        detail = {"slice": piece.ordinal, "passes": piece.passes, "share": round(seen.share, 3)}
+        who = steadily(worker, _pinned_by)
+        detail = {
+            "slice": piece.ordinal,
+            "passes": piece.passes,
+            "share": round(seen.share, 3),
+            "pinned_by": who,
+        }
         steadily(
             worker, lambda session: audit.note(session, worker.lease, "walk_shortened", **detail)
         )
-        worker.emit(WalkShortened(passes=piece.passes, share=seen.share))
+        worker.emit(WalkShortened(passes=piece.passes, share=seen.share, pinned_by=who))
 
 
 def fresh(piece: Slice) -> bool:
@@ -61,3 +71,9 @@ def fresh(piece: Slice) -> bool:
 def in_vain(seen: Stayed, ordinal: int) -> bool:
     """Tell whether several passes over a slice, by its place, would only cost."""
     return seen.rows >= _ENOUGH and seen.share < _LEAST and ordinal % _TRIED != 0
+
+
+def _pinned_by(session: Session) -> str:
+    """Say who keeps old row versions alive, of which there may be none to say."""
+    oldest = horizon(session)
+    return oldest.abroad if oldest and oldest.seconds >= _OLD else ""

@@ -74,6 +74,8 @@ def spread(
     silence = run.settings.lease.total_seconds()
     ask = partial(slices.free, lease=run.lease, kind=kind, round_=number, silence=silence)
     pieces = _pieces(run, kind, number, canary=canary)
+    # More would have nothing to do.
+    workers = max(1, min(workers, len(pieces)))
     with Crew(run, workers, before) as crew:
         # A crash of the server may open slices again that a worker saw done.
         while not all(piece.done for piece in pieces):

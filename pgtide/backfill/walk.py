@@ -97,13 +97,10 @@ def choose(terrain: Terrain, filling: Backfill, *, workers: int) -> Walk:
     wanted = _horizon_blocks(terrain, len(schedule))
     if wanted > blocks and len(schedule) > _FEWER:
         schedule = uniform(_FEWER)
-        why = f"the oldest snapshot is {terrain.horizon_seconds:.1f} s old, so fewer passes"
+        why = f"fewer of them since {_pinned(terrain)}"
         wanted = _horizon_blocks(terrain, _FEWER)
     if wanted > terrain.blocks // workers:
-        why = (
-            f"a snapshot of {terrain.horizon_seconds:.1f} s keeps old row versions alive for "
-            "longer than a pass would take"
-        )
+        why = f"{_pinned(terrain)}, which passes over so few rows would not outlast"
         return Walk(schedule=ONCE, slice_blocks=blocks, why=why)
     blocks = max(blocks, wanted)
     return Walk(
@@ -186,11 +183,7 @@ def _once(terrain: Terrain) -> str:
     if terrain.blocks < _SMALL_BLOCKS:
         return f"{terrain.blocks} blocks are too few for several passes"
     if terrain.horizon_seconds > _PINNED_SECONDS:
-        who = terrain.pinned_by or "a prepared transaction"
-        return (
-            f"{who} has kept old row versions alive for {terrain.horizon_seconds:.0f} s, so passes "
-            "would not help"
-        )
+        return f"{_pinned(terrain)}, so passes would not help"
     if terrain.indexed:
         names = ", ".join(terrain.indexed)
         return f"an index on {names} takes a new entry for each row, so passes would not help"
@@ -217,6 +210,11 @@ def _slice(terrain: Terrain, workers: int) -> int:
     most = min(_SLICE_BLOCKS, terrain.buffers // (_SLICES_PER_WORKER * workers))
     fair = -(-terrain.blocks // (_SLICES_PER_WORKER * workers))
     return max(_SMALL_BLOCKS, min(most, fair))
+
+
+def _pinned(terrain: Terrain) -> str:
+    who = terrain.pinned_by
+    return f"{who} has kept old row versions alive for {terrain.horizon_seconds:.1f} s"
 
 
 def _horizon_blocks(terrain: Terrain, passes: int) -> int:

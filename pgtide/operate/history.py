@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final
 
+from pgtide.events import WalkShortened
 from pgtide.ledger import audit
 from pgtide.model.state import Phase
 from pgtide.postgres.session import Session
@@ -76,6 +77,16 @@ def _waited(detail: _Detail) -> str:
 def _cut(detail: _Detail) -> str:
     count = detail["slices"]
     return f"the table was cut into {count:,} slice{'' if count == 1 else 's'}: {detail['why']}"
+
+
+def _shortened(detail: _Detail) -> str:
+    return str(
+        WalkShortened(
+            passes=detail["passes"],
+            share=detail["share"],
+            pinned_by=detail.get("pinned_by", ""),
+        )
+    )
 
 
 def _verified(detail: _Detail) -> str:
@@ -159,10 +170,7 @@ WORDS: Final[Mapping[str, Callable[[_Detail], str]]] = MappingProxyType(
         "phase_paused": lambda detail: f"{detail['phase']} paused: {detail['why']}",
         "lock_waited": _waited,
         "slices_cut": _cut,
-        "walk_shortened": lambda detail: (
-            f"slices are walked once from now on: of the rows written in {detail['passes']} passes "
-            f"only {detail['share']:.0%} stayed on their page"
-        ),
+        "walk_shortened": _shortened,
         "throttled": lambda detail: f"held back by {detail['signal']}: {detail['reason']}",
         "throttle_ended": lambda detail: (
             f"{detail['signal']} holds it back no more, after {detail['seconds']} s"

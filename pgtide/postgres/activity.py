@@ -104,12 +104,9 @@ def old_snapshots(session: Session, *, seconds: float) -> list[Blocker]:
     return _blockers(session, "old_snapshots", {"seconds": seconds})
 
 
-def horizon_seconds(session: Session) -> float:
-    """Return the age of the oldest snapshot that keeps row versions alive.
-
-    0 where there is none.
-    """
-    return float(session.value(_SQL["horizon_seconds"]) or 0.0)
+def horizon(session: Session) -> Blocker | None:
+    """Return who keeps the oldest snapshot, and with it old row versions alive; None for nobody."""
+    return next(iter(_blockers(session, "horizon", {})), None)
 
 
 def may_set_deadlock_timeout(session: Session) -> bool:

@@ -32,6 +32,15 @@ class Relation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnType:
+    """A column by its name, with its type as the server writes it."""
+
+    name: str
+    type: str
+    not_null: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
     """How many blocks a table has, in which file."""
 
@@ -72,6 +81,11 @@ def read_columns(session: Session, oid: int) -> tuple[Column, ...]:
         Column(**{**row, "grants": tuple(Grant(**grant) for grant in row["grants"])})
         for row in session.rows(_SQL["columns"], {"oid": oid})
     )
+
+
+def read_types(session: Session, oid: int) -> tuple[ColumnType, ...]:
+    """Read what a table's columns are called and of which type they are, in their order."""
+    return tuple(ColumnType(**row) for row in session.rows(_SQL["types"], {"oid": oid}))
 
 
 def read_unvalidated_checks(session: Session, oid: int) -> list[tuple[str, str]]:

@@ -24,7 +24,8 @@ from pgtide.errors import Failed, Interrupted, LockNotAcquired
 from pgtide.model.table import TableName
 from pgtide.postgres.ddl import relation
 from pgtide.postgres.programs import Programs
-from pgtide.postgres.session import Login, milliseconds
+from pgtide.postgres.session import Login
+from pgtide.postgres.session_settings import milliseconds
 from pgtide.settings import for_client_program
 
 _CHUNK: Final = 1 << 20

@@ -12,7 +12,7 @@ from psycopg.rows import DictRow
 
 from pgtide.model.followers import Follower
 from pgtide.model.plan import Plan
-from pgtide.postgres.catalog import read_columns
+from pgtide.postgres.catalog import read_types
 from pgtide.postgres.ddl import fill, ident, listed, literal, relation
 from pgtide.postgres.session import Session
 from pgtide.postgres.views import read_views
@@ -76,7 +76,7 @@ def _rows(session: Session, plan: Plan) -> Iterator[DictRow]:
 
 def _changed(session: Session, plan: Plan) -> frozenset[str]:
     """Return the replaced columns whose type changes."""
-    types = {column.name: column.type for column in read_columns(session, plan.table_oid)}
+    types = {column.name: column.type for column in read_types(session, plan.table_oid)}
     new = dict(plan.expected.columns)
     return frozenset(one.old for one in plan.replacements if types.get(one.old) != new[one.new])
 

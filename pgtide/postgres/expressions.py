@@ -23,7 +23,7 @@ from pgtide.model.expression import (
 )
 from pgtide.model.state import Phase
 from pgtide.model.table import Table
-from pgtide.postgres.catalog import read_columns
+from pgtide.postgres.catalog import read_columns, read_types
 from pgtide.postgres.ddl import fill, ident, listed, literal, relation, search_path
 from pgtide.postgres.faults import translate
 from pgtide.postgres.free_statement import read
@@ -188,7 +188,7 @@ def _trial_table(session: Session, table: Table, instead: tuple[tuple[str, str],
 
 
 def _names(session: Session) -> set[str]:
-    return {column.name for column in read_columns(session, session.value(_SQL["trial_oid"]))}
+    return {column.name for column in read_types(session, session.value(_SQL["trial_oid"]))}
 
 
 def _drop(name: str) -> str:

@@ -15,10 +15,11 @@ from postgast import deparse, parse, walk
 
 from pgtide.errors import StatementFailed
 from pgtide.model.table import TableName
-from pgtide.postgres.catalog import read_columns
+from pgtide.postgres.catalog import read_types
 from pgtide.postgres.ddl import fill, ident, listed, relation, search_path
 from pgtide.postgres.faults import STATEMENT_TIMEOUT
-from pgtide.postgres.session import Session, milliseconds
+from pgtide.postgres.session import Session
+from pgtide.postgres.session_settings import milliseconds
 from pgtide.postgres.statement_lock import is_table, relations
 
 # Longer than anybody waits for a page.
@@ -100,7 +101,7 @@ def _reading(session: Session, shape: Shape) -> Iterator[None]:
 def _view(session: Session, shape: Shape) -> str:
     columns = [
         f"{ident(column.name)} AS {ident(shape.names.get(column.name, column.name))}"
-        for column in read_columns(session, shape.oid)
+        for column in read_types(session, shape.oid)
     ]
     return fill(
         "CREATE TEMP VIEW {view} AS SELECT {columns} FROM {table}",

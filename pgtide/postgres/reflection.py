@@ -13,10 +13,11 @@ from sqlalchemy.engine.interfaces import ReflectedIndex
 from sqlalchemy.pool import NullPool
 
 from pgtide.model.plan import Plan, Sync
-from pgtide.postgres.catalog import read_columns
+from pgtide.postgres.catalog import read_types
 from pgtide.postgres.faults import translate, translated
 from pgtide.postgres.leaves import read_leaves
-from pgtide.postgres.session import Session, base_settings
+from pgtide.postgres.session import Session
+from pgtide.postgres.session_settings import base_settings
 from pgtide.sql import queries
 
 _SQL: Final = queries("catalog")
@@ -34,6 +35,8 @@ def engine(url: str) -> Iterator[sqlalchemy.Engine]:
         poolclass=NullPool,
         # Every reading sees what is there now, and none holds a snapshot while it is looked at.
         isolation_level="AUTOCOMMIT",
+        # Nothing here is of that type, and looking for it costs each connection a query.
+        use_native_hstore=False,
     )
     try:
         yield made
@@ -44,8 +47,12 @@ def engine(url: str) -> Iterator[sqlalchemy.Engine]:
 def _connected(url: str) -> psycopg.Connection:
     connection = psycopg.connect(url, application_name="pgtide report", autocommit=True)
     # A role's own limits must not end a reading that takes its time.
-    for setting in base_settings(connection.info.server_version).items():
-        connection.execute("SELECT set_config(%s, %s, false)", setting)
+    settings = base_settings(connection.info.server_version)
+    connection.execute(
+        "SELECT set_config(name, value, false)"
+        " FROM unnest(%s::text[], %s::text[]) AS t (name, value)",
+        (list(settings), list(settings.values())),
+    )
     return connection
 
 
@@ -67,8 +74,8 @@ def differences(session: Session, url: str, plan: Plan) -> tuple[str, ...]:
 
     None where all is well.
     """
-    with engine(url) as made, _reflecting():
-        inspector = sqlalchemy.inspect(made)
+    with engine(url) as made, _reflecting(), made.connect() as connection:
+        inspector = sqlalchemy.inspect(connection)
         columns = {
             c["name"] for c in inspector.get_columns(plan.table.name, schema=plan.table.schema)
         }
@@ -85,7 +92,7 @@ def differences(session: Session, url: str, plan: Plan) -> tuple[str, ...]:
 
 def altered(session: Session, plan: Plan) -> tuple[str, ...]:
     """Return sentences on the new columns that have another type than the plan declares."""
-    types = {column.name: column.type for column in read_columns(session, plan.table_oid)}
+    types = {column.name: column.type for column in read_types(session, plan.table_oid)}
     return tuple(
         f"column {name} is {types[name]}, declared {kind}"
         for name, kind in plan.expected.columns
@@ -126,7 +133,7 @@ def _indexes(
 
 
 def _constraints(session: Session, plan: Plan) -> Iterator[str]:
-    strict = {column.name for column in read_columns(session, plan.table_oid) if column.not_null}
+    strict = {column.name for column in read_types(session, plan.table_oid) if column.not_null}
     for name in plan.expected.not_null:
         if name not in strict:
             yield f"column {name} is not NOT NULL"

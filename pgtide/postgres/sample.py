@@ -15,7 +15,8 @@ from pgtide.model.plan import BackfillSql, Plan
 from pgtide.model.table import Table
 from pgtide.postgres.ddl import escaped, fill, ident, listed, literal, relation, search_path
 from pgtide.postgres.leaves import Leaf, read_leaves
-from pgtide.postgres.session import Session, milliseconds
+from pgtide.postgres.session import Session
+from pgtide.postgres.session_settings import milliseconds
 from pgtide.sql import queries
 
 _SQL: Final = queries("estimate")

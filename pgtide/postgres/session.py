@@ -11,47 +11,17 @@ from psycopg.rows import DictRow, dict_row
 
 from pgtide.errors import Refused
 from pgtide.postgres.faults import translate, translated
+from pgtide.postgres.session_settings import (
+    BASE,
+    base_settings,
+    milliseconds,
+    set_locally,
+)
 
 Params = Mapping[str, object]
 
 # A request for a plain connection must not hang longer than a person waits.
 _CONNECT_SECONDS: Final = 10
-
-# Read back by nothing and set by name, so that a role's or a database's own defaults cannot kill a
-# long step (trap 72). row_security off turns a policy that would hide rows into an error (finding
-# 8). UTC: a cast between timestamp and timestamptz must not depend on who runs it.
-_BASE: Final[Mapping[str, str]] = {
-    "search_path": "pg_catalog",
-    "TimeZone": "UTC",
-    "row_security": "off",
-    # A migration's statements are read by a parser that takes a backslash for itself.
-    "standard_conforming_strings": "on",
-    "lock_timeout": "5s",
-    "statement_timeout": "60s",
-    "idle_in_transaction_session_timeout": "60s",
-    "idle_session_timeout": "0",
-    "default_transaction_isolation": "read committed",
-    "default_transaction_read_only": "off",
-    "client_min_messages": "warning",
-    # What the server writes is compared with what it wrote before, and kept in the archive.
-    "quote_all_identifiers": "off",
-    "DateStyle": "ISO",
-    "IntervalStyle": "postgres",
-    "bytea_output": "hex",
-    "extra_float_digits": "1",
-    "jit": "off",
-    # A killed client must not leave its statement running (finding 9).
-    "client_connection_check_interval": "5s",
-    # The server must notice a vanished client too: its session holds the advisory lock.
-    "tcp_keepalives_idle": "15",
-    "tcp_keepalives_interval": "5",
-    "tcp_keepalives_count": "3",
-}
-
-
-# What came with 17, and older servers do not know.
-_LATER: Final[Mapping[str, str]] = {"transaction_timeout": "0"}
-_LATER_VERSION: Final = 170000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,9 +121,10 @@ class Session:
             "statement_timeout": milliseconds(statement_timeout),
             **(settings or {}),
         }
-        self.execute(f"BEGIN {mode}", doing="beginning a transaction")
         try:
-            self.configure(local, local=True)
+            # One message, since a run has hundreds of transactions.
+            begin = f"BEGIN {mode}; {set_locally(tuple(local.items()))}"
+            self.execute(begin, doing="beginning a transaction")
             yield self
             self.execute("COMMIT", doing="committing")
         except BaseException:
@@ -181,7 +152,7 @@ class Session:
             yield self
         finally:
             if not self.lost:
-                limits = {name: _BASE[name] for name in ("lock_timeout", "statement_timeout")}
+                limits = {name: BASE[name] for name in ("lock_timeout", "statement_timeout")}
                 self.configure(limits, local=False)
 
     def configure(self, settings: Mapping[str, str], *, local: bool) -> None:
@@ -267,16 +238,6 @@ def connect(url: str, *, purpose: str, given: str = "DATABASE_URL (or --database
         session.close()
         raise
     return session
-
-
-def base_settings(version: int) -> Mapping[str, str]:
-    """Return what every session of ours sets; the server's version is libpq's, 150018 for 15.18."""
-    return {**_BASE, **(_LATER if version >= _LATER_VERSION else {})}
-
-
-def milliseconds(span: timedelta) -> str:
-    """Write a duration as PostgreSQL's timeouts read it."""
-    return f"{max(1, round(span.total_seconds() * 1000))}ms"
 
 
 def _unreadable(setting: str) -> Refused:

@@ -5,15 +5,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from pgtide.model.table import TableName
-from pgtide.postgres.activity import horizon_seconds, old_snapshots
+from pgtide.postgres.activity import horizon
 from pgtide.postgres.keys import Key, read_keys
 from pgtide.postgres.leaves import HEAP
 from pgtide.postgres.session import Session
 from pgtide.sql import queries
 
 _SQL: Final = queries("terrain")
-# Younger ones come and go.
-_OLD: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +44,7 @@ class Terrain:
 
 def read_terrain(session: Session, oid: int, *, written: Sequence[str]) -> Terrain:
     """Look at a table, of which the columns in `written` are about to be written."""
+    pinned = horizon(session)
     row = session.row(_SQL["terrain"], {"oid": oid, "written": list(written)}) or {}
     return Terrain(
         blocks=row["blocks"],
@@ -53,8 +52,8 @@ def read_terrain(session: Session, oid: int, *, written: Sequence[str]) -> Terra
         toast_blocks=row["toast_blocks"],
         fillfactor=row["fillfactor"],
         indexed=tuple(row["indexed"]),
-        horizon_seconds=horizon_seconds(session),
-        pinned_by="; ".join(str(one) for one in old_snapshots(session, seconds=_OLD)[:1]),
+        horizon_seconds=pinned.seconds if pinned else 0.0,
+        pinned_by=pinned.abroad if pinned else "",
         buffers=row["buffers"],
         table=str(TableName(schema=row["schema"], name=row["name"])),
         method=row["method"] or HEAP,

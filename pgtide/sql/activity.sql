@@ -47,7 +47,7 @@ SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
 
 -- this_backend --
 -- Who this session is.
-SELECT pid, backend_start AS started FROM pg_stat_activity WHERE pid = pg_backend_pid()
+SELECT pid, backend_start AS started FROM pg_stat_get_activity(pg_backend_pid())
 
 -- is_there --
 -- Whether a recorded backend still runs.
@@ -74,13 +74,19 @@ SELECT a.pid, a.pid::text AS transaction, NULL AS table, a.usename AS "user", a.
    AND a.xact_start < clock_timestamp() - make_interval(secs => %(seconds)s)
  ORDER BY a.xact_start
 
--- horizon_seconds --
--- The age of the oldest snapshot in this database, prepared transactions included: nothing younger is pruned.
-SELECT extract(epoch FROM clock_timestamp() - least(
-         (SELECT min(xact_start) FROM pg_stat_activity
-           WHERE (backend_xmin IS NOT NULL OR backend_xid IS NOT NULL) AND pid <> pg_backend_pid()
-             AND datname = current_database()),
-         (SELECT min(prepared) FROM pg_prepared_xacts WHERE database = current_database())))::float8
+-- horizon --
+-- Who keeps the oldest snapshot in this database, prepared transactions included: nothing younger is pruned.
+SELECT pid, coalesce(pid::text, application) AS transaction, NULL AS table, "user", application,
+       extract(epoch FROM clock_timestamp() - since)::float8 AS seconds, query
+  FROM (SELECT pid, usename AS "user", application_name AS application, xact_start AS since, left(query, 80) AS query
+          FROM pg_stat_activity
+         WHERE (backend_xmin IS NOT NULL OR backend_xid IS NOT NULL) AND pid <> pg_backend_pid()
+           AND datname = current_database()
+        UNION ALL
+        SELECT NULL, owner, 'prepared transaction ' || quote_literal(gid), prepared, NULL
+          FROM pg_prepared_xacts WHERE database = current_database()) AS held
+ WHERE since IS NOT NULL
+ ORDER BY since LIMIT 1
 
 -- busy_sessions --
 -- How many other sessions run a statement at this moment.

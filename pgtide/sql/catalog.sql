@@ -46,6 +46,11 @@ SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type, a.attnot
  WHERE a.attrelid = %(oid)s AND a.attnum > 0 AND NOT a.attisdropped
  ORDER BY a.attnum
 
+-- types --
+-- The columns of a table by name, type and whether they are NOT NULL: what most want to know, at a tenth of the price.
+SELECT attname AS name, format_type(atttypid, atttypmod) AS type, attnotnull AS not_null
+  FROM pg_attribute WHERE attrelid = %(oid)s AND attnum > 0 AND NOT attisdropped ORDER BY attnum
+
 -- partitioned --
 -- Whether a table is partitioned, and holds no row itself.
 SELECT relkind = 'p' FROM pg_class WHERE oid = %(oid)s

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -11,6 +10,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Self
+
+import psutil
 
 from tests.forking import FORKING, ONE_AT_A_TIME
 from tests.scenarios import killed
@@ -103,13 +104,11 @@ class Child:
         """Wait until the process has stopped itself with SIGSTOP, all its threads."""
         deadline = time.monotonic() + _PATIENCE
         while time.monotonic() < deadline:
-            command = ["ps", "-o", "stat=", "-p", str(self.pid)]
-            if subprocess.run(
-                command, check=False, capture_output=True, text=True
-            ).stdout.startswith("T"):
-                return
+            with suppress(psutil.NoSuchProcess):
+                if psutil.Process(self.pid).status() == psutil.STATUS_STOPPED:
+                    return
             assert self.runs(), f"it ended: {self.finish()}"
-            time.sleep(0.02)
+            time.sleep(0.005)
         raise AssertionError("it did not stop itself")
 
     def finish(self) -> Ended:

@@ -22,6 +22,7 @@ class Reporter:
         self._url = url
         self._watch = psycopg.connect(url, autocommit=True)
         self._report = psycopg.connect(url)
+        self.pid = self._report.info.backend_pid
         self.shortened: list[WalkShortened] = []
 
     def __call__(self, event: Event) -> None:
@@ -72,3 +73,6 @@ def test_slices_are_walked_once_while_passes_do_not_help_and_several_times_again
     assert event.share < 0.25
     (note,) = kinds(database, "walk_shortened")
     assert note["passes"] == event.passes
+    # Whoever has kept it for a pass or longer is named.
+    assert note["pinned_by"] == event.pinned_by
+    assert f"pid {reporter.pid} (" in event.pinned_by

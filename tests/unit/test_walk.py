@@ -138,14 +138,18 @@ TERRAIN = Terrain(
 )
 
 
+def pinned(seconds: float) -> Terrain:
+    return replace(TERRAIN, horizon_seconds=seconds, pinned_by="pid 7 (ann)")
+
+
 @pytest.mark.parametrize(
     ("terrain", "schedule", "why"),
     [
         (TERRAIN, uniform(16), "stay on their page"),
         (replace(TERRAIN, blocks=10, rows=480), ONCE, "too few"),
-        (replace(TERRAIN, horizon_seconds=3600, pinned_by="pid 7 (ann)"), ONCE, "pid 7 (ann)"),
-        (replace(TERRAIN, horizon_seconds=30), ONCE, "longer than a pass"),
-        (replace(TERRAIN, horizon_seconds=0.1), uniform(8), "fewer passes"),
+        (pinned(3600), ONCE, "pid 7 (ann) has kept old row versions alive for 3600.0 s"),
+        (pinned(30), ONCE, "pid 7 (ann) has kept old row versions alive for 30.0 s, which passes"),
+        (pinned(0.1), uniform(8), "fewer of them since pid 7 (ann) has kept"),
         (replace(TERRAIN, rows=12_000_000), ONCE, "120 rows on a page"),
         (replace(TERRAIN, toast_blocks=900_000), ONCE, "TOAST"),
         (replace(TERRAIN, indexed=("email",)), ONCE, "an index on email"),

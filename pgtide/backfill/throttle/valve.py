@@ -20,7 +20,8 @@ from pgtide.ledger import throttled
 from pgtide.ledger.lease import Lease
 from pgtide.ledger.run import open_session
 from pgtide.model.amount import say_seconds
-from pgtide.postgres.session import Session, milliseconds
+from pgtide.postgres.session import Session
+from pgtide.postgres.session_settings import milliseconds
 from pgtide.settings import Settings
 
 News = ThrottleHeld | ThrottleEnded
