@@ -18,7 +18,7 @@ def broken(
 ) -> list[str]:
     """Return the first words of the claims that such figures do not bear out."""
     seconds = {TWO_WORKERS.name: 6.0, INSIDE: inside, TWIN.name: twin, CONTROL: control}
-    walked = {name: (each,) * 5 for name, each in seconds.items()}
+    walked: dict[str, tuple[float, ...]] = {name: (each,) * 5 for name, each in seconds.items()}
     measured = Orchestrated(
         here=(1.0, here),
         by_runner=((1.0, 9.0), (by_runner, 9.0)),
