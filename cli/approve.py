@@ -11,6 +11,7 @@ from cli.document import plain, show
 from cli.ledger import record_of
 from cli.options import By, Json, OneId, settings_of
 from pgtide.clock import SYSTEM_CLOCK
+from pgtide.ledger.approvals import form_open
 from pgtide.ledger.record import find
 from pgtide.ledger.schema import install
 from pgtide.model.gate import Gate
@@ -44,12 +45,16 @@ def approve(
         record = record_of(session, settings, migration)
         install(session, log_schema=settings.log_schema)
         wish = Wish(gate=gate, approve=not reject, reason=reason, by=by)
+        waits = bool(settings.prefect_api_url) or form_open(session, record.id, gate)
         decided = decide_gate(session, settings, record, wish, clock=SYSTEM_CLOCK)
         status = status_of(session, settings, find(session, record.id) or record)
     if as_json:
         show({"id": record.id, **_fields(decided), "next": status.next})
         return
-    say(*_lines(record.id, decided), status.next)
+    say(*_lines(record.id, decided))
+    if waits:
+        say("A run that waits for it in Prefect hears of it within minutes.")
+    say(status.next)
 
 
 def _fields(decided: Decided) -> dict[str, object]:
@@ -66,7 +71,6 @@ def _lines(migration_id: str, decided: Decided) -> Iterator[str]:
     )
     if decided.mended:
         yield _watched(decided.mended)
-    yield "A run that waits for it in Prefect hears of it within minutes."
 
 
 def _watched(seen: Watched) -> str:

@@ -30,7 +30,7 @@ from pgtide.errors import AwaitingApproval, Refused
 from pgtide.ledger.record import Record
 from pgtide.model.gate import Gate
 from pgtide.operate.approve import Wish, decide_gate
-from pgtide.operate.question import question
+from pgtide.operate.question import note_asked, question
 from pgtide.postgres.session import connect
 from pgtide.report.plan_text import plan_page
 from pgtide.settings import Settings
@@ -128,8 +128,9 @@ def _ask(
     settings, logger = invocation.settings, get_run_logger()
     with connect(settings.url, purpose="gate") as session:
         asked = question(session, settings, migration_id)
-    if asked is None:
-        raise waiting
+        if asked is None:
+            raise waiting
+        note_asked(session, asked, settings.actor, flow_run=str(run.id))
     if asked.gate.gate is not Gate.DUAL_WRITE_DEPLOYED:
         # At that one it hangs there already: the run goes by it.
         _pin(migration_id, "plan", plan_page(asked.record.plan), ABOUT_PLANS)

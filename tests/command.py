@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,16 +32,8 @@ EMAIL_FILE = "20251231_120000_email_verification_v2.py"
 # What a file does that must not be loaded.
 UNLOADABLE = "raise SystemExit('this migration file was executed')\n"
 # Found by Python at its start, before anything else is imported.
-_NO_PREFECT = """
-import sys
-
-class Blocked:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] == "prefect":
-            raise ImportError("prefect is blocked in this process")
-
-sys.meta_path.insert(0, Blocked())
-"""
+_BLOCKED = "from tests.no_prefect import block\nblock()\n"
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +43,7 @@ class Workplace:
     folder: Path
     url: str
     extra: Mapping[str, str] = field(default_factory=dict)
+    prefect: bool = True
 
     @property
     def migrations(self) -> Path:
@@ -60,12 +53,7 @@ class Workplace:
 
     def without_prefect(self) -> "Workplace":
         """Return the same place with a Python that cannot import Prefect."""
-        site = self.folder / "site"
-        site.mkdir(exist_ok=True)
-        (site / "sitecustomize.py").write_text(_NO_PREFECT, encoding="utf-8")
-        return Workplace(
-            folder=self.folder, url=self.url, extra={**self.extra, "PYTHONPATH": str(site)}
-        )
+        return replace(self, prefect=False)
 
     def environment(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in ("PATH", "PREFECT_HOME") if name in os.environ}
@@ -84,22 +72,27 @@ class Workplace:
         return subprocess.Popen(
             [PGTIDE, *args],
             cwd=self.folder,
-            env=self.environment(),
+            env={**self.environment(), **self._blocked()},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
 
+    def _blocked(self) -> dict[str, str]:
+        if self.prefect:
+            return {}
+        site = self.folder / "site"
+        site.mkdir(exist_ok=True)
+        (site / "sitecustomize.py").write_text(_BLOCKED, encoding="utf-8")
+        return {"PYTHONPATH": f"{site}{os.pathsep}{ROOT}"}
+
     def run(self, *args: str) -> subprocess.CompletedProcess[str]:
-        """Run the command to its end, its imports behind it; where they matter, from its start."""
-        environment = self.environment()
-        if "PYTHONPATH" not in environment:
-            asked = Asked(args=args, folder=self.folder, environment=environment)
-            return forked(asked, patience=PATIENCE * 2)
-        with self.start(*args) as process:
-            stdout, stderr = process.communicate(timeout=PATIENCE * 2)
-            return subprocess.CompletedProcess(args, process.returncode, stdout, stderr)
+        """Run the command to its end, its imports behind it."""
+        asked = Asked(
+            args=args, folder=self.folder, environment=self.environment(), prefect=self.prefect
+        )
+        return forked(asked, patience=PATIENCE * 2)
 
     def json(self, *args: str, code: int = 0) -> Any:
         """Run the command with --json and return its document."""

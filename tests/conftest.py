@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, Phase, settings
 from pgtide.postgres.embedded import Server
 from tests.memory import memory
 from tests.server import fresh_database, running_server
-from tests.stages import Stages, contracted_users, verified_users
+from tests.stages import Stages, contracted_users, verified_users, with_ledger
+from tests.thirds import left_out, settle_day
 
 # Set before anything imports Prefect, which reads its environment once. The person who runs the
 # tests keeps their own Prefect profile untouched; each worker of pytest-xdist, which inherits its
@@ -36,7 +37,8 @@ _DRAWN = 18
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let a person ask for new drawn migrations, and for the README's picture as it is now."""
+    """Let a person ask for other drawn migrations, a part of the tests, the README's picture."""
+    parser.addoption("--third", action="store_true", help="this day's third of the wide lists")
     parser.addoption("--examples", type=int, metavar="N", help="go through N new drawn migrations")
     parser.addoption(
         "--pictures", action="store_true", help="write the picture of the README, as it is now"
@@ -45,6 +47,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Settle how many migrations are drawn: always the same few, unless it is asked for more."""
+    config.addinivalue_line("markers", "wide: one way with many values; a third of them a day")
+    config.addinivalue_line("markers", "untouched: the test's database has no ledger yet")
     examples = config.getoption("--examples")
     settings.register_profile(
         "drawn",
@@ -54,6 +58,21 @@ def pytest_configure(config: pytest.Config) -> None:
         phases=(Phase.reuse, Phase.generate, Phase.shrink) if examples else (Phase.generate,),
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what another day has of the wide lists, where only a third is asked for."""
+    if config.getoption("--third"):
+        others = left_out(items, settle_day())
+        config.hook.pytest_deselected(items=others)
+        items[:] = [one for one in items if one not in set(others)]
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Say how much of the wide lists is gone through."""
+    if not config.getoption("--third"):
+        return "wide lists: all of them"
+    return f"wide lists: the third of day {settle_day()}; `make test ALL=1` goes through all"
 
 
 def pytest_collection_finish() -> None:
@@ -75,18 +94,22 @@ def server() -> Iterator[Server]:
         yield running
 
 
-@pytest.fixture
-def database(server: Server) -> Iterator[str]:
-    """The address of an empty database of the test's own."""
-    with fresh_database(server) as url:
-        yield url
-
-
 @pytest.fixture(scope="session")
 def stages(server: Server) -> Iterator[Stages]:
     """What has been done once on this session's server."""
     with Stages(server) as made:
         yield made
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest, server: Server, stages: Stages) -> Iterator[str]:
+    """The address of a database of the test's own, with a ledger in which nothing is written.
+
+    Of a test that is marked as `untouched`, one that pgtide has never seen.
+    """
+    untouched = request.node.get_closest_marker("untouched") is not None
+    with fresh_database(server) if untouched else stages.copy(with_ledger) as url:
+        yield url
 
 
 @pytest.fixture

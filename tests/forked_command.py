@@ -12,6 +12,7 @@ from pathlib import Path
 
 from cli.main import app
 from tests.forking import FORKING, ONE_AT_A_TIME
+from tests.no_prefect import block
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,7 @@ class Asked:
     args: tuple[str, ...]
     folder: Path
     environment: Mapping[str, str]
+    prefect: bool = True
 
 
 def forked(asked: Asked, *, patience: float) -> subprocess.CompletedProcess[str]:
@@ -50,6 +52,8 @@ def _type(asked: Asked, said: str, complained: str) -> None:
     os.environ.clear()
     os.environ.update(asked.environment)
     time.tzset()
+    if not asked.prefect:
+        block()
     sys.argv = ["pgtide", *asked.args]
     try:
         app()

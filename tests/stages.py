@@ -4,7 +4,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Self
 
+from pgtide.ledger.schema import install
 from pgtide.postgres.embedded import Server
+from pgtide.postgres.session import connect
+from pgtide.settings import Settings
 from tests.driving import migrate
 from tests.later import contract
 from tests.server import fresh_database, name_of
@@ -36,6 +39,12 @@ class Stages:
             self._names[make] = name_of(url)
         with fresh_database(self._server, self._names[make]) as url:
             yield url
+
+
+def with_ledger(url: str) -> None:
+    """Create the ledger, which takes longer than most of what tests do after it."""
+    with connect(url, purpose="test") as session:
+        install(session, log_schema=Settings(database_url=url).log_schema)
 
 
 def verified_users(url: str) -> None:

@@ -17,8 +17,9 @@ from pgtide.ledger.run import Run
 from pgtide.ledger.slices import Kind, Slice
 
 # The orchestrator shows one task run per group: below 300 a migration, most of them for the
-# backfill.
+# backfill. A table of a thousand partitions has a canary in each.
 _GROUPS: Final = 200
+_CANARY_GROUPS: Final = 50
 # How soon a slice is noticed that another process has given back.
 _POLL: Final = 0.2
 
@@ -80,7 +81,7 @@ def spread(
         while not all(piece.done for piece in pieces):
             free = steadily(run, ask)
             if free:
-                groups = grouped(pieces, set(free))
+                groups = grouped(pieces, set(free), canary=canary)
                 over(lambda group: crew.fill(works, group.slices), groups, workers)
             else:
                 run.check()
@@ -88,9 +89,9 @@ def spread(
             pieces = _pieces(run, kind, number, canary=canary)
 
 
-def grouped(pieces: Sequence[Slice], free: set[int]) -> list[Group]:
+def grouped(pieces: Sequence[Slice], free: set[int], *, canary: bool = False) -> list[Group]:
     """Return the free slices in groups of neighbours, so that there are never too many groups."""
-    size = -(-len(pieces) // _GROUPS) or 1
+    size = -(-len(pieces) // (_CANARY_GROUPS if canary else _GROUPS)) or 1
     packs = [pieces[i : i + size] for i in range(0, len(pieces), size)]
     return [
         Group(

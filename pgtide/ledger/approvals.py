@@ -18,6 +18,11 @@ def there(session: Session) -> bool:
     return bool(session.value(_SQL["there"]))
 
 
+def form_open(session: Session, migration_id: str, gate: Gate) -> bool:
+    """Tell whether a run has put a gate's question in its form, and nobody has decided since."""
+    return bool(session.value(_SQL["form_open"], {"id": migration_id, "gate": gate}))
+
+
 def keep(
     session: Session,
     record: Record,

@@ -3,6 +3,7 @@
 import hashlib
 from datetime import timedelta
 from typing import Final
+from weakref import WeakSet
 
 from pgtide.errors import Refused
 from pgtide.model.table import TableName
@@ -25,11 +26,16 @@ UPGRADES: Final = (
 _UNDO: Final = ("undo_run", "undo_archive", "undo_hanging", "safe_rollback")
 # "pgti" and no table: only one process at a time upgrades.
 _LOCK: Final = "SELECT pg_advisory_xact_lock(1886876777, 0)"
+_SEEN_BY: Final[WeakSet[Session]] = WeakSet()
 
 
 def installed(session: Session) -> bool:
-    """Tell whether this database has a ledger."""
-    return bool(session.value(_SQL["there"]))
+    """Tell whether this database has a ledger; once a session has seen it, it is there to stay."""
+    if session not in _SEEN_BY:
+        if not session.value(_SQL["there"]):
+            return False
+        _SEEN_BY.add(session)
+    return True
 
 
 def install(session: Session, *, log_schema: str) -> None:

@@ -213,6 +213,7 @@ WORDS: Final[Mapping[str, Callable[[_Detail], str]]] = MappingProxyType(
         "backup_failed": lambda detail: f"the backup failed: {detail['why']}",
         "backup_removed": lambda detail: f"an old backup was removed: {detail['directory']}",
         "backup_restored": _restored,
+        "asked": lambda detail: f"gate {detail['gate']}: a flow run asks in its form, and waits",
         "approved": lambda detail: _decided(detail, "approved"),
         "rejected": lambda detail: _decided(detail, "rejected"),
         "unannounced": lambda detail: (

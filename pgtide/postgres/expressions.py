@@ -23,7 +23,7 @@ from pgtide.model.expression import (
 )
 from pgtide.model.state import Phase
 from pgtide.model.table import Table
-from pgtide.postgres.catalog import read_columns, read_types
+from pgtide.postgres.catalog import read_columns
 from pgtide.postgres.ddl import fill, ident, listed, literal, relation, search_path
 from pgtide.postgres.faults import translate
 from pgtide.postgres.free_statement import read
@@ -59,7 +59,7 @@ def bind(session: Session, table: Table, questions: Questions) -> Answers:
 @contextmanager
 def _trial(session: Session, table: Table) -> Iterator[None]:
     with session.rolled_back():
-        session.configure({"search_path": search_path(table.name)}, local=True)
+        _look_where_expressions_do(session, table)
         yield
 
 
@@ -80,7 +80,7 @@ def _type(session: Session, kind: str) -> TypeFacts:
 
 def _expression(session: Session, table: Table, expression: Expression) -> tuple[Source, ...]:
     _trial_table(session, table, expression.instead)
-    sources = _sources(session, expression)
+    sources = _sources(session, table, expression)
     _refuse_generated(table, expression, sources)
     _function(session, expression, sources)
     if expression.volatility is Volatility.IMMUTABLE:
@@ -97,15 +97,18 @@ def _expression(session: Session, table: Table, expression: Expression) -> tuple
     return sources
 
 
-def _sources(session: Session, expression: Expression) -> tuple[Source, ...]:
+def _sources(session: Session, table: Table, expression: Expression) -> tuple[Source, ...]:
     prefix = "CREATE TEMP VIEW pgtide_view AS SELECT ("
     with _explained(expression.label, expression.text, prefix):
         session.single(f"{prefix}{expression.text}\n) AS probe FROM pg_temp.pgtide_trial")
-    before = session.value("SELECT current_setting('search_path')")
     _qualify(session)
     rows = session.rows(_SQL["view_sources"])
-    session.configure({"search_path": before}, local=True)
+    _look_where_expressions_do(session, table)
     return tuple(Source(name=row["name"], type=row["type"]) for row in rows)
+
+
+def _look_where_expressions_do(session: Session, table: Table) -> None:
+    session.configure({"search_path": search_path(table.name)}, local=True)
 
 
 def _qualify(session: Session) -> None:
@@ -181,14 +184,15 @@ def _trial_table(session: Session, table: Table, instead: tuple[tuple[str, str],
         fill("CREATE TEMP TABLE pgtide_trial (LIKE {table})", table=relation(table.name)),
         doing="making an empty copy of the table in a transaction that is rolled back",
     )
+    names = _names(session) if instead else set()
     for name, kind in instead:
-        if name in _names(session):
+        if name in names:
             session.execute(_drop(name))
         session.single(f"ALTER TABLE pg_temp.pgtide_trial ADD COLUMN {ident(name)} {kind}\n")
 
 
 def _names(session: Session) -> set[str]:
-    return {column.name for column in read_types(session, session.value(_SQL["trial_oid"]))}
+    return {row["name"] for row in session.rows(_SQL["trial_names"])}
 
 
 def _drop(name: str) -> str:

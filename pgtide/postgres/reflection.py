@@ -5,12 +5,9 @@ Through SQLAlchemy's reflection, other code than the one that built it.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import psycopg
-import sqlalchemy
-from sqlalchemy.engine.interfaces import ReflectedIndex
-from sqlalchemy.pool import NullPool
 
 from pgtide.model.plan import Plan, Sync
 from pgtide.postgres.catalog import read_types
@@ -20,15 +17,22 @@ from pgtide.postgres.session import Session
 from pgtide.postgres.session_settings import base_settings
 from pgtide.sql import queries
 
+if TYPE_CHECKING:
+    import sqlalchemy
+    from sqlalchemy.engine.interfaces import ReflectedIndex
+
 _SQL: Final = queries("catalog")
 
 
 @contextmanager
-def engine(url: str) -> Iterator[sqlalchemy.Engine]:
+def engine(url: str) -> "Iterator[sqlalchemy.Engine]":
     """Open an engine on the target, for reflection and for pandas.
 
     Libpq reads the address, as everywhere.
     """
+    import sqlalchemy
+    from sqlalchemy.pool import NullPool
+
     made = sqlalchemy.create_engine(
         "postgresql+psycopg://",
         creator=lambda: _connected(url),
@@ -59,6 +63,8 @@ def _connected(url: str) -> psycopg.Connection:
 @contextmanager
 def _reflecting() -> Iterator[None]:
     """Turn what SQLAlchemy made of the driver's errors into pgtide's."""
+    import sqlalchemy
+
     doing = "reflecting the schema"
     try:
         with translated(doing):
@@ -74,6 +80,8 @@ def differences(session: Session, url: str, plan: Plan) -> tuple[str, ...]:
 
     None where all is well.
     """
+    import sqlalchemy
+
     with engine(url) as made, _reflecting(), made.connect() as connection:
         inspector = sqlalchemy.inspect(connection)
         columns = {
@@ -122,7 +130,7 @@ def _columns(session: Session, plan: Plan, there: set[str]) -> Iterator[str]:
 
 
 def _indexes(
-    session: Session, plan: Plan, there: dict[str | None, ReflectedIndex]
+    session: Session, plan: Plan, there: "dict[str | None, ReflectedIndex]"
 ) -> Iterator[str]:
     valid = {row["name"] for row in session.rows(_SQL["valid_indexes"], {"oid": plan.table_oid})}
     for name, _ in plan.expected.indexes:

@@ -37,3 +37,9 @@ SELECT DISTINCT r.actor FROM pgtide.run r JOIN pgtide.migration m ON m.id = r.mi
  WHERE m.id = %(id)s AND (%(before)s::timestamptz IS NULL OR r.started_at < %(before)s)
    AND coalesce((SELECT bool_or(e.detail ->> 'phase' <> 'verify') FROM pgtide.event e
                   WHERE e.migration_id = m.id AND e.run_id = r.id AND e.kind = 'phase_began'), true)
+
+-- form_open --
+-- Whether the last that happened at a gate is that a run put the question in its form.
+SELECT kind = 'asked' FROM pgtide.event
+ WHERE migration_id = %(id)s AND kind IN ('asked', 'approved', 'rejected') AND detail ->> 'gate' = %(gate)s
+ ORDER BY id DESC LIMIT 1

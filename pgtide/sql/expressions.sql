@@ -14,6 +14,11 @@ SELECT pg_relation_filenode('pg_temp.pgtide_trial'::regclass)
 -- The trial table of this session.
 SELECT 'pg_temp.pgtide_trial'::regclass::oid::bigint
 
+-- trial_names --
+-- What the columns of the trial table are called.
+SELECT attname AS name FROM pg_attribute
+ WHERE attrelid = 'pg_temp.pgtide_trial'::regclass AND attnum > 0 AND NOT attisdropped
+
 -- view_sources --
 -- The columns that a view over the trial table uses: bound by the server, not found in text.
 SELECT DISTINCT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type

@@ -18,6 +18,7 @@ migration = dual_writing()
 flow = migration_flow(migration)
 '''
 BOTH = ("2.1.0", "dual_write_deployed", "--reason", "release 2.1 is out")
+IN_PREFECT = "A run that waits for it in Prefect hears of it within minutes."
 CONTRACT = ("2.1.0", "contract", "--reason", "release 2.2 is live")
 
 
@@ -52,6 +53,7 @@ def test_up_waits_at_the_gate_and_goes_on_after_approval(tmp_path: Path, databas
     said = " ".join(done.stdout.split())
     assert "the gate dual_write_deployed is approved by bob, typed by " in said
     assert "2 writes since expand wrote one shape only, none of them in the 1.0 s" in said
+    assert IN_PREFECT in said
     shown = place.run("status").stdout
     assert "2 writes wrote one shape only" in shown
     assert "dual_write_deployed: bob approved it: release 2.1 is out" in " ".join(shown.split())
@@ -87,6 +89,8 @@ def test_rejecting_withdraws(place: Workplace) -> None:
     said = place.run("approve", "email", "contract", "--reject", "--reason", "no", "--by", "carol")
     assert said.returncode == 0
     assert "the gate contract is rejected by carol" in said.stdout
+    # Nobody here has a Prefect.
+    assert "Prefect" not in said.stdout
     found = place.status()
     assert found["gates"][0]["verdict"] == "rejected"
     assert "carol rejected it: no" in found["waiting_for"][0]["text"]

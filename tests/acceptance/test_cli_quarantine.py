@@ -73,7 +73,7 @@ def test_status_says_how_many_and_where_they_are_listed(place: Workplace) -> Non
 
 
 def test_the_plan_says_so_too(place: Workplace) -> None:
-    (plan,) = replace(place, extra={}).json("plan", "2.1.0")
+    (plan,) = replace(place, prefect=True).json("plan", "2.1.0")
     assert "2 rows are in quarantine" in plan["warnings"][0]
     assert (plan["backfill"]["quarantine"], plan["backfill"]["canary"]) == (1000, None)
 

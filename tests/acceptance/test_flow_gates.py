@@ -16,6 +16,7 @@ from pgtide.model.gate import Gate
 from pgtide.model.state import State
 from tests.acceptance.flow_records import state_of
 from tests.approving import approve, dual_writing
+from tests.command import Workplace
 from tests.deployed import Deployed, deployed, everything
 from tests.prefect_server import PrefectApi, prefect_api
 from tests.users import MIGRATION_ID, create_users, email_migration
@@ -25,6 +26,7 @@ __all__ = ["prefect_api"]
 MIGRATE = f"{MIGRATION_ID}/migrate"
 CONTRACT, PURGE = f"contract/{MIGRATION_ID}", f"purge/{MIGRATION_ID}"
 REAPER, PURGE_DUE = "reaper/all", "purge-due/all"
+NAMED = ("2.1.0", "contract")
 LIVE = {"release": "2.2.0", "hurry": "a test has no day to wait"}
 
 
@@ -134,10 +136,16 @@ def test_a_run_that_waits_at_its_gate_hears_of_what_is_decided_elsewhere(
     with deployed(prefect_api, everything(loaded(email_migration())), verified) as made:
         run = made.trigger(CONTRACT, LIVE)
         assert "Verification passed at level L2" in suspended(made, run)["description"]
-        approve(verified, Gate.CONTRACT, by="ann", reject=True, reason="on Friday")
+        # The ledger knows that it waits: this person has no Prefect.
+        place = Workplace(folder=tmp_path, url=verified)
+        no = place.run("approve", *NAMED, "--reject", "--reason", "on Friday", "--by", "ann")
+        assert "A run that waits for it in Prefect hears of it within minutes." in no.stdout
+        assert "Prefect" not in place.run("approve", *NAMED, "--reject", "--reason", "no").stdout
+        kinds = [line["kind"] for line in place.json("history", "2.1.0")]
+        assert kinds[-3:] == ["asked", "rejected", "rejected"]
         assert "goes on from its gate" in made.run(REAPER)["message"]
         # After a no it asks again, and says who was against it.
-        assert "ann rejected it: on Friday" in suspended(made, run)["description"]
+        assert "rejected it: no" in suspended(made, run)["description"]
         approve(verified, Gate.CONTRACT, by="ann")
         made.run(REAPER)
         assert made.work(run)["name"] == "Completed"

@@ -12,6 +12,7 @@ from tests.bench.application import RATE
 from tests.bench.backfill import Compared
 from tests.bench.gate import Gate
 from tests.bench.load import Waits
+from tests.bench.orchestration import Orchestrated
 from tests.bench.scaling import Scaled
 from tests.bench.undo import Undone
 
@@ -85,6 +86,22 @@ def show_scaling(console: Console, measured: Sequence[Scaled]) -> None:
             f"{one.per_row:.2f} µs",
             f"{process.first_bytes / _MB:,.0f} MB" if process else "",
             f"{process.most_bytes / _MB:,.0f} MB" if process else "",
+        )
+    console.print(table)
+
+
+def show_orchestration(console: Console, measured: Orchestrated) -> None:
+    """Print how long a backfill took with Prefect around it and without."""
+    table = _table(
+        f"orchestration, {measured.rows:,} rows, medians (smallest - largest)",
+        *("contender", "seconds from the first batch to the last", "all of it", "of without"),
+    )
+    for name, seconds in measured.walked.items():
+        table.add_row(
+            name,
+            f"{median(seconds):,.2f} ({min(seconds):,.2f} - {max(seconds):,.2f})",
+            f"{median(measured.whole[name]):,.2f}",
+            f"{measured.ratio(name):.3f}",
         )
     console.print(table)
 

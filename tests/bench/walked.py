@@ -9,7 +9,7 @@ from typing import Final
 
 import psutil
 
-from pgtide.events import BatchBegan, Event
+from pgtide.events import BatchBegan, BatchCommitted, Event
 
 # Often enough for what grows, seldom enough to cost nothing.
 _PAUSE: Final = 0.1
@@ -17,7 +17,7 @@ _PAUSE: Final = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Walked:
-    """Seconds from the first batch; resident bytes then, and the most that were seen since."""
+    """Seconds from the first batch to the last; resident bytes at first, and at most since."""
 
     seconds: float
     first_bytes: int
@@ -34,13 +34,15 @@ class Watch:
 
     def __init__(self) -> None:
         self._process = psutil.Process()
-        self._begun = 0.0
+        self._begun = self._ended = 0.0
         self._seen: list[int] = []
         self._over = threading.Event()
 
     def heard(self, event: Event) -> None:
-        """Begin with the first batch."""
-        if not self._seen and isinstance(event, BatchBegan):
+        """Begin with the first batch; each that is committed may be the last."""
+        if isinstance(event, BatchCommitted):
+            self._ended = time.monotonic()
+        elif not self._seen and isinstance(event, BatchBegan):
             self._begun = time.monotonic()
             self._look()
 
@@ -49,7 +51,7 @@ class Watch:
         assert self._seen, "no batch has begun"
         self._look()
         return Walked(
-            seconds=time.monotonic() - self._begun,
+            seconds=self._ended - self._begun,
             first_bytes=self._seen[0],
             most_bytes=max(self._seen),
         )

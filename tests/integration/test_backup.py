@@ -162,6 +162,7 @@ def test_programs_on_the_path_are_found_by_their_version(
     assert "97.2" in error.what
 
 
+@pytest.mark.untouched
 def test_a_role_that_may_not_create_databases_needs_a_scratch_address(
     database: str, tmp_path: Path
 ) -> None:

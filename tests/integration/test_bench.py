@@ -10,6 +10,7 @@ from rich.console import Console
 
 from tests.bench.bench import bench
 from tests.bench.contenders import CONTENDERS, ONE_UPDATE, ONE_WORKER, TWO_WORKERS
+from tests.bench.contenders.inside_prefect import CONTROL, INSIDE, TWIN
 from tests.bench.stage import Order
 from tests.bench.tables import OTHERS
 from tests.bench.undoing import WAYS
@@ -127,3 +128,17 @@ def test_batch_targets_are_measured_on_both_kinds_of_rows(tmp_path: Path) -> Non
     assert all(len(one["seconds"]) == 1 for one in measured)
     # So small a table is over before anything can be said, and that is said.
     assert "too short" in said
+
+
+def test_what_prefect_costs_is_measured(tmp_path: Path) -> None:
+    said = one_round(tmp_path, "orchestration", rows=2_000)
+    document = read(tmp_path / "orchestration.json")
+    measured = document["orchestration"]
+    (run, whole) = measured["by_runner"][0]
+    assert 0 < run < whole
+    assert measured["here"][0] > 0
+    assert measured["counted"]["slices"] > 300 > measured["counted"]["task_runs"] > 200
+    names = [TWO_WORKERS.name, INSIDE, TWIN.name, CONTROL]
+    assert list(measured["walked"]) == names
+    assert all(0 < measured["walked"][one][0] <= measured["whole"][one][0] for one in names)
+    assert "inside Prefect" in said

@@ -199,6 +199,7 @@ def test_a_materialized_view_that_came_after_verification_keeps_contract_out(
     assert contract(database, SMALL_ID).state is State.CONTRACTED
 
 
+@pytest.mark.untouched
 def test_a_view_of_somebody_else_is_refused(database: str) -> None:
     create_small(database)
     with temporary_role(database) as (role, address):

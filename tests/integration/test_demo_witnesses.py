@@ -52,6 +52,7 @@ def test_a_row_that_was_changed_or_lost_unasked_is_counted(users: str) -> None:
         assert changed_unasked(session, rows=ROWS) == 2
 
 
+@pytest.mark.untouched
 def test_a_dump_shows_a_column_and_the_catalog_names_what_is_left(users: str) -> None:
     pg_dump = tool("pg_dump")
     before = shape.dump(users, pg_dump=pg_dump)

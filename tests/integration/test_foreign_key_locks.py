@@ -129,6 +129,7 @@ def waits(events: list[Event]) -> list[LockWaited]:
 
 
 @every_case
+@pytest.mark.wide
 def test_who_holds_the_referenced_table_is_named_and_the_table_stays_free(
     table: str, case: Case
 ) -> None:
@@ -188,6 +189,7 @@ def test_the_partitions_of_a_referenced_table_are_waited_for_too(database: str) 
         assert waits(events)[0].blockers[0].endswith(" on public.low")
 
 
+@pytest.mark.untouched
 def test_who_may_only_refer_to_a_table_takes_its_foreign_key_away_all_the_same(table: str) -> None:
     with temporary_role(table) as (name, url):
         run(
@@ -203,6 +205,7 @@ def test_who_may_only_refer_to_a_table_takes_its_foreign_key_away_all_the_same(t
 
 
 @every_case
+@pytest.mark.wide
 def test_an_application_that_begins_with_the_referenced_table_goes_on(
     table: str, case: Case
 ) -> None:

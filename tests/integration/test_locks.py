@@ -181,6 +181,7 @@ def test_an_autovacuum_steps_aside_within_one_try(database: str) -> None:
     assert stalls.longest <= settings_for(database).lock_wait.total_seconds() + quiet + SLACK
 
 
+@pytest.mark.untouched
 def test_an_owner_without_privileges_waits_longer_once_until_autovacuum_steps_aside(
     database: str,
 ) -> None:

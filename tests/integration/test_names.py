@@ -102,6 +102,7 @@ def shape(connection: psycopg.Connection) -> list[tuple[object, ...]]:
 
 
 @pytest.mark.parametrize("kind", NAMES)
+@pytest.mark.wide
 def test_a_name_works_forward_and_back(database: str, kind: str) -> None:
     name = NAMES[kind]
     with psycopg.connect(database, autocommit=True) as connection:
@@ -128,6 +129,7 @@ def test_a_name_works_forward_and_back(database: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", NAMES)
+@pytest.mark.wide
 def test_a_name_works_through_contract_its_undo_and_purge(database: str, kind: str) -> None:
     name = NAMES[kind]
     with psycopg.connect(database, autocommit=True) as connection:

@@ -112,6 +112,7 @@ def version_of(url: str) -> int:
         return session.info.server_version
 
 
+@pytest.mark.untouched
 def test_every_statement_of_expand_and_of_its_undo_holds_the_lock_it_names(database: str) -> None:
     create_users(database, rows=200)
     with psycopg.connect(database, autocommit=True) as connection:

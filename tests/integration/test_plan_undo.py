@@ -35,6 +35,7 @@ def planned(url: str, phase: str) -> list[PlanStatement]:
     return [one for one in rows if one.phase == phase]
 
 
+@pytest.mark.untouched
 def test_what_purge_drops_is_not_said_to_need_no_undo(small: str) -> None:
     rows = planned(small, "purge")
     assert rows
@@ -46,6 +47,7 @@ def test_what_purge_drops_is_not_said_to_need_no_undo(small: str) -> None:
     assert done.irreversible == "only a backup has what purge drops"
 
 
+@pytest.mark.untouched
 def test_what_contract_replaces_is_replaced_back(small: str) -> None:
     rows = planned(small, "contract")
     without = [one.sql for one in rows if one.undo is None]

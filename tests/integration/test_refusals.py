@@ -118,6 +118,7 @@ def test_a_second_migration_of_an_unfinished_table_is_refused(users: str) -> Non
     assert f"in the hands of {MIGRATION_ID}, which is expanded" in error.what
 
 
+@pytest.mark.untouched
 def test_a_role_from_which_policies_hide_rows_is_refused(users: str) -> None:
     with (
         psycopg.connect(users, autocommit=True) as admin,
@@ -139,6 +140,7 @@ def test_a_role_from_which_policies_hide_rows_is_refused(users: str) -> None:
         assert migrate(address, email_migration()).state is State.VERIFIED
 
 
+@pytest.mark.untouched
 def test_a_role_that_does_not_own_the_table_is_refused(users: str) -> None:
     with (
         psycopg.connect(users, autocommit=True) as admin,
@@ -151,6 +153,7 @@ def test_a_role_that_does_not_own_the_table_is_refused(users: str) -> None:
     assert "Connect as postgres" in error.remedy
 
 
+@pytest.mark.untouched
 @pytest.mark.parametrize("privilege", ["CREATE", "TEMPORARY"])
 def test_an_owner_who_may_not_make_what_it_takes_is_refused(users: str, privilege: str) -> None:
     with (

@@ -17,6 +17,7 @@ UNIQUE = "ALTER TABLE public.t DROP CONSTRAINT t_pkey, ADD UNIQUE (id), ALTER id
 DOMAIN = "CREATE DOMAIN public.positive AS int CHECK (value > 0)"
 
 
+@pytest.mark.untouched
 @pytest.mark.parametrize(
     ("setup", "change", "said"),
     [
@@ -57,6 +58,7 @@ def test_what_only_looks_like_it_is_not_refused(database: str) -> None:
     assert migrate(database, migration).state is State.VERIFIED
 
 
+@pytest.mark.untouched
 def test_an_owner_who_may_not_create_an_index_is_refused(database: str) -> None:
     create_small(database)
     name = psycopg.conninfo.conninfo_to_dict(database)["dbname"]

@@ -35,6 +35,7 @@ def test_the_server_understands_every_statement(database: str) -> None:
             planned(session, one)
 
 
+@pytest.mark.untouched
 @pytest.mark.parametrize("wrong", ["SELECT plugh FROM pg_stat_activity", "SELECT pgtide.undo('V')"])
 def test_a_name_that_is_not_there_would_be_seen(database: str, wrong: str) -> None:
     with (

@@ -92,6 +92,7 @@ def constraint(url: str, name: str) -> list[tuple[object, ...]]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.wide
 def test_what_the_column_has_is_there_again_once_the_names_are_swapped(
     table: str, kind: str
 ) -> None:
@@ -238,6 +239,7 @@ def test_every_statement_holds_the_lock_that_it_names(table: str) -> None:
     assert wrong == []
 
 
+@pytest.mark.untouched
 def test_a_parent_that_the_owner_may_not_refer_to_is_refused_by_name(table: str) -> None:
     run(table, ADD + "FOREIGN KEY (a) REFERENCES public.parent")
     with temporary_role(table) as (role, address):

@@ -28,6 +28,7 @@ def table(database: str) -> str:
 
 
 @pytest.mark.parametrize("kind", EVERYTHING)
+@pytest.mark.wide
 def test_the_table_has_what_it_had_after_contract_its_undo_and_purge(table: str, kind: str) -> None:
     with psycopg.connect(table, autocommit=True) as connection:
         connection.execute(EVERYTHING[kind].encode())

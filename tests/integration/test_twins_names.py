@@ -50,7 +50,9 @@ def create(connection: psycopg.Connection, name: str) -> str:
     return table.as_string(None)
 
 
+@pytest.mark.untouched
 @pytest.mark.parametrize("kind", NAMES)
+@pytest.mark.wide
 def test_twins_of_such_names_are_built_and_taken_away(database: str, kind: str) -> None:
     name = NAMES[kind]
     with psycopg.connect(database, autocommit=True) as connection:

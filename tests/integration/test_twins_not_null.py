@@ -174,6 +174,7 @@ def test_finalize_hides_nothing_that_was_done_before_it(table: str, tampering: s
     assert "were changed since they were made" in error.what
 
 
+@pytest.mark.untouched
 def test_a_row_that_up_leaves_empty_is_refused_before_anything_changed(table: str) -> None:
     error = refusal(lambda: migrate(table, small_migration(EMPTYING)))
     assert isinstance(error, InvalidMigration)
@@ -181,6 +182,7 @@ def test_a_row_that_up_leaves_empty_is_refused_before_anything_changed(table: st
     assert run(table, "SELECT to_regnamespace('pgtide')") == [(None,)]
 
 
+@pytest.mark.untouched
 def test_a_check_that_the_new_values_break_is_refused_before_anything_changed(table: str) -> None:
     run(table, "ALTER TABLE public.t ADD CONSTRAINT small CHECK (a <= 500 AND id > 0)")
     change = ReplaceColumn("a", type="bigint", up="a::bigint * 2", down="(a / 2)::int")

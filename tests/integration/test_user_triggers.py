@@ -74,6 +74,7 @@ REFERS = (
 DEFERRED = ("ALTER TABLE public.t ADD CONSTRAINT t_once UNIQUE (a) DEFERRABLE",)
 
 
+@pytest.mark.untouched
 @pytest.mark.parametrize(
     ("setup", "change", "said"),
     [
@@ -117,6 +118,7 @@ def test_one_that_a_single_partition_has_counts_too(database: str) -> None:
     assert run(database, SEEN) == [(0,)]
 
 
+@pytest.mark.untouched
 def test_one_of_a_partition_that_would_fire_after_ours_is_refused(database: str) -> None:
     run(database, *PARTED, 'ALTER TRIGGER sees ON public.t_2 RENAME TO "~~sees"')
     error = refusal(lambda: migrate(database, small_migration(NUMBER)))
@@ -130,6 +132,7 @@ def test_a_key_that_no_batch_writes_is_no_reason_to_refuse(database: str) -> Non
     assert migrate(database, quiet(NUMBER)).state is State.VERIFIED
 
 
+@pytest.mark.untouched
 def test_a_role_without_the_privilege_is_refused_and_with_it_is_not(database: str) -> None:
     create_small(database)
     run(database, *COUNTING)

@@ -47,6 +47,7 @@ def verification(url: str) -> MismatchedRows:
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.wide
 def test_verification_says_what_is_wrong_and_up_mends_it(
     verified: tuple[str, frozenset[str]], copied: str, case: Case
 ) -> None:

@@ -68,6 +68,7 @@ KINDS: Final = MappingProxyType(
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.wide
 def test_every_kind_of_key_leads_to_every_row_once(database: str, kind: str) -> None:
     create_keyed(database, *KINDS[kind])
     batches = Batches()

@@ -48,6 +48,7 @@ def assert_exact(order: Order) -> None:
 
 
 @pytest.mark.parametrize(("at", "nth", "workers"), MOMENTS)
+@pytest.mark.wide
 def test_the_next_process_goes_on_behind_the_last_committed_batch(
     order: Order, at: str, nth: int, workers: int
 ) -> None:

@@ -192,6 +192,7 @@ END $$
 
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("every", [30_000, 600, 150], ids=["one", "some", "many"])
+@pytest.mark.wide
 def test_rows_that_fail_are_found_one_by_one_and_all_others_filled(
     database: str, every: int, workers: int
 ) -> None:

@@ -7,10 +7,9 @@ killed without a line being added here, and one that is never killed fails the t
 import random
 import time
 import uuid
-from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 
@@ -21,6 +20,7 @@ from pgtide.model.state import Phase
 from pgtide.model.statement import Step
 from pgtide.postgres.embedded import Server
 from tests.scenarios.child import Ended, carried_out, started
+from tests.scenarios.kill_points import Point, events, points, same_as
 from tests.scenarios.killed import Order
 from tests.scenarios.lab import Course, Lab, laboratory
 from tests.scenarios.ledger_truth import (
@@ -34,26 +34,7 @@ from tests.server import fresh_database
 from tests.table_state import schema_dump, table_state
 
 PARTS = ("schema", "data", "reading", "restoring", "comparing")
-_BATCHES = 8
-_MOMENTS = 5
-# The process that goes on is killed as well, so often.
-_AGAIN = 0.15
 _WORKERS = 2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
-    """Where a process is killed: at the n-th event of a label, or `seconds` after it began."""
-
-    label: str
-    nth: int = 1
-    seconds: float | None = None
-    # Where the process that goes on is killed as well.
-    again: tuple[str, int] | None = None
-
-    def __str__(self) -> str:
-        when = "" if self.seconds is None else f" + {self.seconds:.3f} s"
-        return f"{self.label} #{self.nth}{when}"
 
 
 @pytest.fixture(scope="module")
@@ -67,32 +48,6 @@ def chance(request: pytest.FixtureRequest) -> random.Random:
     seed = random.SystemRandom().randrange(2**32)
     print(f"{request.node.name}: seed {seed}")
     return random.Random(seed)
-
-
-def points(course: Course, chance: random.Random) -> list[Point]:
-    """Derive the points: every event of the run, some of its batches, some moments in between."""
-    seen: Counter[str] = Counter()
-    found = []
-    for label in course.labels:
-        seen[label] += 1
-        # A file that grows says so as often as there is time for it: once will do.
-        if not label.startswith("Batch") and (seen[label] == 1 or "Grew" not in label):
-            found.append(Point(label=label, nth=seen[label]))
-    batches = seen["BatchBegan"]
-    for label in ("BatchBegan", "BatchCommitted"):
-        some = sorted(chance.sample(range(1, batches + 1), min(_BATCHES // 2, batches)))
-        found += [Point(label=label, nth=nth) for nth in some]
-    found += [Point(label="RunBegan", seconds=chance.uniform(0, 0.4)) for _ in range(_MOMENTS)]
-    return [
-        replace(point, again=_again(course, batches, chance)) if chance.random() < _AGAIN else point
-        for point in found
-    ]
-
-
-def _again(course: Course, batches: int, chance: random.Random) -> tuple[str, int]:
-    if batches:
-        return "BatchCommitted", chance.randint(1, batches)
-    return chance.choice(course.labels), 1
 
 
 def survived(lab: Lab, course: Course, point: Point) -> list[str]:
@@ -198,8 +153,11 @@ def test_every_step_of_the_plan_and_of_the_way_back_is_a_point_of_the_matrix(
         (lab.down_after, back | swapped_back),
     )
     for course, wanted in wanted_of:
+        assert _steps({point.label for point in events(course)}) == wanted
         covered = {point.label for point in points(course, chance)}
-        assert _steps(covered) == wanted
+        # Of two between which nothing changes, the other.
+        spared = {same_as(label) or label for label in covered}
+        assert {one for one in wanted - covered - spared if same_as(one) not in covered} == set()
     assert lab.down.shape == lab.down_after.shape == lab.shape
     assert lab.back.shape == lab.up.shape
     phases = {f"Phase{what}:{p}" for what in ("Began", "Ended") for p in _PHASES}

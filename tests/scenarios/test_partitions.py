@@ -37,6 +37,7 @@ from tests.small_table import run
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.wide
 def test_to_verified_and_back(database: str, kind: str) -> None:
     create_orders(database, kind)
     before = dumped(database, "public.*")
@@ -48,6 +49,7 @@ def test_to_verified_and_back(database: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.wide
 def test_through_contract_and_back(database: str, kind: str) -> None:
     create_orders(database, kind)
     before = dumped(database, "public.*")
@@ -63,6 +65,7 @@ def test_through_contract_and_back(database: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.wide
 def test_to_its_end(database: str, kind: str) -> None:
     create_orders(database, kind)
     rows = "SELECT id, day, state, amount, paid_at FROM public.orders ORDER BY id"

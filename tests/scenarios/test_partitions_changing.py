@@ -69,6 +69,7 @@ def test_one_attached_in_mid_backfill_is_filled(database: str, kind: Kind, nth: 
     ids=["detached", "detached concurrently", "dropped"],
 )
 @pytest.mark.parametrize("kind", [Kind.WALK, Kind.SWEEP])
+@pytest.mark.wide
 def test_one_that_goes_in_mid_backfill_takes_its_rows_along(
     database: str, kind: Kind, going: tuple[str, ...]
 ) -> None:

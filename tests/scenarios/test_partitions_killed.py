@@ -73,6 +73,7 @@ def ways(server: Server) -> Iterator[Ways]:
 
 
 @pytest.mark.parametrize(("label", "nth"), POINTS, ids=str)
+@pytest.mark.wide
 def test_the_next_process_ends_what_one_that_was_killed_began(
     ways: Ways, label: str, nth: int
 ) -> None:

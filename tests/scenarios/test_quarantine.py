@@ -28,6 +28,7 @@ def stopped(url: str, migration: Migration | None = None, **settings: object) ->
 
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("every", [30_000, 600, 150], ids=["one", "some", "many"])
+@pytest.mark.wide
 def test_the_rows_that_fail_are_in_quarantine_and_all_others_are_filled(
     database: str, every: int, workers: int
 ) -> None:

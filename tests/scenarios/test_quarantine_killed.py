@@ -52,6 +52,7 @@ MOMENTS = [
 
 
 @pytest.mark.parametrize(("at", "nth", "workers"), MOMENTS)
+@pytest.mark.wide
 def test_a_kill_in_mid_bisection_leaves_the_truth(
     order: Order, at: str, nth: int, workers: int
 ) -> None:

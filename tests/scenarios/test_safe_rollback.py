@@ -71,6 +71,7 @@ def assert_taken_back(table: str, shape: str) -> None:
         ("PhaseEnded:verify", 1),
     ],
 )
+@pytest.mark.wide
 def test_a_killed_migration_is_undone_and_every_write_to_the_old_names_is_kept(
     table: str, at: str, nth: int
 ) -> None:

@@ -71,6 +71,7 @@ def test_declared_statements_have_their_effect_and_lose_it_again(
 
 
 @pytest.mark.parametrize("at", labels())
+@pytest.mark.wide
 def test_killed_at_any_event_it_goes_on_and_can_go_back(
     database: str, courses: tuple[list[object], list[object]], at: str
 ) -> None:

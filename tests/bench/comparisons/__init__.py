@@ -3,7 +3,17 @@
 from collections.abc import Callable
 from typing import Final
 
-from tests.bench.comparisons import backfill, horizon, kills, scaling, tables, targets, undo, wal
+from tests.bench.comparisons import (
+    backfill,
+    horizon,
+    kills,
+    orchestration,
+    scaling,
+    tables,
+    targets,
+    undo,
+    wal,
+)
 from tests.bench.stage import Stage
 
 # Each tells whether every claim of its was kept.
@@ -16,4 +26,5 @@ COMPARISONS: Final[dict[str, Callable[[Stage], bool]]] = {
     "horizon": horizon.compare,
     "scaling": scaling.compare,
     "kills": kills.compare,
+    "orchestration": orchestration.compare,
 }

@@ -1,9 +1,10 @@
 """pgtide: its phase as it is, from the first slice to the last sweep, in a process of its own."""
 
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Final
@@ -15,16 +16,20 @@ from tests.bench.walked import Walked
 from tests.bench.worker import GO, READY, Hands, declared
 from tests.driving import migrate
 
+WORKER: Final = ("tests.bench.worker",)
+
 
 @contextmanager
-def _ready(hands: Hands, url: str, table: BenchTable) -> Iterator[Filling]:
+def ready(hands: Hands, program: Sequence[str], url: str, table: BenchTable) -> Iterator[Filling]:
     """Expand, and let the process come to where nothing is left to load."""
     migrate(url, declared(table, hands), until=Phase.EXPAND)
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.bench.worker", url, table.name, *hands.arguments],
+        [sys.executable, "-m", program[0], url, table.name, *hands.arguments, *program[1:]],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        # Prefect's log is for its server, as it is for `pgtide up`.
+        env={**os.environ, "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL"},
     ) as process:
         assert process.stdout
         assert process.stdout.readline() == READY
@@ -43,7 +48,7 @@ def _fill(process: subprocess.Popen[str]) -> Walked:
 
 
 def _contender(hands: Hands) -> Contender:
-    return Contender(name=str(hands), ready=partial(_ready, hands))
+    return Contender(name=str(hands), ready=partial(ready, hands, WORKER))
 
 
 ONE_WORKER: Final = _contender(Hands(workers=1))

@@ -1,0 +1,14 @@
+"""Every type of the project is what it is said to be, by mypy's strict rules."""
+
+import subprocess
+import sys
+
+from tests.architecture.sources import ROOT
+
+
+def test_every_type_is_right() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "no issues found" in done.stdout

@@ -1,0 +1,25 @@
+"""Slices in groups: a task run each, and never too many of them, however large the table."""
+
+from dataclasses import replace
+from itertools import chain
+
+import pytest
+
+from pgtide.backfill.spread import grouped
+from tests.unit.piece import PIECE
+
+# What is promised for a migration, less its phases and its preflight.
+MOST = 300 - 10
+
+
+@pytest.mark.parametrize("number", [1, 7, 199, 201, 401, 10_007, 123_457])
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.5, 0.99])
+def test_a_table_of_any_size_has_few_groups_and_each_slice_is_in_one(
+    number: int, share: float
+) -> None:
+    pieces = [replace(PIECE, id=one, ordinal=one) for one in range(number)]
+    ahead = pieces[: round(number * share)]
+    first = grouped(ahead, {one.id for one in ahead}, canary=True)
+    then = grouped(pieces, {one.id for one in pieces[len(ahead) :]})
+    assert len(first) + len(then) < MOST
+    assert list(chain.from_iterable(one.slices for one in (*first, *then))) == [*range(number)]
