@@ -59,6 +59,7 @@ def test_up_begins_with_a_backup_that_was_tried(careful: Settings) -> None:
     assert len(states(careful.url)) == 1
 
 
+@pytest.mark.untouched
 def test_a_backup_that_cannot_be_is_refused_before_anything_changes(careful: Settings) -> None:
     before = columns(careful.url)
     with temporary_role(careful.url, "NOCREATEDB") as (name, url):

@@ -60,6 +60,7 @@ UNUSABLE: Final = MappingProxyType(
 )
 
 
+@pytest.mark.untouched
 @pytest.mark.parametrize("case", UNUSABLE)
 def test_a_key_that_cannot_lead_is_refused_with_its_reason(database: str, case: str) -> None:
     made, said = UNUSABLE[case]

@@ -242,6 +242,7 @@ TELL_WHO = (
 )
 
 
+@pytest.mark.untouched
 def test_an_undo_runs_as_the_owner_whoever_calls_it(table: str) -> None:
     with temporary_role(table) as (name, url):
         shape = schema_dump(table)

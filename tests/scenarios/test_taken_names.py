@@ -13,6 +13,7 @@ NUMBER = AddColumn("n", type="int", backfill="a")
 MIGRATION = small_migration(NUMBER, Index("busy", on="n"))
 
 
+@pytest.mark.untouched
 @pytest.mark.parametrize(
     ("made", "said"),
     [

@@ -234,6 +234,7 @@ def test_a_query_that_cannot_be_asked_is_refused_before_anything_changes(table: 
     assert 'relation "backlog" does not exist' in error.what
 
 
+@pytest.mark.untouched
 def test_the_plan_warns_of_a_signal_that_this_role_may_not_see(table: str) -> None:
     watched = held_by(Throttle(active_sessions=50))
     with temporary_role(table) as (name, url), psycopg.connect(table):
