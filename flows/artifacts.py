@@ -34,6 +34,9 @@ def show_verification(board: Noticeboard, found: Verification) -> None:
     """Pin up what verification found, and the first rows that are out of step."""
     verdict = "passed" if found.passed else "failed"
     told = f"{verdict}: {found.mismatches:,} of {found.rows:,} out of step"
+    if found.problems:
+        count = len(found.problems)
+        told = f"{told}, {count} other {'problem' if count == 1 else 'problems'}"
     board.table("verification", to_rows(totals(found)), told)
     if found.sample:
         board.table("mismatches", to_rows(mismatches(found)), "The first rows out of step")

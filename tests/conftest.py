@@ -65,7 +65,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if config.getoption("--third"):
         others = left_out(items, settle_day())
         config.hook.pytest_deselected(items=others)
-        items[:] = [one for one in items if one not in set(others)]
+        left = set(others)
+        items[:] = [one for one in items if one not in left]
 
 
 def pytest_report_header(config: pytest.Config) -> str:

@@ -1,10 +1,10 @@
 """Wide lists in thirds: a test that takes one way with many values has a third of them each day.
 
-Three days in a row see all of them. Which one has which day follows from its name.
+Three days in a row see all of them, and each day some of each list.
 """
 
 import os
-import zlib
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
@@ -21,13 +21,25 @@ def settle_day() -> int:
     return int(os.environ.setdefault(_DAY, str(datetime.now(UTC).date().toordinal())))
 
 
-def has_its_day(name: str, day: int) -> bool:
-    """Tell whether a case is gone through on a day."""
-    return zlib.crc32(name.encode()) % _THIRDS == day % _THIRDS
+def of_another_day(names: Sequence[str], day: int) -> set[str]:
+    """Return the cases that another day has, of each list two in three.
+
+    A list is the cases of one test, or the tests of a file that are no cases of any.
+    """
+    lists = defaultdict(list)
+    for name in sorted(names):
+        case = name.endswith("]")
+        lists[name.partition("[")[0] if case else name.partition("::")[0]].append(name)
+    return {
+        name
+        for cases in lists.values()
+        for place, name in enumerate(cases)
+        if place % _THIRDS != day % _THIRDS
+    }
 
 
 def left_out(items: Sequence[pytest.Item], day: int) -> list[pytest.Item]:
     """Return the cases of wide lists that another day has."""
-    return [
-        one for one in items if one.get_closest_marker("wide") and not has_its_day(one.nodeid, day)
-    ]
+    wide = [one for one in items if one.get_closest_marker("wide")]
+    others = of_another_day([one.nodeid for one in wide], day)
+    return [one for one in wide if one.nodeid in others]

@@ -12,8 +12,9 @@ from pgtide.backfill.outage import steadily
 from pgtide.events import WalkShortened
 from pgtide.ledger import audit
 from pgtide.ledger.hot_share import Stayed, stayed, walk_once
+from pgtide.ledger.lease import Lease
 from pgtide.ledger.slices import ONCE, Kind, Slice
-from pgtide.ledger.worker import Worker
+from pgtide.ledger.worker import Worker, purpose
 from pgtide.postgres.activity import horizon
 from pgtide.postgres.session import Session
 
@@ -50,7 +51,7 @@ class Rewalk:
         if self._told:
             return
         self._told = True
-        who = steadily(worker, _pinned_by)
+        who = steadily(worker, partial(_pinned_by, lease=worker.lease))
         detail = {
             "slice": piece.ordinal,
             "passes": piece.passes,
@@ -73,7 +74,7 @@ def in_vain(seen: Stayed, ordinal: int) -> bool:
     return seen.rows >= _ENOUGH and seen.share < _LEAST and ordinal % _TRIED != 0
 
 
-def _pinned_by(session: Session) -> str:
-    """Say who keeps old row versions alive, of which there may be none to say."""
-    oldest = horizon(session)
+def _pinned_by(session: Session, lease: Lease) -> str:
+    """Say who keeps old row versions alive, if anybody but the run's own workers does."""
+    oldest = horizon(session, own=f"pgtide {purpose(lease)}")
     return oldest.abroad if oldest and oldest.seconds >= _OLD else ""

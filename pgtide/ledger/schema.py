@@ -30,7 +30,7 @@ _SEEN_BY: Final[WeakSet[Session]] = WeakSet()
 
 
 def installed(session: Session) -> bool:
-    """Tell whether this database has a ledger; once a session has seen it, it is there to stay."""
+    """Tell whether this database has a ledger; a session that has seen it does not look again."""
     if session not in _SEEN_BY:
         if not session.value(_SQL["there"]):
             return False

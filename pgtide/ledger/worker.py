@@ -89,6 +89,9 @@ def begin(session: Session, lease: Lease) -> int:
         return int(session.value(_SQL["begin_worker"], who, doing="beginning a worker"))
 
 
-def purpose(lease: Lease, worker_id: int) -> str:
-    """Return what a worker's session is for: its name in pg_stat_activity, and in the ledger."""
-    return f"worker {lease.run_id}.{worker_id}"
+def purpose(lease: Lease, worker_id: int | None = None) -> str:
+    """Return what a worker's session is for: its name in pg_stat_activity, and in the ledger.
+
+    Without a number, what those of all workers of a run begin with.
+    """
+    return f"worker {lease.run_id}." if worker_id is None else f"worker {lease.run_id}.{worker_id}"

@@ -11,9 +11,9 @@ from pgtide.ledger.audit import note_by
 from pgtide.ledger.record import Record, find
 from pgtide.model.gate import Gate
 from pgtide.operate.backups import BackupStatus, newest_backup
-from pgtide.operate.gates import GateStatus, gates_now, waiting_at
+from pgtide.operate.gates import GateStatus, gates, waiting_at
 from pgtide.operate.purge import losses
-from pgtide.operate.verified import VerificationStatus, verification_of
+from pgtide.operate.verified import VerificationStatus, verification_of, voided
 from pgtide.postgres.session import Session
 from pgtide.settings import Settings
 
@@ -39,14 +39,16 @@ def question(session: Session, settings: Settings, migration_id: str) -> Questio
     record = find(session, migration_id)
     if record is None:
         return None
-    gate = waiting_at(record, gates_now(session, record, settings))
+    verification = verification_of(session, record)
+    # The page shows the verdict that the gate rests on.
+    gate = waiting_at(record, gates(session, record, settings, void=voided(verification)))
     if gate is None:
         return None
     return Question(
         record=record,
         gate=gate,
         mark=_mark(session, record, Gate(gate.gate)),
-        verification=verification_of(session, record),
+        verification=verification,
         backup=newest_backup(session, record.id),
         losses=tuple(losses(record.plan)) if gate.gate == Gate.READS_SWITCHED else (),
     )
@@ -54,7 +56,8 @@ def question(session: Session, settings: Settings, migration_id: str) -> Questio
 
 def note_asked(session: Session, asked: Question, actor: str, *, flow_run: str) -> None:
     """Write down that a run asks in its form, and waits for the answer."""
-    note_by(session, asked.record.id, actor, "asked", gate=asked.gate.gate, flow_run=flow_run)
+    detail = {"gate": asked.gate.gate, "attempt": asked.record.attempt, "flow_run": flow_run}
+    note_by(session, asked.record.id, actor, "asked", **detail)
 
 
 def _mark(session: Session, record: Record, gate: Gate) -> str:

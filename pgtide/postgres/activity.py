@@ -104,9 +104,12 @@ def old_snapshots(session: Session, *, seconds: float) -> list[Blocker]:
     return _blockers(session, "old_snapshots", {"seconds": seconds})
 
 
-def horizon(session: Session) -> Blocker | None:
-    """Return who keeps the oldest snapshot, and with it old row versions alive; None for nobody."""
-    return next(iter(_blockers(session, "horizon", {})), None)
+def horizon(session: Session, *, own: str = "") -> Blocker | None:
+    """Return who keeps the oldest snapshot, and with it old row versions alive; None for nobody.
+
+    Sessions whose name begins with `own` do not count.
+    """
+    return next(iter(_blockers(session, "horizon", {"own": own})), None)
 
 
 def may_set_deadlock_timeout(session: Session) -> bool:

@@ -75,15 +75,19 @@ SELECT a.pid, a.pid::text AS transaction, NULL AS table, a.usename AS "user", a.
  ORDER BY a.xact_start
 
 -- horizon --
--- Who keeps the oldest snapshot in this database, prepared transactions included: nothing younger is pruned.
-SELECT pid, coalesce(pid::text, application) AS transaction, NULL AS table, "user", application,
+-- Who keeps the oldest snapshot in this database, prepared transactions included: nothing younger is pruned. Vacuums
+-- keep none that counts; sessions whose name begins with `own` are the asker's.
+SELECT pid, coalesce(pid::text, application) AS transaction, NULL AS table, "user", application, backend_type,
        extract(epoch FROM clock_timestamp() - since)::float8 AS seconds, query
-  FROM (SELECT pid, usename AS "user", application_name AS application, xact_start AS since, left(query, 80) AS query
-          FROM pg_stat_activity
+  FROM (SELECT pid, usename AS "user", application_name AS application, backend_type, xact_start AS since,
+               left(query, 80) AS query
+          FROM pg_stat_activity a
          WHERE (backend_xmin IS NOT NULL OR backend_xid IS NOT NULL) AND pid <> pg_backend_pid()
            AND datname = current_database()
+           AND NOT coalesce(starts_with(application_name, nullif(%(own)s, '')), false)
+           AND NOT EXISTS (SELECT FROM pg_stat_progress_vacuum v WHERE v.pid = a.pid)
         UNION ALL
-        SELECT NULL, owner, 'prepared transaction ' || quote_literal(gid), prepared, NULL
+        SELECT NULL, owner, 'prepared transaction ' || quote_literal(gid), NULL, prepared, NULL
           FROM pg_prepared_xacts WHERE database = current_database()) AS held
  WHERE since IS NOT NULL
  ORDER BY since LIMIT 1

@@ -39,7 +39,8 @@ SELECT DISTINCT r.actor FROM pgtide.run r JOIN pgtide.migration m ON m.id = r.mi
                   WHERE e.migration_id = m.id AND e.run_id = r.id AND e.kind = 'phase_began'), true)
 
 -- form_open --
--- Whether the last that happened at a gate is that a run put the question in its form.
-SELECT kind = 'asked' FROM pgtide.event
- WHERE migration_id = %(id)s AND kind IN ('asked', 'approved', 'rejected') AND detail ->> 'gate' = %(gate)s
- ORDER BY id DESC LIMIT 1
+-- Whether the last that happened at a gate in this attempt is that a run put the question in its form.
+SELECT e.kind = 'asked' AND (e.detail ->> 'attempt')::int = m.attempt
+  FROM pgtide.event e JOIN pgtide.migration m ON m.id = e.migration_id
+ WHERE m.id = %(id)s AND e.kind IN ('asked', 'approved', 'rejected') AND e.detail ->> 'gate' = %(gate)s
+ ORDER BY e.id DESC LIMIT 1

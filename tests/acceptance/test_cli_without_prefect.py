@@ -26,6 +26,7 @@ def place(tmp_path: Path, database: str) -> Workplace:
     return found
 
 
+@pytest.mark.untouched
 def test_status_history_pause_verify_and_down_need_the_ledger_alone(
     place: Workplace, database: str
 ) -> None:

@@ -48,8 +48,8 @@ def _inside(measured: Orchestrated) -> Gate:
     # A machine that differs from itself by more than is allowed can hide what is asked for.
     heard = measured.noise <= INSIDE - 1
     return Gate(
-        claim=f"a backfill inside Prefect, of the time without: at most {INSIDE:.2f}, plus noise",
-        kept=heard and measured.inside <= INSIDE + measured.noise,
+        claim=f"a backfill inside Prefect, of the time without: at most {INSIDE:.2f}",
+        kept=heard and measured.inside <= INSIDE,
         measured=f"{measured.inside:.3f}, noise {measured.noise:.3f}"
         + ("" if heard else ", too much for a verdict"),
     )

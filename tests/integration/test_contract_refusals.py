@@ -13,6 +13,9 @@ from tests.later import contract
 from tests.roles import temporary_role
 from tests.small_table import SMALL_ID, create_small, run, small_migration
 
+# That nothing was changed could not be seen of a ledger that is there already.
+pytestmark = pytest.mark.untouched
+
 _SAME = ReplaceColumn("a", interim="a_v2", type="integer")
 _WIDER = ReplaceColumn("a", type="bigint")
 
@@ -199,7 +202,6 @@ def test_a_materialized_view_that_came_after_verification_keeps_contract_out(
     assert contract(database, SMALL_ID).state is State.CONTRACTED
 
 
-@pytest.mark.untouched
 def test_a_view_of_somebody_else_is_refused(database: str) -> None:
     create_small(database)
     with temporary_role(database) as (role, address):

@@ -25,6 +25,9 @@ from tests.roles import temporary_role
 from tests.small_table import create_small, run, small_migration
 from tests.users import create_users, email_migration
 
+# That nothing was changed could not be seen of a ledger that is there already.
+pytestmark = pytest.mark.untouched
+
 WIDE = small_migration(
     ReplaceColumn("n", type="bigint", up="n::bigint", down="n::text"),
     AddColumn("head", type="text", backfill="substr(body, 1, 200)"),
@@ -182,7 +185,6 @@ def test_taking_a_sample_leaves_nothing_and_locks_no_more_than_a_select(database
     assert run(database, "SELECT proname FROM pg_proc WHERE proname ~ '^(m_|pgtide)'") == []
 
 
-@pytest.mark.untouched
 def test_an_owner_who_is_nothing_else_gets_an_estimate_but_sees_no_disk(database: str) -> None:
     create_small(database)
     migration = small_migration(ReplaceColumn("a", type="bigint"))
@@ -207,7 +209,6 @@ def tight(url: str, *, free: int = TIGHT) -> Settings:
     return replace(settings_for(url), disk_free=free)
 
 
-@pytest.mark.untouched
 def test_what_may_not_fit_is_refused_before_anything_has_changed(database: str) -> None:
     create_users(database, rows=2_000)
     before = snapshot(database)

@@ -95,6 +95,7 @@ def test_row_data_is_for_the_owner_alone(ledger: psycopg.Connection) -> None:
         ledger.execute("DROP ROLE ledger_stranger")
 
 
+@pytest.mark.untouched
 def test_several_may_install_the_ledger_at_once(database: str) -> None:
     failures: list[BaseException] = []
     ready = threading.Barrier(4)

@@ -23,6 +23,9 @@ from tests.roles import temporary_role
 from tests.server import fresh_database
 from tests.users import MIGRATION_ID, create_users, email_migration
 
+# That nothing was changed could not be seen of a ledger that is there already.
+pytestmark = pytest.mark.untouched
+
 OTHER_ID = "20260101_000000_another"
 
 
@@ -118,7 +121,6 @@ def test_a_second_migration_of_an_unfinished_table_is_refused(users: str) -> Non
     assert f"in the hands of {MIGRATION_ID}, which is expanded" in error.what
 
 
-@pytest.mark.untouched
 def test_a_role_from_which_policies_hide_rows_is_refused(users: str) -> None:
     with (
         psycopg.connect(users, autocommit=True) as admin,
@@ -140,7 +142,6 @@ def test_a_role_from_which_policies_hide_rows_is_refused(users: str) -> None:
         assert migrate(address, email_migration()).state is State.VERIFIED
 
 
-@pytest.mark.untouched
 def test_a_role_that_does_not_own_the_table_is_refused(users: str) -> None:
     with (
         psycopg.connect(users, autocommit=True) as admin,
@@ -153,7 +154,6 @@ def test_a_role_that_does_not_own_the_table_is_refused(users: str) -> None:
     assert "Connect as postgres" in error.remedy
 
 
-@pytest.mark.untouched
 @pytest.mark.parametrize("privilege", ["CREATE", "TEMPORARY"])
 def test_an_owner_who_may_not_make_what_it_takes_is_refused(users: str, privilege: str) -> None:
     with (

@@ -13,6 +13,9 @@ from tests.pooler import running_pooler
 from tests.standby import running_standby
 from tests.users import create_users, email_migration
 
+# That nothing was changed could not be seen of a ledger that is there already.
+pytestmark = pytest.mark.untouched
+
 
 def test_a_replica_is_refused(server: Server, database: str) -> None:
     create_users(database, rows=6)

@@ -196,7 +196,6 @@ def test_an_index_that_a_killed_worker_left_half_built_is_built_anew(
 
 @BOTH
 @pytest.mark.parametrize("cut", list(Cut), ids=lambda cut: cut.name.lower())
-@pytest.mark.wide
 def test_a_connection_cut_at_the_commit_of_a_batch_loses_and_repeats_nothing(
     ward: Ward, table: str, cut: Cut, *, keyed: bool
 ) -> None:
@@ -220,7 +219,6 @@ def test_a_connection_cut_at_the_commit_of_a_batch_loses_and_repeats_nothing(
         ("RangeVerified", True),
     ],
 )
-@pytest.mark.wide
 def test_a_connection_cut_at_any_other_commit_leaves_a_migration_that_goes_on(
     ward: Ward, table: str, at: str, *, inside: bool, cut: Cut
 ) -> None:

@@ -1,5 +1,7 @@
 """The kill matrix: a process is killed at every point there is; the next one ends what it began.
 
+Of two points between which nothing changes, at one, by chance.
+
 The points come from the plan and from one undisturbed run, so a new step or a new statement is
 killed without a line being added here, and one that is never killed fails the test.
 """

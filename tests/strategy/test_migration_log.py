@@ -19,6 +19,7 @@ def log(url: str, schema: str = "pgtide") -> list[dict[str, object]]:
         return connection.execute(f"SELECT * FROM {schema}.migration_log ORDER BY id").fetchall()
 
 
+@pytest.mark.untouched
 def test_the_functions_work_as_the_strategy_wrote_them(database: str) -> None:
     with connect(database, purpose="test") as session:
         install(session, log_schema="public")
@@ -39,6 +40,7 @@ def test_the_functions_work_as_the_strategy_wrote_them(database: str) -> None:
         assert isinstance(row["duration_ms"], int)
 
 
+@pytest.mark.untouched
 def test_a_duration_longer_than_an_integer_holds_is_kept(database: str) -> None:
     with connect(database, purpose="test") as session:
         install(session, log_schema="pgtide")
@@ -51,6 +53,7 @@ def test_a_duration_longer_than_an_integer_holds_is_kept(database: str) -> None:
     assert log(database)[0]["duration_ms"] > 2**31  # type: ignore[operator]  # a number
 
 
+@pytest.mark.untouched
 def test_an_unknown_status_is_refused_by_the_database(database: str) -> None:
     with connect(database, purpose="test") as session:
         install(session, log_schema="pgtide")
@@ -60,6 +63,7 @@ def test_an_unknown_status_is_refused_by_the_database(database: str) -> None:
         )
 
 
+@pytest.mark.untouched
 def test_each_passage_of_a_migration_is_one_row_that_is_kept_true(database: str) -> None:
     create_users(database, rows=500)
     migration = email_migration()
