@@ -1,6 +1,8 @@
 """Who keeps old row versions alive is named where the walk follows from it, however young."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 
 import psycopg
 import pytest
@@ -11,15 +13,14 @@ from pgtide.postgres.session import connect
 from tests.driving import migrate
 from tests.nights import kinds
 from tests.small_table import create_small, run
-from tests.throttling import session
+from tests.throttling import session, wait_for
 from tests.users import create_users, email_migration
 
 
 @pytest.fixture
-def small(database: str) -> Iterator[str]:
+def small(database: str) -> str:
     create_small(database)
-    yield database
-    run(database, "ROLLBACK PREPARED 'of shop'")
+    return database
 
 
 def test_an_idle_transaction_of_a_moment_is_named_in_the_audit(database: str) -> None:
@@ -37,13 +38,57 @@ def test_an_idle_transaction_of_a_moment_is_named_in_the_audit(database: str) ->
 def test_a_prepared_transaction_keeps_the_horizon_as_well_and_the_oldest_one_is_named(
     small: str,
 ) -> None:
-    with session(small, "BEGIN", "UPDATE public.t SET a = a", "PREPARE TRANSACTION 'of shop'"):
-        pass
-    with (
-        session(small, "BEGIN ISOLATION LEVEL REPEATABLE READ", "TABLE public.t"),
-        connect(small, purpose="test") as looking,
-    ):
-        oldest = horizon(looking)
+    with ExitStack() as ending:
+        with session(small, "BEGIN", "UPDATE public.t SET a = a", "PREPARE TRANSACTION 'of shop'"):
+            ending.callback(run, small, "ROLLBACK PREPARED 'of shop'")
+        ending.enter_context(
+            session(small, "BEGIN ISOLATION LEVEL REPEATABLE READ", "TABLE public.t")
+        )
+        oldest = horizon(ending.enter_context(connect(small, purpose="test")))
     assert oldest is not None
     assert oldest.abroad.startswith("prepared transaction 'of shop' (postgres, ")
     assert oldest.seconds > 0
+
+
+def test_workers_of_ones_own_do_not_count_and_others_do(small: str) -> None:
+    with (
+        psycopg.connect(small, application_name="pgtide worker 7.2") as own,
+        connect(small, purpose="test") as looking,
+    ):
+        own.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        own.execute("SELECT 1")
+        assert horizon(looking, own="pgtide worker 7.") is None
+        for others in ("", "pgtide worker 77."):
+            oldest = horizon(looking, own=others)
+            assert oldest is not None
+            assert oldest.pid == own.info.backend_pid
+
+
+@contextmanager
+def vacuumed(url: str) -> Iterator[None]:
+    """Vacuum a table as slowly as can be; the block begins once that shows a snapshot."""
+    run(url, "INSERT INTO public.t SELECT i, i FROM generate_series(1000, 200000) i")
+    with (
+        psycopg.connect(url, autocommit=True) as slow,
+        psycopg.connect(url, autocommit=True) as watch,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        slow.execute("SET vacuum_cost_delay = 100; SET vacuum_cost_limit = 1")
+        pid = slow.info.backend_pid
+        ended = pool.submit(slow.execute, "VACUUM public.t")
+        seen = (
+            "SELECT 1 FROM pg_stat_activity a JOIN pg_stat_progress_vacuum USING (pid)"
+            " WHERE pid = %s AND a.backend_xmin IS NOT NULL"
+        )
+        try:
+            wait_for(lambda: watch.execute(seen, [pid]).fetchone(), "the vacuum's snapshot")
+            yield
+        finally:
+            slow.cancel_safe(timeout=5)
+            with pytest.raises(psycopg.errors.QueryCanceled):
+                ended.result()
+
+
+def test_a_vacuum_keeps_no_row_version_alive(small: str) -> None:
+    with vacuumed(small), connect(small, purpose="test") as looking:
+        assert horizon(looking) is None
