@@ -30,7 +30,7 @@ from pgtide.errors import AwaitingApproval, Refused
 from pgtide.ledger.record import Record
 from pgtide.model.gate import Gate
 from pgtide.operate.approve import Wish, decide_gate
-from pgtide.operate.question import note_asked, question
+from pgtide.operate.question import Question, note_asked, question
 from pgtide.postgres.session import connect
 from pgtide.report.plan_text import plan_page
 from pgtide.settings import Settings
@@ -134,7 +134,7 @@ def _ask(
     if asked.gate.gate is not Gate.DUAL_WRITE_DEPLOYED:
         # At that one it hangs there already: the run goes by it.
         _pin(migration_id, "plan", plan_page(asked.record.plan), ABOUT_PLANS)
-    page = gate_page(asked, _links(migration_id, settings), four_eyes=settings.four_eyes)
+    page = gate_page(asked, _links(asked, settings), four_eyes=settings.four_eyes)
     _pin(migration_id, "gate", page, f"To decide: {asked.gate.gate}")
     form = GateAnswer.with_initial_data(description=page)
     fired = run.empirical_policy.pause_keys or set()
@@ -153,7 +153,9 @@ def _pin(migration_id: str, kind: str, page: str, description: str) -> None:
         board.markdown(kind, page, description)
 
 
-def _links(migration_id: str, settings: Settings) -> dict[str, str]:
-    kinds = {artifact_key(kind, migration_id): kind for kind in _BESIDE}
+def _links(asked: Question, settings: Settings) -> dict[str, str]:
+    # An earlier attempt's verification may hang there still.
+    beside = [kind for kind in _BESIDE if kind != "verification" or asked.verification]
+    kinds = {artifact_key(kind, asked.record.id): kind for kind in beside}
     found = artifact_links(settings, kinds)
     return {kind: found[key] for key, kind in kinds.items() if key in found}

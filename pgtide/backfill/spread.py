@@ -81,7 +81,7 @@ def spread(
         while not all(piece.done for piece in pieces):
             free = steadily(run, ask)
             if free:
-                groups = grouped(pieces, set(free), canary=canary)
+                groups = grouped(pieces, set(free), workers=workers, canary=canary)
                 over(lambda group: crew.fill(works, group.slices), groups, workers)
             else:
                 run.check()
@@ -89,10 +89,15 @@ def spread(
             pieces = _pieces(run, kind, number, canary=canary)
 
 
-def grouped(pieces: Sequence[Slice], free: set[int], *, canary: bool = False) -> list[Group]:
-    """Return the free slices in groups of neighbours, so that there are never too many groups."""
-    size = -(-len(pieces) // (_CANARY_GROUPS if canary else _GROUPS)) or 1
-    packs = [pieces[i : i + size] for i in range(0, len(pieces), size)]
+def grouped(
+    pieces: Sequence[Slice], free: set[int], *, workers: int, canary: bool = False
+) -> list[Group]:
+    """Return the free slices in groups of neighbours, the first ones the largest.
+
+    Each is a worker's half share of what is left: so few groups do, and no worker is left with much
+    when the others are through (guided self-scheduling; Polychronopoulos and Kuck, 1987).
+    """
+    packs = _packs(pieces, workers=workers, most=_CANARY_GROUPS if canary else _GROUPS)
     return [
         Group(
             number=number,
@@ -102,6 +107,16 @@ def grouped(pieces: Sequence[Slice], free: set[int], *, canary: bool = False) ->
         for number, pack in enumerate(packs, start=1)
         if any(piece.id in free for piece in pack)
     ]
+
+
+def _packs(pieces: Sequence[Slice], *, workers: int, most: int) -> list[Sequence[Slice]]:
+    least = -(-len(pieces) // most)
+    packs = []
+    while pieces:
+        size = max(least, -(-len(pieces) // (2 * workers)))
+        packs.append(pieces[:size])
+        pieces = pieces[size:]
+    return packs
 
 
 def _pieces(run: Run, kind: Kind, number: int, *, canary: bool) -> list[Slice]:

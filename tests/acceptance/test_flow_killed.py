@@ -63,7 +63,9 @@ def test_a_flow_killed_in_mid_backfill_goes_on_without_repeating_a_batch(
         for line in journal.read_text("utf-8").splitlines()
         if line.startswith("committed ")
     ]
-    assert len(committed) == batches(database) == 7
+    assert len(committed) == 7
+    # The other worker may have committed one that nobody could write down any more.
+    assert batches(database) in {7, 8}
     assert state_of(database) is State.BACKFILLING
 
     heard = Heard()

@@ -130,14 +130,15 @@ def test_batch_targets_are_measured_on_both_kinds_of_rows(tmp_path: Path) -> Non
     assert "too short" in said
 
 
-def test_what_prefect_costs_is_measured(tmp_path: Path) -> None:
+def test_what_prefect_costs_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.bench.task_runs.ROWS", 2_000)
     said = one_round(tmp_path, "orchestration", rows=2_000)
     document = read(tmp_path / "orchestration.json")
     measured = document["orchestration"]
     (run, whole) = measured["by_runner"][0]
     assert 0 < run < whole
     assert measured["here"][0] > 0
-    assert measured["counted"]["slices"] > 300 > measured["counted"]["task_runs"] > 200
+    assert 5 < measured["counted"]["task_runs"] < measured["counted"]["slices"]
     names = [TWO_WORKERS.name, INSIDE, TWIN.name, CONTROL]
     assert list(measured["walked"]) == names
     assert all(0 < measured["walked"][one][0] <= measured["whole"][one][0] for one in names)

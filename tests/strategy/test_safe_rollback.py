@@ -22,6 +22,7 @@ from tests.users import MIGRATION_ID, create_users, email_migration
 LOG = "SELECT status, rollback_available FROM {schema}.migration_log ORDER BY id"
 
 
+@pytest.mark.untouched
 @pytest.mark.parametrize("schema", ["pgtide", "public"])
 def test_it_is_in_the_ledgers_schema_and_beside_the_log(database: str, schema: str) -> None:
     create_users(database, rows=500)
@@ -37,6 +38,7 @@ def test_it_is_in_the_ledgers_schema_and_beside_the_log(database: str, schema: s
     assert elsewhere == [(schema != "pgtide",)]
 
 
+@pytest.mark.untouched
 def test_a_log_beside_the_ledger_is_kept_through_contract_and_its_undo(database: str) -> None:
     create_users(database, rows=500)
     shape, log = schema_dump(database), LOG.format(schema="public")
