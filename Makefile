@@ -4,10 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST_ARGS ?=
-# Files side by side, each worker with a server of its own; WORKERS=0 runs them one after the other. One
-# more than there are processors, for some tests wait; in the order of their names, so that the long
-# ones do not come last.
-WORKERS ?= $(shell "$(PYTHON)" -c 'import os; print((os.cpu_count() or 1) + 1)')
+# Files side by side, each worker with a server of its own; WORKERS=0 runs them one after the other. In
+# the order of their names, so that the long ones do not come last. More of them than there are
+# processors make each wait for the others, and end no sooner.
+WORKERS ?= auto
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
