@@ -5,8 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST_ARGS ?=
 # Files side by side, each worker with a server of its own; WORKERS=0 runs them one after the other. In
-# the order of their names, so that the long ones do not come last. More of them than there are
-# processors make each wait for the others, and end no sooner.
+# the order of their names, so that the long ones do not come last.
 WORKERS ?= auto
 PYTEST := $(BIN)/python -m pytest
 
