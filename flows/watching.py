@@ -76,17 +76,21 @@ class Watch:
     def at_last(self) -> State | None:
         """Return the state that asked for the stop; looks once more for a signal's reason."""
         if self.seen is None:
-            with suppress(Exception), temporary_settings(dict(_ONCE)):
-                with get_client(sync_client=True) as client:
-                    state = client.read_flow_run(self._id).state
-                self.seen = state if state is not None and state.type in _STOPS else None
+            with (
+                suppress(Exception),
+                temporary_settings(dict(_ONCE)),
+                get_client(sync_client=True) as client,
+            ):
+                self.seen = self._reason(client)
         return self.seen
 
     def _asked(self, client: SyncPrefectClient) -> State | None:
         """Return the state that asks for a stop, if there is one."""
-        # Every second of every run: to count costs the server half of what it costs to read.
-        if not client.count_flow_runs(flow_run_filter=self._stopped):
-            return None
+        # Every second of every run: to count costs the server less than to read.
+        asked = client.count_flow_runs(flow_run_filter=self._stopped)
+        return self._reason(client) if asked else None
+
+    def _reason(self, client: SyncPrefectClient) -> State | None:
         state = client.read_flow_run(self._id).state
         return state if state is not None and state.type in _STOPS else None
 

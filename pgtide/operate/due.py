@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pgtide.ledger.record import Record
 from pgtide.model.gate import Gate, Verdict
 from pgtide.model.state import State
-from pgtide.operate.gates import gates_now, waiting_at
+from pgtide.operate.gates import gates, waiting_at
+from pgtide.operate.verified import verification_of, voided
 from pgtide.operate.waiting import conditions
 from pgtide.postgres.session import Session
 from pgtide.settings import Settings
@@ -24,7 +25,7 @@ def due(session: Session, settings: Settings, record: Record) -> Due | None:
     """Return a migration that is due to be purged; None where it is not, or is held."""
     if record.state is not State.CONTRACTED:
         return None
-    found = gates_now(session, record, settings)
+    found = gates(session, record, settings, void=voided(verification_of(session, record)))
     gate = waiting_at(record, found)
     if any(one.kind != "gate" for one in conditions(session, record, gate)):
         return None

@@ -21,7 +21,6 @@ from pgtide.model.gate import (
 )
 from pgtide.model.plan import Plan
 from pgtide.model.state import RUNNING, UNTOUCHED, State
-from pgtide.operate.verified import verification_of, voided
 from pgtide.postgres.ddl import ident
 from pgtide.postgres.session import Session
 from pgtide.settings import Settings
@@ -70,11 +69,6 @@ def gates(
         # Only purge is left, and asks for a reason.
         void = None
     return tuple(_on_ground(one, record, void) for one in found)
-
-
-def gates_now(session: Session, record: Record, settings: Settings) -> tuple[GateStatus, ...]:
-    """Return the gates of a migration on the ground that its last verification leaves them."""
-    return gates(session, record, settings, void=voided(verification_of(session, record)))
 
 
 def waiting_at(record: Record, found: tuple[GateStatus, ...]) -> GateStatus | None:
