@@ -154,6 +154,14 @@ def _registered(url: str, one: Deployment) -> UUID:
     return _REGISTERED[place]
 
 
+def withdraw(api: PrefectApi, deployment_id: str) -> None:
+    """Delete a deployment: the next test that wants one of its name deploys it anew."""
+    api.ask("DELETE", f"/deployments/{deployment_id}", None)
+    for place, known in list(_REGISTERED.items()):
+        if str(known) == deployment_id:
+            del _REGISTERED[place]
+
+
 def everything(loaded: Loaded) -> list[tuple[Deployment, Flow[..., Any]]]:
     """Return all deployments of a migration with their flows."""
     return [(one, _flow(one, loaded)) for one in deployments([loaded])]

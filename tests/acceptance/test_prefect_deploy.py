@@ -3,11 +3,16 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from pgtide.model.state import State
 from tests.acceptance.flow_records import state_of
 from tests.architecture.sources import ROOT
+from tests.deployed import withdraw
 from tests.prefect_server import PrefectApi, prefect_api, soon
 from tests.users import MIGRATION_ID, create_users
 
@@ -33,22 +38,31 @@ def prefect(api: PrefectApi, database: str, *words: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_file_is_deployed_and_a_worker_does_what_is_asked_for(
-    database: str, prefect_api: PrefectApi
-) -> None:
-    create_users(database, rows=200)
+def of_pool(api: PrefectApi) -> list[Any]:
+    found = api.ask("POST", "/deployments/filter", {"deployments": {}})
+    return [one for one in found if one["work_pool_name"] == POOL]
+
+
+@pytest.fixture
+def deployed(database: str, prefect_api: PrefectApi) -> Iterator[list[Any]]:
+    """Deploy the file to a pool; other tests know deployments of these names from elsewhere."""
     prefect(prefect_api, database, "work-pool", "create", POOL, "--type", "process")
     file = "deployments/prefect.yaml"
     prefect(prefect_api, database, "deploy", "--prefect-file", file, "--all")
-    deployed = prefect_api.ask("POST", "/deployments/filter", {"deployments": {}})
-    ours = [one for one in deployed if one["work_pool_name"] == POOL]
-    assert sorted(one["name"] for one in ours) == [
-        *[MIGRATION_ID] * 3,
-        *["all"] * 3,
-        "migrate",
-    ]
-    assert ["pgtide" in one["tags"] for one in ours] == [True] * 7
-    (migrate,) = [one for one in ours if one["name"] == "migrate"]
+    ours = of_pool(prefect_api)
+    yield ours
+    for one in ours:
+        withdraw(prefect_api, one["id"])
+
+
+def test_the_file_is_deployed_and_a_worker_does_what_is_asked_for(
+    database: str, prefect_api: PrefectApi, deployed: list[Any]
+) -> None:
+    create_users(database, rows=200)
+    names = sorted(one["name"] for one in deployed)
+    assert names == [*[MIGRATION_ID] * 3, *["all"] * 3, "migrate"]
+    assert ["pgtide" in one["tags"] for one in deployed] == [True] * 7
+    (migrate,) = [one for one in deployed if one["name"] == "migrate"]
     run = prefect_api.ask("POST", f"/deployments/{migrate['id']}/create_flow_run", {})
     prefect(prefect_api, database, "worker", "start", "--pool", POOL, "--run-once")
     ended = soon(
