@@ -34,8 +34,9 @@ def flow_of(migration: Migration, migration_id: str) -> MigrationFlow:
     """Return the flow of a migration under an id."""
     identified = replace(migration, id=migration_id)
 
-    # A thread for each worker of the backfill, however many it takes.
-    runner = cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner(max_workers=MOST_WORKERS))
+    # A thread for each worker of the backfill, however many it takes, and for the group that waits.
+    threads = ThreadPoolTaskRunner(max_workers=MOST_WORKERS + 1)
+    runner = cast("TaskRunner[PrefectFuture[Any]]", threads)
 
     @flow(
         name=migration_id,

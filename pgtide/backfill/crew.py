@@ -61,14 +61,11 @@ class Crew:
     def fill(self, works: Works, ids: Sequence[int]) -> int:
         """Walk those of the slices that nobody else has; return how many rows were filled.
 
-        Raises what ended the walk of any worker of the crew.
+        More threads may ask than there are workers: those left over wait for one. Raises what ended
+        the walk of any worker of the crew.
         """
-        try:
-            with self._worker() as (worker, pacing):
-                return sum(self._walk(worker, works, one, pacing) for one in ids)
-        except BaseException as error:
-            self._first = self._first or error
-            raise
+        with self._worker() as (worker, pacing):
+            return sum(self._walk(worker, works, one, pacing) for one in ids)
 
     def _walk(self, worker: Worker, works: Works, slice_id: int, pacing: Pacing) -> int:
         worker.check()
@@ -88,6 +85,10 @@ class Crew:
         one = self._idle.get()
         try:
             yield one
+        except BaseException as error:
+            # Before the worker is given back: who waits for it must find what ended the crew.
+            self._first = self._first or error
+            raise
         finally:
             self._idle.put(one)
 

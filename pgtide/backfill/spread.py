@@ -36,11 +36,12 @@ class Group:
 class Spread(Protocol):
     """How groups are spread over workers; each call of the work fills one and returns its rows.
 
-    Raises what the first that failed raised, when none is at work any more.
+    A call that finds all workers at work waits for one. Raises what the first that failed raised,
+    when none is at work any more.
     """
 
     def __call__(self, work: Callable[[Group], int], groups: Sequence[Group], workers: int) -> None:
-        """Work all groups, so many at a time."""
+        """Work all groups; so many at a time keep all workers at work."""
         ...
 
 

@@ -1,6 +1,7 @@
 """Groups of slices as task runs: one after the other, cheap, and true to the engine's errors."""
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Sequence
 
@@ -49,19 +50,28 @@ def spread(
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_the_error_of_a_group_comes_out_unchanged_and_no_later_group_starts(
+def test_the_error_of_a_group_comes_out_unchanged_and_no_later_group_is_worked(
     prefect_api: PrefectApi, error: Exception
 ) -> None:
-    worked = []
+    worker, failed = threading.Lock(), list[Exception]()
+    begun, worked = list[int](), list[int]()
 
     def work(group: Group) -> int:
-        worked.append(group.number)
-        if group.number == 3:
-            raise error
+        begun.append(group.number)
+        # One worker, lent as a crew lends hers.
+        with worker:
+            if failed:
+                raise failed[0]
+            worked.append(group.number)
+            if group.number == 3:
+                failed.append(error)
+                raise error
         return 0
 
     assert spread(prefect_api, work, GROUPS) is error
-    assert worked == [1, 2, 3]
+    assert worked[-1] == 3
+    # Only one waits for the worker, so only one began for nothing.
+    assert len(begun) <= len(worked) + 1
 
 
 def test_only_a_lost_connection_is_tried_again(
