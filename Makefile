@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST_ARGS ?=
 # Files side by side, each worker with a server of its own; WORKERS=0 runs them one after the other. In
-# the order of their names, so that the long ones do not come last.
+# the order in which they were collected: the long ones first.
 WORKERS ?= auto
 PYTEST := $(BIN)/python -m pytest
 
@@ -17,6 +18,8 @@ help: ## this list
 
 setup: $(STAMP) ## virtual environment with the pinned packages, in .venv
 
+# All that is needed is pinned, so nobody has to work out what needs what: half the time. Where another
+# Python needs another package, pip does.
 $(STAMP): requirements.txt requirements-dev.txt pyproject.toml
 	@command -v "$(PYTHON)" >/dev/null 2>&1 || { \
 		echo "There is no $(PYTHON) here. Install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
@@ -25,9 +28,10 @@ $(STAMP): requirements.txt requirements-dev.txt pyproject.toml
 	@"$(PYTHON)" -c 'import venv, ensurepip' 2>/dev/null || { \
 		echo "$(PYTHON) has no venv module. Install it (Debian, Ubuntu: the package python3-venv) and run make again." >&2; exit 1; }
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
-	@echo "Installing the pinned packages into $(VENV) (one to two minutes the first time) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@echo "Installing the pinned packages into $(VENV) (half a minute to two the first time) ..."
+	@$(PIP) --no-deps -r requirements-dev.txt
+	@$(BIN)/python -m pip check >/dev/null || $(PIP) -r requirements-dev.txt
+	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
 
 # KEEP=1 leaves the demo's server running; KEEP=0 is the same as nothing.

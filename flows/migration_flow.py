@@ -35,8 +35,9 @@ def flow_of(migration: Migration, migration_id: str) -> MigrationFlow:
     identified = replace(migration, id=migration_id)
 
     # A thread for each worker of the backfill, however many it takes, and for the group that waits.
-    threads = ThreadPoolTaskRunner(max_workers=MOST_WORKERS + 1)
-    runner = cast("TaskRunner[PrefectFuture[Any]]", threads)
+    runner = cast(
+        "TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner(max_workers=MOST_WORKERS + 1)
+    )
 
     @flow(
         name=migration_id,

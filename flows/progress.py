@@ -6,7 +6,7 @@ from typing import Final
 from pgtide.events import BatchCommitted, Event
 
 # Often enough for a person, rare enough for the server: an update is a request of 10 ms.
-_PAUSE: Final = 3.0
+_PAUSE: Final = 5.0
 # Until the sweep is clean nobody can say that it is done.
 _MOST: Final = 99.0
 

@@ -48,6 +48,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Settle how many migrations are drawn: always the same few, unless it is asked for more."""
     config.addinivalue_line("markers", "wide: one way with many values; a third of them a day")
+    config.addinivalue_line("markers", "long: half a minute and more a file; they begin first")
     config.addinivalue_line("markers", "untouched: the test's database has no ledger yet")
     examples = config.getoption("--examples")
     settings.register_profile(
@@ -61,7 +62,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what another day has of the wide lists, where only a third is asked for."""
+    """Begin with what takes long; leave out another day's thirds, where only one is asked for."""
+    # Half a minute and more a file: whoever comes to one last lets all others wait for it.
+    items.sort(key=lambda one: one.get_closest_marker("long") is None)
     if config.getoption("--third"):
         others = left_out(items, settle_day())
         config.hook.pytest_deselected(items=others)

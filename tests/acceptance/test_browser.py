@@ -16,6 +16,8 @@ from tests.users import MIGRATION_ID
 
 __all__ = ["desk"]
 
+pytestmark = pytest.mark.long
+
 PICTURE = Path(__file__).resolve().parents[2] / "docs" / "images" / "gate.png"
 # What the run is called, and every link to it.
 NAME = "email_verification_v2 to verify"

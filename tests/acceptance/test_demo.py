@@ -21,7 +21,7 @@ from pgtide.postgres.embedded.process import started
 
 PATIENCE = 500
 # The first test waits for both runs.
-pytestmark = pytest.mark.timeout(2 * PATIENCE + 100)
+pytestmark = [pytest.mark.timeout(2 * PATIENCE + 100), pytest.mark.long]
 # Processes at work or waiting to be, for each processor; the other worker of this run is one.
 BUSY = 1.5
 # The promise, in seconds after the set-up, on a machine that is not busy elsewhere ...

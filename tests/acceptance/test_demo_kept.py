@@ -26,6 +26,7 @@ from tests.users import MIGRATION_ID, create_users, email_migration
 PATIENCE = 30.0
 # Three Prefect servers start one after the other; on a busy machine each takes a minute or two.
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.timeout(600),
     # It is left running on purpose, by a process that is about to end.
     pytest.mark.filterwarnings(r"ignore:subprocess \d+ is still running:ResourceWarning"),

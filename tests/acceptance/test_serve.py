@@ -18,6 +18,8 @@ from tests.command import EMAIL, Workplace
 from tests.serving import Serving, kill, serving, told
 from tests.users import MIGRATION_ID
 
+pytestmark = pytest.mark.long
+
 NIGHTLY_ID = "20260202_000000_nightly"
 NIGHTLY = """
 from flows import migration_flow

@@ -16,7 +16,7 @@ from tests.bench.tables import OTHERS
 from tests.bench.undoing import WAYS
 
 # Everything is measured once; others may be at work on the machine.
-pytestmark = [pytest.mark.timeout(900), pytest.mark.wide]
+pytestmark = [pytest.mark.timeout(900), pytest.mark.wide, pytest.mark.long]
 
 ROWS = 10_000
 PAIR = (ONE_UPDATE, TWO_WORKERS)

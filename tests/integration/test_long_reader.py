@@ -7,6 +7,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 
+import pytest
+
 from pgtide.events import Event, LockWaited, StepEnded
 from pgtide.ledger.record import Record
 from pgtide.model.state import State
@@ -18,6 +20,8 @@ from tests.reader import reading
 from tests.small_table import run
 from tests.stages import Stages
 from tests.users import MIGRATION_ID, create_users, email_migration
+
+pytestmark = pytest.mark.long
 
 # The old, the interim and the added name; all are there before contract, after it, and in between.
 PROBE = (

@@ -17,7 +17,7 @@ from tests.server import fresh_database
 from tests.small_table import SMALL_ID, create_small, run, small_migration
 
 # Every kill is a process of its own, and others may be at work on the machine.
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.timeout(900), pytest.mark.long]
 
 MIGRATION = small_migration(ReplaceColumn("a", type="bigint", down="a::int"))
 SHAPE = (

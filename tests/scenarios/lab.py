@@ -27,7 +27,9 @@ from tests.server import fresh_database, name_of
 from tests.table_state import TableState, schema_dump, table_state
 from tests.users import MIGRATION_ID, create_users, email_migration
 
-ROWS = 10_000
+ROWS = 3_000
+# So that so small a table has several slices and passes.
+SLICE_BLOCKS = 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +94,8 @@ class _Maker:
 
     def course(self, action: Action, template: str) -> tuple[str, Course]:
         url = self.like(template)
-        return url, _course(Order(url=url, action=action, backups=self.backups), template)
+        order = Order(url=url, action=action, backups=self.backups, slice_blocks=SLICE_BLOCKS)
+        return url, _course(order, template)
 
     def approved(self, url: str, gate: Gate) -> str:
         new = self.like(url)

@@ -28,7 +28,7 @@ from tests.table_state import TableState, table_state
 from tests.users import MIGRATION_ID, create_users
 
 # Every kill is a process of its own, and others may be at work on the machine.
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.timeout(900), pytest.mark.long]
 
 # Asynchronous commits stay in memory for so long: a crash loses some.
 LAZY = {**FAST, "wal_writer_delay": "10s", "wal_writer_flush_after": "0"}

@@ -24,7 +24,7 @@ from pgtide.postgres.embedded import Server
 from tests.scenarios.child import Ended, carried_out, started
 from tests.scenarios.kill_points import Point, events, points, same_as
 from tests.scenarios.killed import Order
-from tests.scenarios.lab import Course, Lab, laboratory
+from tests.scenarios.lab import SLICE_BLOCKS, Course, Lab, laboratory
 from tests.scenarios.ledger_truth import (
     begun,
     disagreements,
@@ -34,6 +34,8 @@ from tests.scenarios.ledger_truth import (
 )
 from tests.server import fresh_database
 from tests.table_state import schema_dump, table_state
+
+pytestmark = pytest.mark.long
 
 PARTS = ("schema", "data", "reading", "restoring", "comparing")
 _WORKERS = 2
@@ -55,7 +57,13 @@ def chance(request: pytest.FixtureRequest) -> random.Random:
 def survived(lab: Lab, course: Course, point: Point) -> list[str]:
     """Kill a process at a point, let others end its work; return everything that is wrong."""
     with fresh_database(lab.server, course.template) as url:
-        order = Order(url=url, action=course.action, witness=lab.witness, backups=lab.backups)
+        order = Order(
+            url=url,
+            action=course.action,
+            witness=lab.witness,
+            backups=lab.backups,
+            slice_blocks=SLICE_BLOCKS,
+        )
         found = _killed(order, point)
         if found and point.label.startswith("Batch") and point.nth > 1:
             # The busier the machine, the more batches: the last of them may not be there this time.

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import psycopg
+import pytest
 
 from pgtide.errors import LockNotAcquired
 from pgtide.events import Event, Listener, LockWaited, RangeVerified, silence
@@ -20,6 +21,8 @@ from tests.driving import ACTOR, migrate, record_of, refusal, settings_for
 from tests.later import contract
 from tests.small_table import run
 from tests.users import MIGRATION_ID, email_migration
+
+pytestmark = pytest.mark.long
 
 CONTRADICT = (
     "UPDATE public.users SET verification_token = 'old', verification_token_v2 = 'interim'"

@@ -32,6 +32,8 @@ from tests.later import contract
 from tests.server import fresh_database
 from tests.small_table import SMALL_ID, run, small_migration
 
+pytestmark = pytest.mark.long
+
 ROWS = 100_000
 BY_A = Performance("SELECT id FROM public.t WHERE a = 4711", runs=3)
 WIDER = small_migration(ReplaceColumn("a", type="bigint"))

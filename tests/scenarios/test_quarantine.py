@@ -14,6 +14,8 @@ from tests.poisoned import create_poisoned_users, held, out_of_step, told
 from tests.small_table import SMALL_ID, run, small_migration
 from tests.users import MIGRATION_ID, email_migration
 
+pytestmark = pytest.mark.long
+
 ROWS = 6_000
 MEND = "UPDATE public.users SET name = 'somebody' WHERE name = 'nobody'"
 

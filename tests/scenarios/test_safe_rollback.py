@@ -26,6 +26,8 @@ from tests.small_table import run
 from tests.table_state import old_rows, schema_dump, table_state
 from tests.users import MIGRATION_ID, create_users, email_migration
 
+pytestmark = pytest.mark.long
+
 # Every 97th row: what a release that knows the old names only, and one that knows both, have done.
 WRITES = (
     "UPDATE public.users SET email_verified = email_verified IS NOT TRUE WHERE id % 97 = 0",

@@ -22,6 +22,8 @@ from tests.small_table import ROWS, SMALL_ID, create_small, run, small_migration
 from tests.table_state import old_rows, schema_dump
 from tests.users import create_users, email_migration
 
+pytestmark = pytest.mark.long
+
 NUMBER = AddColumn("n", type="int", backfill="a")
 WATCHER = "SELECT quote_ident(tgname) FROM pg_trigger WHERE tgname LIKE '~zz_pgtide%w'"
 

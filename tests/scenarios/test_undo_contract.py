@@ -17,6 +17,8 @@ from tests.small_table import run
 from tests.table_state import schema_dump
 from tests.users import DEFAULTED, MIGRATION_ID, NULLABLE, REQUIRED, create_users, email_migration
 
+pytestmark = pytest.mark.long
+
 # Writes of three releases while the migration is contracted: by old, interim and final names.
 WRITES = (
     "UPDATE public.users SET email_verified = true, verification_token = 'final' WHERE id = 30",
