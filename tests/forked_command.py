@@ -5,14 +5,13 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from cli.main import app
-from tests.forking import FORKING, ONE_AT_A_TIME
-from tests.no_prefect import block
+from tests.forking import FORKING, ONE_AT_A_TIME, know_prefect_anew, live_in
+from tests.no_prefect import block, forget
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +45,18 @@ def forked(asked: Asked, *, patience: float) -> subprocess.CompletedProcess[str]
 
 def _type(asked: Asked, said: str, complained: str) -> None:
     """Be the command, in the new process."""
+    # Nobody else has reason to import Prefect, which it does.
+    from tests.preloaded import COMMAND_ALONE
+
     for number, path in enumerate((os.devnull, said, complained)):
         _become(number, path)
     os.chdir(asked.folder)
-    os.environ.clear()
-    os.environ.update(asked.environment)
-    time.tzset()
-    if not asked.prefect:
+    live_in(asked.environment)
+    if asked.prefect:
+        know_prefect_anew()
+    else:
+        assert COMMAND_ALONE, "the command imports Prefect before it is asked for it"
+        forget()
         block()
     sys.argv = ["pgtide", *asked.args]
     try:

@@ -14,6 +14,13 @@ class Blocked:
         return None
 
 
+def forget() -> None:
+    """Have nothing imported of Prefect, nor of what is made with it."""
+    for name in list(sys.modules):
+        if name.partition(".")[0] in {"prefect", "flows", "tasks"}:
+            del sys.modules[name]
+
+
 def block() -> None:
     """Refuse Prefect from now on; raises AssertionError where it is imported already."""
     assert "prefect" not in sys.modules, "the command imports Prefect before it is asked for it"

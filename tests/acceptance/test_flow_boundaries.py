@@ -10,8 +10,8 @@ from flows.run import run_flow
 from pgtide.ledger.run import Caller
 from pgtide.model.route import FORWARD
 from pgtide.model.state import DONE, RUNNING, Phase, State
+from tests.acceptance.flow_process import child
 from tests.acceptance.flow_records import email, out_of_step, runs, state_of
-from tests.acceptance.test_flow_killed import child
 from tests.prefect_server import PrefectApi, prefect_api
 from tests.users import create_users
 

@@ -1,11 +1,6 @@
 """A flow's process dies in mid-backfill: the next one goes on from the last committed batch."""
 
-import os
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -13,32 +8,14 @@ import psycopg
 from flows.run import run_flow
 from pgtide.ledger.run import Caller
 from pgtide.model.state import Phase, State
+from tests.acceptance.flow_process import child
 from tests.acceptance.flow_records import Heard, email, out_of_step, runs, state_of
 from tests.prefect_server import PrefectApi, prefect_api, soon
 from tests.users import create_users
 
 __all__ = ["prefect_api"]
 
-ROOT = Path(__file__).resolve().parents[2]
 ROWS = 20_000
-
-
-@contextmanager
-def child(
-    api: PrefectApi, url: str, *arguments: str, backups: Path | None = None
-) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a flow in a process of its own, which does not outlive the block.
-
-    With a directory for backups it begins with one.
-    """
-    command = [sys.executable, "-m", "tests.acceptance.flow_child", *arguments]
-    wanted = {"PGTIDE_BACKUPS": str(backups)} if backups else {"PGTIDE_BACKUP_FIRST": "0"}
-    environment = {**os.environ, "DATABASE_URL": url, "PREFECT_API_URL": api.url, **wanted}
-    with subprocess.Popen(command, cwd=ROOT, env=environment) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
 
 
 def batches(url: str) -> int:
