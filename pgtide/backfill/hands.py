@@ -25,7 +25,16 @@ def hands(filling: Backfill, override: int | None, capacity: Capacity) -> Hands:
     if filling.workers != "auto":
         return Hands(number=filling.workers, why="the migration's file says so")
     cores = capacity.cores or _CORES
-    number = max(1, min(MOST_WORKERS, cores - capacity.busy))
+    # Where a worker has every core, one in ten of an application's statements waits for its turn.
+    taken = max(capacity.busy, int(capacity.used))
+    number = max(1, min(MOST_WORKERS, cores - taken))
     said = f"has {cores} cores" if capacity.cores else "does not say how many cores it has"
-    busy = "nobody else is" if not capacity.busy else f"{capacity.busy} other sessions are"
-    return Hands(number=number, why=f"the server {said}, and {busy} at work on it")
+    return Hands(number=number, why=f"the server {said}, and {_at_work(capacity)}")
+
+
+def _at_work(capacity: Capacity) -> str:
+    if capacity.busy:
+        return f"{capacity.busy} other sessions are at work on it"
+    if capacity.used:
+        return "others were at work on it a moment ago"
+    return "nobody else is at work on it"

@@ -18,7 +18,7 @@ from pgtide.ledger.worker import Worker, purpose
 from pgtide.postgres.activity import horizon
 from pgtide.postgres.session import Session
 
-# With 16 passes 0.72 stay, with 8 passes 0.66; of one pass, or under a pinned horizon, none.
+# With 10 passes 0.67 stay, with 6 for time 0.63; of one pass, or under a pinned horizon, none.
 _LEAST: Final = 0.25
 # Fewer rows than some pages hold say little.
 _ENOUGH: Final = 1000

@@ -208,7 +208,7 @@ def move(
         "low": within[0],
         "high": within[1],
     }
-    moved = session.row(_SQL["move_cursor"], params, doing="checkpointing a batch")
+    moved = session.row(_SQL["move_cursor"], params, doing="checkpointing a batch", often=True)
     return Moved(kept=tuple(moved["kept"]), hot=moved["hot"]) if moved is not None else None
 
 
@@ -227,7 +227,8 @@ def count(
         "oid": oid,
         "hot": moved.hot,
     }
-    found = session.value(_SQL["count_rows"], params, doing="counting a batch's rows")
+    doing = "counting a batch's rows"
+    found = session.value(_SQL["count_rows"], params, doing=doing, often=True)
     return None if found is None else int(found)
 
 

@@ -62,17 +62,22 @@ class Blocker:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capacity:
-    """What a server has to give: its cores, if it says so, and the sessions that use them now."""
+    """What a server has to give: its cores, if it says so, and the sessions that use them now.
+
+    `used` tells whether an application was at work within the last second, if not at this moment.
+    """
 
     cores: int | None
     busy: int
+    used: bool = False
 
 
 def capacity(session: Session) -> Capacity:
-    """Ask a server for its cores, and how many are busy."""
+    """Ask a server for its cores, and who is at work on it."""
     readable = session.value(_SQL["may_read_files"])
     cores = session.value(_SQL["cores"]) if readable else None
-    return Capacity(cores=cores, busy=int(session.value(_SQL["busy_sessions"])))
+    found = session.rows(_SQL["busy_sessions"])[0]
+    return Capacity(cores=cores, busy=int(found["busy"]), used=bool(found["used"]))
 
 
 def blockers(session: Session, oid: int, beside: Sequence[Referenced] = ()) -> list[Blocker]:

@@ -1,5 +1,6 @@
 """A session with the target database: it has timeouts, a name, and a search path of its own."""
 
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ from pgtide.postgres.session_settings import (
 
 Params = Mapping[str, object]
 
+# So many times no statement is run.
+_NEVER: Final = sys.maxsize
 # A request for a plain connection must not hang longer than a person waits.
 _CONNECT_SECONDS: Final = 10
 
@@ -85,22 +88,39 @@ class Session:
             raise psycopg.errors.error_from_result(result)
 
     def rows(
-        self, sql: str, params: Params | None = None, *, doing: str = "reading"
+        self,
+        sql: str,
+        params: Params | None = None,
+        *,
+        doing: str = "reading",
+        often: bool = False,
     ) -> list[DictRow]:
-        """Return all rows of a query."""
+        """Return all rows of a query; one that is asked `often` is planned once a session."""
         with translated(doing):
-            return self._connection.execute(sql, params).fetchall()
+            return self._connection.execute(sql, params, prepare=often).fetchall()
 
     def row(
-        self, sql: str, params: Params | None = None, *, doing: str = "reading"
+        self,
+        sql: str,
+        params: Params | None = None,
+        *,
+        doing: str = "reading",
+        often: bool = False,
     ) -> DictRow | None:
         """Return the first row of a query, if there is one."""
-        found = self.rows(sql, params, doing=doing)
+        found = self.rows(sql, params, doing=doing, often=often)
         return found[0] if found else None
 
-    def value(self, sql: str, params: Params | None = None, *, doing: str = "reading") -> Any:  # noqa: ANN401
+    def value(
+        self,
+        sql: str,
+        params: Params | None = None,
+        *,
+        doing: str = "reading",
+        often: bool = False,
+    ) -> Any:  # noqa: ANN401
         """Return the first column of the first row, or None where no row comes back."""
-        found = self.row(sql, params, doing=doing)
+        found = self.row(sql, params, doing=doing, often=often)
         return next(iter(found.values())) if found else None
 
     @contextmanager
@@ -217,8 +237,9 @@ def connect(url: str, *, purpose: str, given: str = "DATABASE_URL (or --database
             url,
             autocommit=True,
             row_factory=dict_row,
-            # Our own prepared statements must not fail when a table changes shape (trap 26).
-            prepare_threshold=None,
+            # No statement is prepared unless it is said to be: ours must not fail when a table
+            # changes shape (trap 26).
+            prepare_threshold=_NEVER,
             connect_timeout=_CONNECT_SECONDS,
             application_name=f"pgtide {purpose}",
             # A dead network must not hold a batch's locks for the system's two hours.

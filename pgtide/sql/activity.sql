@@ -93,9 +93,12 @@ SELECT pid, coalesce(pid::text, application) AS transaction, NULL AS table, "use
  ORDER BY since LIMIT 1
 
 -- busy_sessions --
--- How many other sessions run a statement at this moment.
-SELECT count(*) FROM pg_stat_activity
- WHERE state = 'active' AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+-- How many other sessions run a statement at this moment; whether any that is not pgtide's did within the last second.
+SELECT count(*) FILTER (WHERE state = 'active') AS busy,
+       coalesce(bool_or(application_name NOT LIKE 'pgtide %%'
+                        AND (state = 'active' OR state_change > clock_timestamp() - interval '1 second')), false) AS used
+  FROM pg_stat_activity
+ WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
 
 -- may_read_files --
 -- Whether this role may read the server's own files.

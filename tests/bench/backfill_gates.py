@@ -6,7 +6,14 @@ from typing import Final
 
 from tests.bench.backfill import Compared, Figures
 from tests.bench.contender import Contender
-from tests.bench.contenders import FOR_TIME, ONE_UPDATE, ONE_WORKER, PGTIDE, TWO_WORKERS
+from tests.bench.contenders import (
+    BY_ITSELF,
+    FOR_TIME,
+    ONE_UPDATE,
+    ONE_WORKER,
+    PGTIDE,
+    TWO_WORKERS,
+)
 from tests.bench.gate import Gate, at_most
 from tests.bench.load import Waits
 
@@ -18,19 +25,25 @@ _MAX_MS: Final = 100.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Time, of one UPDATE's; table, of the same rows freshly written; indexes, of before."""
+    """Time, of one UPDATE's; table, of the same rows freshly written; indexes, of before.
+
+    `gentle` tells whether the application's p99 is claimed: not where every core is a worker's.
+    """
 
     time: float
     table: float
     index: float
     wal: bool = True
+    gentle: bool = True
 
 
 LIMITS: Final[Mapping[str, Limits]] = {
     ONE_WORKER.name: Limits(time=1.2, table=1.12, index=1.25),
-    TWO_WORKERS.name: Limits(time=0.70, table=1.12, index=1.25),
+    TWO_WORKERS.name: Limits(time=0.70, table=1.12, index=1.25, gentle=False),
+    # Two where nobody else is, one beside the application.
+    BY_ITSELF.name: Limits(time=0.70, table=1.12, index=1.25),
     # Nothing is claimed of what it writes to the log.
-    FOR_TIME.name: Limits(time=0.55, table=1.15, index=1.8, wal=False),
+    FOR_TIME.name: Limits(time=0.55, table=1.15, index=1.8, wal=False, gentle=False),
 }
 
 
@@ -38,7 +51,7 @@ def gates(compared: Compared, *, full_pages: bool) -> tuple[Gate, ...]:
     """Return every claim about who took part, with its verdict."""
     return tuple(
         gate
-        for contender in PGTIDE
+        for contender in (*PGTIDE, BY_ITSELF)
         if compared.raced(contender)
         for gate in _gates(compared, contender, full_pages=full_pages)
     )
@@ -70,7 +83,7 @@ def _gates(compared: Compared, contender: Contender, *, full_pages: bool) -> Ite
     if limits.wal:
         yield _wal(ours, peer, full_pages=full_pages)
     if compared.idle is not None and name in compared.waits:
-        yield from _waits(name, compared.waits[name], compared.idle)
+        yield from _waits(name, compared.waits[name], compared.idle, gentle=limits.gentle)
 
 
 def _wal(ours: Figures, peer: Figures, *, full_pages: bool) -> Gate:
@@ -81,8 +94,8 @@ def _wal(ours: Figures, peer: Figures, *, full_pages: bool) -> Gate:
     )
 
 
-def _waits(name: str, saw: Waits, idle: Waits) -> Iterator[Gate]:
-    if saw.p99_ms and idle.p99_ms:
+def _waits(name: str, saw: Waits, idle: Waits, *, gentle: bool) -> Iterator[Gate]:
+    if gentle and saw.p99_ms and idle.p99_ms:
         yield at_most(
             f"{name}: the application's p99, of that without a migration",
             saw.p99_ms / idle.p99_ms,

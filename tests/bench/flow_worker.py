@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from typing import Final, cast
+from typing import Final
 
 from prefect.artifacts import create_markdown_artifact
 
@@ -22,7 +22,7 @@ from pgtide.model.state import Phase
 from pgtide.settings import Settings
 from tests.bench.tables import TABLES
 from tests.bench.walked import Walked, watching
-from tests.bench.worker import GO, READY, Favour, Hands, declared
+from tests.bench.worker import GO, READY, Hands, declared
 from tests.driving import ACTOR, settings_for
 
 AWAITED: Final = "awaited"
@@ -49,7 +49,7 @@ def _posting(then: Callable[[Event], None]) -> Callable[[Event], None]:
 def main() -> None:
     """Work when told to."""
     url, name, workers, favour, api_url, *rest = sys.argv[1:]
-    hands = Hands(workers=int(workers), favour=cast("Favour", favour))
+    hands = Hands.told(workers, favour)
     migration = declared(TABLES[name], hands)
     settings = replace(settings_for(url), prefect_api_url=api_url)
     print(READY, end="", flush=True)

@@ -7,7 +7,7 @@ the phase, and prints what was seen of it.
 import json
 import sys
 from dataclasses import asdict, dataclass, replace
-from typing import Final, Literal, cast
+from typing import Final, Literal, Self, cast
 
 from pgtide import Backfill, Migration
 from pgtide.ledger.run import Caller
@@ -27,10 +27,18 @@ Favour = Literal["time", "size"]
 class Hands:
     """How many workers, and what they favour."""
 
-    workers: int
+    workers: int | Literal["auto"]
     favour: Favour = "size"
 
+    @classmethod
+    def told(cls, workers: str, favour: str) -> Self:
+        """Return them as a process is told them."""
+        many: int | Literal["auto"] = int(workers) if workers.isdecimal() else "auto"
+        return cls(workers=many, favour=cast("Favour", favour))
+
     def __str__(self) -> str:
+        if self.workers == "auto":
+            return "pgtide, workers by itself"
         plural = "" if self.workers == 1 else "s"
         favour = "" if self.favour == "size" else f", for {self.favour}"
         return f"pgtide, {self.workers} worker{plural}{favour}"
@@ -58,7 +66,7 @@ def work(url: str, migration: Migration) -> Walked:
 def main() -> None:
     """Work when told to."""
     url, name, workers, favour = sys.argv[1:]
-    hands = Hands(workers=int(workers), favour=cast("Favour", favour))
+    hands = Hands.told(workers, favour)
     migration = declared(TABLES[name], hands)
     print(READY, end="", flush=True)
     if sys.stdin.readline() == GO:

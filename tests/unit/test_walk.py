@@ -18,7 +18,7 @@ from pgtide.postgres.terrain import Terrain
 BLOCKS = st.integers(min_value=0, max_value=20_000)
 WALKS = st.builds(
     Walk,
-    schedule=st.sampled_from([uniform(passes) for passes in (1, 2, 7, 8, 16)]),
+    schedule=st.sampled_from([uniform(passes) for passes in (1, 2, 7, 8, 10)]),
     slice_blocks=st.integers(min_value=1, max_value=3000),
     why=st.just("a test"),
 )
@@ -83,7 +83,7 @@ def test_slices_cover_the_table_without_gap_or_overlap(blocks: int, walk: Walk) 
 @given(
     st.integers(min_value=1, max_value=400),
     st.integers(min_value=0, max_value=10_000),
-    st.sampled_from([ONCE, uniform(2), uniform(16), (64, 114, 153, 184, 207, 226, 242, 256)]),
+    st.sampled_from([ONCE, uniform(2), uniform(10), (40, 92, 146, 192, 228, 256)]),
     st.lists(st.integers(min_value=1, max_value=500), min_size=1, max_size=5),
 )
 def test_every_pass_takes_every_block_exactly_once(
@@ -145,7 +145,7 @@ def pinned(seconds: float) -> Terrain:
 @pytest.mark.parametrize(
     ("terrain", "schedule", "why"),
     [
-        (TERRAIN, uniform(16), "stay on their page"),
+        (TERRAIN, uniform(10), "stay on their page"),
         (replace(TERRAIN, blocks=10, rows=480), ONCE, "too few"),
         (pinned(3600), ONCE, "pid 7 (ann) has kept old row versions alive for 3600.0 s"),
         (pinned(30), ONCE, "pid 7 (ann) has kept old row versions alive for 30.0 s, which passes"),
@@ -154,7 +154,7 @@ def pinned(seconds: float) -> Terrain:
         (replace(TERRAIN, toast_blocks=900_000), ONCE, "TOAST"),
         (replace(TERRAIN, indexed=("email",)), ONCE, "an index on email"),
         (replace(TERRAIN, fillfactor=70), uniform(8), "fillfactor of 70"),
-        (replace(TERRAIN, rows=0), uniform(16), "stay on their page"),
+        (replace(TERRAIN, rows=0), uniform(10), "stay on their page"),
     ],
 )
 def test_the_walk_follows_from_the_terrain_and_says_why(
@@ -165,10 +165,13 @@ def test_the_walk_follows_from_the_terrain_and_says_why(
     assert why in chosen.why
 
 
-def test_who_favours_time_gets_passes_of_shrinking_share() -> None:
+def test_who_favours_time_gets_fewer_passes_the_first_of_which_make_room() -> None:
     schedule = choose(TERRAIN, Backfill(favour="time"), workers=2).schedule
     shares = [high - low for low, high in zip((0, *schedule), schedule, strict=False)]
-    assert shares == sorted(shares, reverse=True)
+    assert len(shares) < len(uniform(10))
+    # What the first one moves away is all the room that the second has.
+    assert shares[0] < shares[1] <= shares[2]
+    assert shares[2:] == sorted(shares[2:], reverse=True)
     assert schedule[-1] == 256
 
 

@@ -16,6 +16,7 @@ ONE_UPDATE: Final = one_update.CONTENDER
 ONE_WORKER: Final = pgtide_workers.ONE_WORKER
 TWO_WORKERS: Final = pgtide_workers.TWO_WORKERS
 FOR_TIME: Final = pgtide_workers.FOR_TIME
+BY_ITSELF: Final = pgtide_workers.BY_ITSELF
 PGTIDE: Final = (ONE_WORKER, TWO_WORKERS, FOR_TIME)
 CONTENDERS: Final[tuple[Contender, ...]] = (
     ONE_UPDATE,
@@ -24,5 +25,6 @@ CONTENDERS: Final[tuple[Contender, ...]] = (
     keyset.CONTENDER,
     key_ranges.CONTENDER,
     *PGTIDE,
+    BY_ITSELF,
     rewrite.CONTENDER,
 )

@@ -53,4 +53,5 @@ def _contender(hands: Hands) -> Contender:
 
 ONE_WORKER: Final = _contender(Hands(workers=1))
 TWO_WORKERS: Final = _contender(Hands(workers=2))
+BY_ITSELF: Final = _contender(Hands(workers="auto"))
 FOR_TIME: Final = _contender(Hands(workers=2, favour="time"))
