@@ -38,9 +38,9 @@ def one_task_each(work: Callable[[Group], int], groups: Sequence[Group], workers
     """
     waiting, running = deque(groups), set[PrefectFuture[Any]]()
     while waiting or running:
-        while waiting and len(running) <= workers:
-            running.add(fill.submit(work, waiting.popleft()))
         try:
+            while waiting and len(running) <= workers:
+                running.add(fill.submit(work, waiting.popleft()))
             done = next(as_completed(list(running)))
             running.discard(done)
             # Until it was waited for, a future asks the server, which hears of the end a moment
@@ -53,8 +53,8 @@ def one_task_each(work: Callable[[Group], int], groups: Sequence[Group], workers
 
 
 def _await(running: Iterable[PrefectFuture[Any]]) -> None:
-    """Wait for those at work, who stop at their next batch; what they raise is the same."""
+    """Wait for those at work, who stop at their next batch; the first error is the one to show."""
     for one in running:
         # A flow run that is paused on the server says so wherever anything is waited for.
-        with suppress(Pause):
+        with suppress(Exception, Pause):
             one.wait()

@@ -34,6 +34,10 @@ _STANDING: Final = MappingProxyType(
         ),
     }
 )
+# Where it shares the target's server it is no application whose load a backfill makes way for.
+_NAMED: Final = MappingProxyType(
+    {"PREFECT_SERVER_DATABASE_SQLALCHEMY_CONNECT_ARGS_APPLICATION_NAME": "pgtide prefect"}
+)
 
 
 def refuse_port(port: int) -> None:
@@ -55,7 +59,7 @@ def refuse_port(port: int) -> None:
 
 def start_server(place: Place, port: int, database: str) -> subprocess.Popen[bytes]:
     """Start the server's process, which ends with ours; `await_server` waits for it."""
-    settings = {**_STANDING, "PREFECT_API_DATABASE_CONNECTION_URL": database}
+    settings = {**_STANDING, "PREFECT_API_DATABASE_CONNECTION_URL": database, **_NAMED}
     return spawn(place.server, port, owned=True, settings=settings)
 
 

@@ -25,16 +25,22 @@ def hands(filling: Backfill, override: int | None, capacity: Capacity) -> Hands:
     if filling.workers != "auto":
         return Hands(number=filling.workers, why="the migration's file says so")
     cores = capacity.cores or _CORES
-    # Where a worker has every core, one in ten of an application's statements waits for its turn.
-    taken = max(capacity.busy, int(capacity.used))
+    # Where a worker has every core, one in ten of an application's statements waits for its turn:
+    # one stays free for whoever was there a moment ago, or may be and is not seen.
+    taken = capacity.ours + max(capacity.others, 1 if capacity.lately or capacity.hidden else 0)
     number = max(1, min(MOST_WORKERS, cores - taken))
     said = f"has {cores} cores" if capacity.cores else "does not say how many cores it has"
     return Hands(number=number, why=f"the server {said}, and {_at_work(capacity)}")
 
 
 def _at_work(capacity: Capacity) -> str:
-    if capacity.busy:
-        return f"{capacity.busy} other sessions are at work on it"
-    if capacity.used:
+    busy = capacity.ours + capacity.others
+    if busy:
+        return f"{busy} other {'session is' if busy == 1 else 'sessions are'} at work on it"
+    if capacity.lately:
         return "others were at work on it a moment ago"
+    if capacity.hidden:
+        return (
+            f"{capacity.hidden} sessions show nothing to this role; GRANT pg_read_all_stats to it"
+        )
     return "nobody else is at work on it"

@@ -62,22 +62,25 @@ class Blocker:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capacity:
-    """What a server has to give: its cores, if it says so, and the sessions that use them now.
+    """What a server has to give: its cores, if it says so, and the sessions that use them.
 
-    `used` tells whether an application was at work within the last second, if not at this moment.
+    At work at this moment: `ours` of pgtide's own, `others` of everybody else; `lately` are those
+    of everybody else that were within the last second, and `hidden` those that this role may not
+    see.
     """
 
     cores: int | None
-    busy: int
-    used: bool = False
+    ours: int = 0
+    others: int = 0
+    lately: int = 0
+    hidden: int = 0
 
 
 def capacity(session: Session) -> Capacity:
     """Ask a server for its cores, and who is at work on it."""
     readable = session.value(_SQL["may_read_files"])
     cores = session.value(_SQL["cores"]) if readable else None
-    found = session.rows(_SQL["busy_sessions"])[0]
-    return Capacity(cores=cores, busy=int(found["busy"]), used=bool(found["used"]))
+    return Capacity(cores=cores, **session.rows(_SQL["busy_sessions"])[0])
 
 
 def blockers(session: Session, oid: int, beside: Sequence[Referenced] = ()) -> list[Blocker]:

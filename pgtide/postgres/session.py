@@ -95,7 +95,7 @@ class Session:
         doing: str = "reading",
         often: bool = False,
     ) -> list[DictRow]:
-        """Return all rows of a query; one that is asked `often` is planned once a session."""
+        """Return all rows of a query; one that is asked `often` is prepared once a session."""
         with translated(doing):
             return self._connection.execute(sql, params, prepare=often).fetchall()
 

@@ -93,12 +93,14 @@ SELECT pid, coalesce(pid::text, application) AS transaction, NULL AS table, "use
  ORDER BY since LIMIT 1
 
 -- busy_sessions --
--- How many other sessions run a statement at this moment; whether any that is not pgtide's did within the last second.
-SELECT count(*) FILTER (WHERE state = 'active') AS busy,
-       coalesce(bool_or(application_name NOT LIKE 'pgtide %%'
-                        AND (state = 'active' OR state_change > clock_timestamp() - interval '1 second')), false) AS used
-  FROM pg_stat_activity
- WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
+-- How many other sessions run a statement at this moment, of pgtide's own and of others; how many of the others did within the
+-- last second, and how many this role may not see.
+SELECT count(*) FILTER (WHERE own AND state = 'active')::int AS ours,
+       count(*) FILTER (WHERE NOT own AND state = 'active')::int AS others,
+       count(*) FILTER (WHERE NOT own AND state_change > clock_timestamp() - interval '1 second')::int AS lately,
+       count(*) FILTER (WHERE query = '<insufficient privilege>')::int AS hidden
+  FROM (SELECT a.*, application_name LIKE 'pgtide %%' AS own FROM pg_stat_activity a) AS a
+ WHERE (backend_type = 'client backend' OR backend_type IS NULL AND datid IS NOT NULL) AND pid <> pg_backend_pid()
 
 -- may_read_files --
 -- Whether this role may read the server's own files.

@@ -19,9 +19,11 @@ class Child:
 
     process: BaseProcess
 
-    def wait(self, seconds: float) -> int | None:
-        """Wait for its end; return its exit code, as subprocess has it, or None."""
-        self.process.join(seconds)
+    def wait(self, seconds: float) -> int:
+        """Wait for its end; return its exit code, as subprocess has it."""
+        with ONE_AT_A_TIME:
+            self.process.join(seconds)
+        assert self.process.exitcode is not None, "it does not end"
         return self.process.exitcode
 
     def send_signal(self, number: signal.Signals) -> None:
@@ -46,8 +48,9 @@ def child(
     try:
         yield Child(process)
     finally:
-        process.kill()
-        process.join()
+        with ONE_AT_A_TIME:
+            process.kill()
+            process.join()
 
 
 def _work(environment: Mapping[str, str], arguments: Sequence[str]) -> None:

@@ -48,11 +48,12 @@ def deployed(database: str, prefect_api: PrefectApi) -> Iterator[list[Any]]:
     """Deploy the file to a pool; other tests know deployments of these names from elsewhere."""
     prefect(prefect_api, database, "work-pool", "create", POOL, "--type", "process")
     file = "deployments/prefect.yaml"
-    prefect(prefect_api, database, "deploy", "--prefect-file", file, "--all")
-    ours = of_pool(prefect_api)
-    yield ours
-    for one in ours:
-        withdraw(prefect_api, one["id"])
+    try:
+        prefect(prefect_api, database, "deploy", "--prefect-file", file, "--all")
+        yield of_pool(prefect_api)
+    finally:
+        for one in of_pool(prefect_api):
+            withdraw(prefect_api, one["id"])
 
 
 def test_the_file_is_deployed_and_a_worker_does_what_is_asked_for(

@@ -27,7 +27,8 @@ _MAX_MS: Final = 100.0
 class Limits:
     """Time, of one UPDATE's; table, of the same rows freshly written; indexes, of before.
 
-    `gentle` tells whether the application's p99 is claimed: not where every core is a worker's.
+    `gentle` tells whether the application's p99 is claimed: not where each of the two cores that
+    this is meant for is a worker's.
     """
 
     time: float

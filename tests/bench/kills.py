@@ -48,7 +48,7 @@ def measure(data: Dataset, *, rows: int, kills: int, say: Callable[[str], None])
 
 
 def _order(url: str, folder: Path) -> Order:
-    return Order(url=url, backups=str(folder), slice_blocks=2048, passes=16, workers=2)
+    return Order(url=url, backups=str(folder), slice_blocks=2048, passes=10, workers=2)
 
 
 def _healthy(order: Order) -> TableState:

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tests.bench.backfill import Compared
-from tests.bench.contenders import ONE_UPDATE, PGTIDE
+from tests.bench.contenders import BY_ITSELF, ONE_UPDATE, PGTIDE
 from tests.bench.scaling import Scaled
 
 _DPI: Final = 120
@@ -18,7 +18,7 @@ _OTHERS: Final = "#9a9a9a"
 _OTHERS_LIGHT: Final = "#cfcfcf"
 _MARK: Final = "#b03a2e"
 _SHADES: Final = ("#8cc5d6", "#1b7f9e", "#0f4c5c")
-_NAMES: Final = frozenset(one.name for one in PGTIDE)
+_NAMES: Final = frozenset(one.name for one in (*PGTIDE, BY_ITSELF))
 
 
 def times(path: Path, compared: Compared) -> None:

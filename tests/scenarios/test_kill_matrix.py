@@ -169,6 +169,8 @@ def test_every_step_of_the_plan_and_of_the_way_back_is_a_point_of_the_matrix(
         spared = {same_as(label) or label for label in covered}
         assert {one for one in wanted - covered - spared if same_as(one) not in covered} == set()
     assert lab.down.shape == lab.down_after.shape == lab.shape
+    # So small a table has slices and passes of its own all the same.
+    assert lab.up.labels.count("BatchCommitted") >= 20
     assert lab.back.shape == lab.up.shape
     phases = {f"Phase{what}:{p}" for what in ("Began", "Ended") for p in _PHASES}
     assert phases <= {point.label for point in points(lab.up, chance)}

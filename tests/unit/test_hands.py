@@ -10,15 +10,19 @@ from pgtide.postgres.activity import Capacity
 @pytest.mark.parametrize(
     ("capacity", "number", "why"),
     [
-        (Capacity(cores=2, busy=0), 2, "has 2 cores, and nobody else is at work"),
+        (Capacity(cores=2), 2, "has 2 cores, and nobody else is at work on it"),
         # At this moment none of them is: but a statement comes every few milliseconds.
-        (Capacity(cores=2, busy=0, used=True), 1, "and others were at work on it a moment ago"),
-        (Capacity(cores=2, busy=2, used=True), 1, "2 other sessions are"),
-        (Capacity(cores=8, busy=0, used=True), 7, "a moment ago"),
-        (Capacity(cores=8, busy=3, used=True), 5, "3 other sessions are"),
-        (Capacity(cores=64, busy=0), 8, "64 cores"),
-        (Capacity(cores=None, busy=0), 2, "does not say how many cores"),
-        (Capacity(cores=1, busy=0, used=True), 1, "1 cores"),
+        (Capacity(cores=2, lately=6), 1, "and others were at work on it a moment ago"),
+        (Capacity(cores=2, others=2, lately=6), 1, "2 other sessions are at work on it"),
+        (Capacity(cores=8, lately=40), 7, "a moment ago"),
+        (Capacity(cores=8, others=3, lately=40), 5, "3 other sessions are"),
+        # Whoever joins does not take the core that the first has left.
+        (Capacity(cores=4, ours=3, lately=1), 1, "3 other sessions are"),
+        (Capacity(cores=8, ours=1), 7, "1 other session is"),
+        (Capacity(cores=2, hidden=3), 1, "3 sessions show nothing to this role"),
+        (Capacity(cores=64), 8, "64 cores"),
+        (Capacity(cores=None), 2, "does not say how many cores"),
+        (Capacity(cores=1, lately=1), 1, "1 cores"),
     ],
 )
 def test_workers_leave_the_others_their_cores(capacity: Capacity, number: int, why: str) -> None:
@@ -28,6 +32,6 @@ def test_workers_leave_the_others_their_cores(capacity: Capacity, number: int, w
 
 
 def test_what_somebody_has_said_comes_before_what_the_server_has() -> None:
-    busy = Capacity(cores=2, busy=2, used=True)
+    busy = Capacity(cores=2, others=2, lately=2)
     assert hands(Backfill(workers=3), None, busy).number == 3
     assert hands(Backfill(workers=3), 4, busy).number == 4
