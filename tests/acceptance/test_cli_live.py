@@ -63,8 +63,13 @@ def test_a_terminal_shows_the_bar_and_status_the_figures_while_rows_are_filled(
     tmp_path: Path, database: str
 ) -> None:
     create_users(database, rows=ROWS)
-    # Batches of a millisecond, so that it lasts long enough to be looked at.
-    slow = {"PREFECT_API_URL": prefect_api_url(), "PGTIDE_BATCH_MS": "1", "TERM": "xterm-256color"}
+    # Batches of a millisecond and mostly at rest, so that it lasts long enough to be looked at.
+    slow = {
+        "PREFECT_API_URL": prefect_api_url(),
+        "PGTIDE_BATCH_MS": "1",
+        "PGTIDE_DUTY": "0.2",
+        "TERM": "xterm-256color",
+    }
     place = Workplace(folder=tmp_path, url=database, extra=slow)
     (place.migrations / EMAIL_FILE).write_text(EMAIL, encoding="utf-8")
     # The first command of a test run takes seconds, and the next is to be quick.

@@ -80,8 +80,14 @@ def test_the_server_knows_the_run_and_each_of_its_tasks(
     walked = "SELECT array_agg(id ORDER BY ordinal) FROM pgtide.slice WHERE kind = 'walk'"
     [(slices,)] = run(journey.url, walked)
     assert isinstance(slices, list)
-    task_runs = prefect_api.task_runs(journey.flow_run_id)
-    named = [one["name"] for one in task_runs if one["name"].startswith("backfill group ")]
+    named = soon(
+        lambda: [
+            one["name"]
+            for one in prefect_api.task_runs(journey.flow_run_id)
+            if one["name"].startswith("backfill group ")
+        ],
+        bool,
+    )
     many = int(named[0].rpartition(" ")[2])
     assert 1 <= many <= len(slices)
     groups = {f"backfill group {number} of {many}" for number in range(1, many + 1)}
