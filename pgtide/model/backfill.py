@@ -23,7 +23,8 @@ _LATER: Final[Mapping[str, object]] = MappingProxyType(
 class Backfill:
     """Say how the rows that are there are filled.
 
-    `workers` at once, or `"auto"`: as many as the server has cores that nobody uses, 1 to 8.
+    `workers` at once, or `"auto"`: as many as the server has cores that nobody uses, 1 to 8; a core
+    stays free for an application that was at work within the last second.
     `favour` the smallest table and indexes, or the shortest time. `user_triggers="skip"` keeps the
     application's own triggers silent for the backfill's updates; preflight says where it cannot.
     A batch aims at `batch_ms` milliseconds, 50 if nobody says otherwise, and `duty` is the share of
