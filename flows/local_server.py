@@ -17,6 +17,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from flows.server_tables import DATABASE, keep, kept, lay_down
 from pgtide.errors import Failed
 from pgtide.postgres.embedded.port import free_ports
 
@@ -84,6 +85,8 @@ def start_local_server(directory: Path) -> LocalServer:
 
 def _started(directory: Path, *, owned: bool) -> tuple[subprocess.Popen[bytes], LocalServer]:
     directory.mkdir(parents=True, exist_ok=True)
+    tables = kept()
+    first = not (directory / DATABASE).exists() and not lay_down(directory, tables)
     for port in islice(free_ports(), _TRIES):
         process = spawn(directory, port, owned=owned)
         try:
@@ -92,6 +95,9 @@ def _started(directory: Path, *, owned: bool) -> tuple[subprocess.Popen[bytes], 
             end(process)
             raise
         if healthy:
+            if first:
+                # Before anybody knows of it.
+                keep(directory, tables)
             url = f"http://{_LOOPBACK}:{port}"
             return process, LocalServer(api_url=f"{url}/api", ui_url=url, pid=process.pid)
         end(process)
