@@ -27,11 +27,15 @@ def lay_down(directory: Path, source: Path) -> bool:
     """Give a server its tables where it has none and they are kept; tell whether it has now."""
     if (directory / DATABASE).exists() or not _whole(source):
         return False
-    with suppress(OSError):
-        shutil.copyfile(source, directory / DATABASE)
-        return True
-    (directory / DATABASE).unlink(missing_ok=True)
-    return False
+    part = directory / f"{DATABASE}.part"
+    try:
+        shutil.copyfile(source, part)
+        # Whoever is killed before leaves no half of a database for the next start.
+        part.replace(directory / DATABASE)
+    except OSError:
+        part.unlink(missing_ok=True)
+        return False
+    return True
 
 
 def keep(directory: Path, place: Path) -> None:

@@ -32,11 +32,9 @@ _STANDING: Final = MappingProxyType(
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": (
             "prefect.server.concurrency.lease_storage.filesystem"
         ),
+        # Where it shares the target's server it is no application that a backfill makes way for.
+        "PREFECT_SERVER_DATABASE_SQLALCHEMY_CONNECT_ARGS_APPLICATION_NAME": "pgtide prefect",
     }
-)
-# Where it shares the target's server it is no application whose load a backfill makes way for.
-_NAMED: Final = MappingProxyType(
-    {"PREFECT_SERVER_DATABASE_SQLALCHEMY_CONNECT_ARGS_APPLICATION_NAME": "pgtide prefect"}
 )
 
 
@@ -59,7 +57,7 @@ def refuse_port(port: int) -> None:
 
 def start_server(place: Place, port: int, database: str) -> subprocess.Popen[bytes]:
     """Start the server's process, which ends with ours; `await_server` waits for it."""
-    settings = {**_STANDING, "PREFECT_API_DATABASE_CONNECTION_URL": database, **_NAMED}
+    settings = {**_STANDING, "PREFECT_API_DATABASE_CONNECTION_URL": database}
     return spawn(place.server, port, owned=True, settings=settings)
 
 

@@ -208,7 +208,7 @@ def move(
         "low": within[0],
         "high": within[1],
     }
-    moved = session.row(_SQL["move_cursor"], params, doing="checkpointing a batch", often=True)
+    moved = session.often(_SQL["move_cursor"], params, doing="checkpointing a batch")
     return Moved(kept=tuple(moved["kept"]), hot=moved["hot"]) if moved is not None else None
 
 
@@ -227,9 +227,8 @@ def count(
         "oid": oid,
         "hot": moved.hot,
     }
-    doing = "counting a batch's rows"
-    found = session.value(_SQL["count_rows"], params, doing=doing, often=True)
-    return None if found is None else int(found)
+    found = session.often(_SQL["count_rows"], params, doing="counting a batch's rows")
+    return None if found is None else int(found["hot"])
 
 
 def void_open(session: Session, lease: Lease, leaf: int) -> None:

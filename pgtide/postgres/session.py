@@ -88,40 +88,28 @@ class Session:
             raise psycopg.errors.error_from_result(result)
 
     def rows(
-        self,
-        sql: str,
-        params: Params | None = None,
-        *,
-        doing: str = "reading",
-        often: bool = False,
+        self, sql: str, params: Params | None = None, *, doing: str = "reading"
     ) -> list[DictRow]:
-        """Return all rows of a query; one that is asked `often` is prepared once a session."""
+        """Return all rows of a query."""
         with translated(doing):
-            return self._connection.execute(sql, params, prepare=often).fetchall()
+            return self._connection.execute(sql, params).fetchall()
 
     def row(
-        self,
-        sql: str,
-        params: Params | None = None,
-        *,
-        doing: str = "reading",
-        often: bool = False,
+        self, sql: str, params: Params | None = None, *, doing: str = "reading"
     ) -> DictRow | None:
         """Return the first row of a query, if there is one."""
-        found = self.rows(sql, params, doing=doing, often=often)
+        found = self.rows(sql, params, doing=doing)
         return found[0] if found else None
 
-    def value(
-        self,
-        sql: str,
-        params: Params | None = None,
-        *,
-        doing: str = "reading",
-        often: bool = False,
-    ) -> Any:  # noqa: ANN401
+    def value(self, sql: str, params: Params | None = None, *, doing: str = "reading") -> Any:  # noqa: ANN401
         """Return the first column of the first row, or None where no row comes back."""
-        found = self.row(sql, params, doing=doing, often=often)
+        found = self.row(sql, params, doing=doing)
         return next(iter(found.values())) if found else None
+
+    def often(self, sql: str, params: Params, *, doing: str) -> DictRow | None:
+        """Return the first row of a statement that is run again and again: prepared once."""
+        with translated(doing):
+            return self._connection.execute(sql, params, prepare=True).fetchone()
 
     @contextmanager
     def transaction(

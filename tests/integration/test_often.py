@@ -16,7 +16,8 @@ def prepared(session: Session) -> list[str]:
 
 
 def ask(session: Session) -> object:
-    return session.value(ASKED, {"id": 1}, often=True)
+    found = session.often(ASKED, {"id": 1}, doing="asking")
+    return found and found["a"]
 
 
 def fail_after_asking(session: Session) -> None:
