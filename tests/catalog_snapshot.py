@@ -18,9 +18,12 @@ _RESTLESS = ("relpages", "reltuples", "relallvisible", "relallfrozen", "relfroze
 _OURS = {
     "pg_attribute": "WHERE attrelid >= 16384",
     "pg_class": "WHERE oid >= 16384",
+    "pg_constraint": "WHERE oid >= 16384",
     "pg_depend": "WHERE objid >= 16384 OR refobjid >= 16384",
     "pg_description": "WHERE objoid >= 16384",
+    "pg_index": "WHERE indexrelid >= 16384",
     "pg_proc": "WHERE oid >= 16384",
+    "pg_rewrite": "WHERE oid >= 16384",
     "pg_type": "WHERE oid >= 16384",
 }
 

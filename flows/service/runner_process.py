@@ -2,7 +2,7 @@
 
 Run as a script, on its own path, by the service, whose other end of standard input tells it whether
 the service lives: whatever ends that, SIGKILL included, closes it. SIGTERM asks the flow runs to
-stop at their next checkpoint, and waits for them.
+stop at their next checkpoint, and waits for them; without the service, for a few seconds.
 """
 
 import asyncio
@@ -30,6 +30,9 @@ from pgtide.settings import load
 # A person who has pressed a button waits for it.
 POLL_SECONDS: Final = 2.0
 _NOTE_SECONDS: Final = 5.0
+# A service that was killed is soon begun again, and waits for this process. Its server is dead too:
+# a run that has stopped at its checkpoint would try to tell it so for half a minute.
+_ORPHAN_SECONDS: Final = 10.0
 _STEP: Final = 0.1
 _LOG: Final = get_logger("pgtide")
 
@@ -127,7 +130,7 @@ def _end_with_owner() -> None:
     while os.read(0, 4096):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(DRAIN_SECONDS + 5)
+    time.sleep(_ORPHAN_SECONDS)
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 

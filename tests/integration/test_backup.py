@@ -85,6 +85,7 @@ def test_a_backup_holds_one_moment_while_writers_go_on(database: str, tmp_path: 
     assert not any(writer.account.failures for writer in writers)
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("level", [0, 6])
 @pytest.mark.parametrize("harm", [flip, truncate, Path.unlink])
 @pytest.mark.parametrize("part", ["schema", "data"])

@@ -146,6 +146,7 @@ CASES = (
 )
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_it_follows_the_name(database: str, case: Following) -> None:
     with temporary_role(database) as (role, _):

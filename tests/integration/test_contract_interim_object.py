@@ -69,6 +69,7 @@ CASES = {
 }
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize(("drop", "case"), CASES.items(), ids=str)
 def test_it_follows_the_interim_name(database: str, drop: str, case: Following) -> None:
     create_small(database)

@@ -119,6 +119,7 @@ def cost(statement: Statement) -> Cost:
     return Cost.READS if "reads the whole table" in statement.why else Cost.NONE
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("clause", ALTERED)
 def test_a_statement_costs_what_its_plan_says(small: str, clause: str) -> None:
     up = f"ALTER TABLE t {clause}"

@@ -180,6 +180,7 @@ def planned(url: str, up: str) -> Statement:
             return statement
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("up", KNOWN)
 def test_a_statement_takes_the_lock_that_its_plan_names(small: str, up: str) -> None:
     statement = planned(small, up)

@@ -35,6 +35,7 @@ def refused(url: str, declared: Sql) -> InvalidMigration:
     return error
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize(
     ("up", "says"),
     [

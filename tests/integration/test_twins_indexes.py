@@ -55,6 +55,7 @@ def only_twin(plan: Plan, kind: str) -> Twin:
     return twin
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_index_has_a_valid_twin_that_is_equal_once_the_names_are_swapped(
     table: str, kind: str

@@ -46,6 +46,7 @@ LATER = {
 }
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("later", LATER)
 def test_what_has_no_twin_is_named(database: str, later: str) -> None:
     create_small(database)

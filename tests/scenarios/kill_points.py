@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from tests.scenarios.lab import Course
 
 _BATCHES = 8
-_MOMENTS = 5
+_MOMENTS = 3
 # The process that goes on is killed as well, so often.
 _AGAIN = 0.15
 

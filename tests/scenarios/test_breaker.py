@@ -62,8 +62,10 @@ def test_it_stops_where_half_of_the_rows_fail(database: str) -> None:
     )
     error = refusal(lambda: migrate(database, email_migration()))
     assert isinstance(error, Tripped), repr(error)
-    assert f"{FEWEST} of {FEWEST} rows that were tried failed" in error.what
-    assert len(held(database)) == FEWEST
+    # Each of two workers may be about to put one aside.
+    tried = len(held(database))
+    assert FEWEST <= tried <= FEWEST + 1
+    assert f"{tried} of {tried} rows that were tried failed" in error.what
 
 
 def test_a_quarantine_of_none_stops_at_the_first_row(database: str) -> None:

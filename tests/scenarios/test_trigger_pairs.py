@@ -180,6 +180,7 @@ def migration(case: Case) -> Migration:
     )
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("until", [Phase.EXPAND, Phase.VERIFY], ids=["not filled", "filled"])
 @pytest.mark.parametrize("name", CASES)
 def test_both_sides_of_a_pair_follow_the_one_that_was_written(

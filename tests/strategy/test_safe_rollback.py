@@ -93,6 +93,7 @@ def standing() -> list[tuple[State, State | None]]:
     ]
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize(("state", "resume_to"), standing())
 def test_it_begins_wherever_pgtide_down_may(
     verified: str, state: State, resume_to: State | None
