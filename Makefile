@@ -4,7 +4,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-half = grep -hv '^-r' requirements.txt requirements-dev.txt | awk 'NR % 2 == $(1)' | $(PIP) --no-deps -r /dev/stdin
 PYTEST_ARGS ?=
 # Files side by side, each worker with a server of its own; WORKERS=0 runs them one after the other. In
 # the order in which they were collected: the long ones first.
@@ -30,8 +29,11 @@ $(STAMP): requirements.txt requirements-dev.txt pyproject.toml
 		echo "$(PYTHON) has no venv module. Install it (Debian, Ubuntu: the package python3-venv) and run make again." >&2; exit 1; }
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
 	@echo "Installing the pinned packages into $(VENV) (half a minute to two the first time) ..."
-	@{ { $(call half,0) & } ; first=$$!; $(call half,1); second=$$?; wait $$first && [ $$second -eq 0 ] && \
-		$(BIN)/python -m pip check >/dev/null; } || $(PIP) -r requirements-dev.txt
+	@grep -hv '^-r' requirements.txt requirements-dev.txt > $(VENV)/pinned
+	@awk 'NR % 2 == 0' $(VENV)/pinned > $(VENV)/even && awk 'NR % 2 == 1' $(VENV)/pinned > $(VENV)/odd
+	@$(PIP) --no-deps -r $(VENV)/even & first=$$!; trap 'kill $$first; exit 130' INT TERM; \
+		$(PIP) --no-deps -r $(VENV)/odd; second=$$?; wait $$first && [ $$second -eq 0 ] && \
+		$(BIN)/python -m pip check >/dev/null || $(PIP) -r requirements-dev.txt
 	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
 

@@ -15,8 +15,8 @@ _PROGRAM: Final = Path(__file__).with_name("runner_process.py")
 # Ten seconds for a few migrations, some tenths for each more; a busy machine takes ten times that.
 _PATIENCE: Final = 300.0
 _POLL: Final = 0.1
-# How long flow runs have for their next checkpoint: a batch is far shorter, and a phase's
-# transaction has limits of its own.
+# How long flow runs have for their next checkpoint, where the service itself stops: a batch is far
+# shorter, and a phase's transaction has limits of its own.
 DRAIN_SECONDS: Final = 30.0
 
 

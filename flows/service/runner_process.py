@@ -9,6 +9,7 @@ import asyncio
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 from contextlib import suppress
@@ -31,7 +32,8 @@ from pgtide.settings import load
 POLL_SECONDS: Final = 2.0
 _NOTE_SECONDS: Final = 5.0
 # A service that was killed is soon begun again, and waits for this process. Its server is dead too:
-# a run that has stopped at its checkpoint would try to tell it so for half a minute.
+# a run that has stopped at its checkpoint would try to tell it so for half a minute. A batch that
+# takes longer is undone.
 _ORPHAN_SECONDS: Final = 10.0
 _STEP: Final = 0.1
 _LOG: Final = get_logger("pgtide")
@@ -50,6 +52,8 @@ def main() -> None:
     _await_server()
     settings = load()
     place = Place(settings.home)
+    # Else its folder is the same for everybody on this machine, and belongs to who came first.
+    tempfile.tempdir = str(place.runner.absolute())
     runner = Runner(name="pgtide", query_seconds=POLL_SECONDS, pause_on_shutdown=False)
     shelf = Shelf(runner, settings.migrations_dir, number=os.getpid())
     served = shelf.refresh()
@@ -130,6 +134,10 @@ def _end_with_owner() -> None:
     while os.read(0, 4096):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
+    # At once: what is at work meanwhile may wait for the server's answer.
+    for child in psutil.Process().children():
+        with suppress(psutil.NoSuchProcess):
+            child.terminate()
     time.sleep(_ORPHAN_SECONDS)
     os.killpg(os.getpgrp(), signal.SIGKILL)
 

@@ -30,6 +30,8 @@ def prefect(api: PrefectApi, database: str, *words: str) -> None:
         "DATABASE_URL": database,
         "DO_NOT_TRACK": "1",
         "PGTIDE_BACKUP_FIRST": "0",
+        # A worker's folder there is the same for everybody, and belongs to who came first.
+        "TMPDIR": os.environ["PREFECT_HOME"],
     }
     command = [PREFECT, "--no-prompt", *words]
     done = subprocess.run(

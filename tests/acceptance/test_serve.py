@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection
@@ -12,6 +13,7 @@ import psycopg
 import pytest
 
 from flows.service.part import Part
+from flows.service.runner import DRAIN_SECONDS
 from pgtide.postgres.embedded import Server, persistent_url
 from pgtide.postgres.embedded.process import members
 from tests.command import EMAIL, Workplace
@@ -161,6 +163,8 @@ def in_the_foreground(one: Serving) -> str:
         status, text = page(one.port)
         assert (status, "<title>" in text) == (200, True)
         assert set(one.deployments()) == SERVED
+        # Not where all on this machine keep it: nobody else's is in the way.
+        assert list(one.home.runner.glob("runner_storage/*"))
         assert number(one, "SELECT count(*) FROM public.users") == ROWS
         switch_off(one, f"{NIGHTLY_ID}/off-peak")
 
@@ -206,7 +210,10 @@ def killed_whole(one: Serving) -> None:
     """Kill the owner, as a reboot would: nothing is left at work."""
     record = one.record
     kill(record.owner)
+    begun = time.monotonic()
     one.until(lambda: [p for p in record.parts if p.alive], lambda left: not left)
+    # What tries to reach the dead server for half a minute is not waited for.
+    assert time.monotonic() - begun < DRAIN_SECONDS
     assert [p for p in record.parts if members(p.pid)] == []
 
 

@@ -148,7 +148,6 @@ def refused(url: str, setup: Sequence[str], change: ReplaceColumn) -> Refused:
     return error
 
 
-@pytest.mark.wide
 @pytest.mark.parametrize(
     ("setup", "words"), [case[1:] for case in CASES], ids=[c[0] for c in CASES]
 )

@@ -37,7 +37,6 @@ def planned(url: str, query: str) -> Plan:
     return plan_of(url, replace(NUMBER, verify=[Performance(query)]))
 
 
-@pytest.mark.wide
 @pytest.mark.parametrize(
     ("query", "says"),
     [

@@ -60,13 +60,11 @@ def refused(url: str, migration: Migration, *, as_role: str | None = None) -> Re
     return error
 
 
-@pytest.mark.wide
 @pytest.mark.parametrize("case", DECLARED, ids=str)
 def test_a_declaration_is_refused_and_nothing_has_changed(shared: str, case: Refusal) -> None:
     says_why(refused(shared, case.migration()), case)
 
 
-@pytest.mark.wide
 @pytest.mark.parametrize("case", [*TABLES, *PARTITIONS], ids=str)
 def test_a_table_is_refused_and_nothing_has_changed(users: str, case: Refusal) -> None:
     with psycopg.connect(users, autocommit=True) as connection:

@@ -35,7 +35,6 @@ def refused(url: str, declared: Sql) -> InvalidMigration:
     return error
 
 
-@pytest.mark.wide
 @pytest.mark.parametrize(
     ("up", "says"),
     [
