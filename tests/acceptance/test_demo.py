@@ -1,9 +1,9 @@
 """`pgtide demo`, typed in an empty folder by somebody with an empty home.
 
 One run serves all tests here: it takes two or three minutes, on a loaded machine more. Where the
-machine itself stumbled, so that a wait could not be judged, it is played once more, unless others are
-at work beside it: they will be again. Its figures are read from the document that it writes beside
-its closing screen.
+machine itself stumbled, so that a wait could not be judged, it is played once more, unless others
+are at work beside it: they will be again. Its figures are read from the document that it writes
+beside its closing screen.
 """
 
 import json
