@@ -135,9 +135,7 @@ def number(one: Serving, sql: LiteralString) -> int:
 
 
 def begun(one: Serving) -> bool:
-    with psycopg.connect(url_of(one)) as connection:
-        row = connection.execute("SELECT to_regclass('pgtide.slice') IS NOT NULL").fetchone()
-    return row == (True,) and filled(one) > 0
+    return number(one, "SELECT count(to_regclass('pgtide.slice'))") == 1 and filled(one) > 0
 
 
 def more(one: Serving) -> None:
