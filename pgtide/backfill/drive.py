@@ -20,8 +20,8 @@ def drive(worker: Worker, work: Work, piece: Slice, pacing: Pacing, *, before: B
     """
     limit, doubt = _limit(worker, piece), Doubt(worker, work)
     # Never more than a quarter of a pass over the slice: a pause or a stop is never far. Rounded
-    # up, or each pass would end with a batch of next to nothing. What are blocks here are keys where
-    # the slice goes by key.
+    # up, or each pass would end with a batch of next to nothing. What are blocks here are keys
+    # where the slice goes by key.
     most = max(1, -(-(limit - piece.first_block) // 4))
     while not piece.done:
         before(worker)
