@@ -29,10 +29,9 @@ $(STAMP): requirements.txt requirements-dev.txt pyproject.toml
 		echo "$(PYTHON) has no venv module. Install it (Debian, Ubuntu: the package python3-venv) and run make again." >&2; exit 1; }
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
 	@echo "Installing the pinned packages into $(VENV) (half a minute to two the first time) ..."
-	@grep -hv '^-r' requirements.txt requirements-dev.txt > $(VENV)/pinned
-	@awk 'NR % 2 == 0' $(VENV)/pinned > $(VENV)/even && awk 'NR % 2 == 1' $(VENV)/pinned > $(VENV)/odd
-	@$(PIP) --no-deps -r $(VENV)/even & first=$$!; trap 'kill $$first; exit 130' INT TERM; \
-		$(PIP) --no-deps -r $(VENV)/odd; second=$$?; wait $$first && [ $$second -eq 0 ] && \
+	@awk '!/^-r/ { print > ("$(VENV)/half." n++ % 2) }' requirements.txt requirements-dev.txt
+	@$(PIP) --no-deps -r $(VENV)/half.0 & first=$$!; trap 'kill $$first; exit 130' INT TERM; \
+		$(PIP) --no-deps -r $(VENV)/half.1; second=$$?; wait $$first && [ $$second -eq 0 ] && \
 		$(BIN)/python -m pip check >/dev/null || $(PIP) -r requirements-dev.txt
 	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $(STAMP)

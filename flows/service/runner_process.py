@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from enum import Enum
 from typing import Final
@@ -122,12 +123,15 @@ async def _drain() -> None:
     asked: set[int] = set()
     deadline = time.monotonic() + DRAIN_SECONDS
     while (children := psutil.Process().children()) and time.monotonic() < deadline:
-        for child in children:
-            if child.pid not in asked:
-                asked.add(child.pid)
-                with suppress(psutil.NoSuchProcess):
-                    child.terminate()
+        _ask_to_stop(child for child in children if child.pid not in asked)
+        asked.update(child.pid for child in children)
         await asyncio.sleep(_STEP)
+
+
+def _ask_to_stop(children: Iterable[psutil.Process]) -> None:
+    for child in children:
+        with suppress(psutil.NoSuchProcess):
+            child.terminate()
 
 
 def _end_with_owner() -> None:
@@ -135,9 +139,7 @@ def _end_with_owner() -> None:
         pass
     os.kill(os.getpid(), signal.SIGTERM)
     # At once: what is at work meanwhile may wait for the server's answer.
-    for child in psutil.Process().children():
-        with suppress(psutil.NoSuchProcess):
-            child.terminate()
+    _ask_to_stop(psutil.Process().children())
     time.sleep(_ORPHAN_SECONDS)
     os.killpg(os.getpgrp(), signal.SIGKILL)
 

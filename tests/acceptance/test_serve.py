@@ -208,10 +208,10 @@ def killed_whole(one: Serving) -> None:
     """Kill the owner, as a reboot would: nothing is left at work."""
     record = one.record
     kill(record.owner)
-    begun = time.monotonic()
+    killed = time.monotonic()
     one.until(lambda: [p for p in record.parts if p.alive], lambda left: not left)
     # What tries to reach the dead server for half a minute is not waited for.
-    assert time.monotonic() - begun < DRAIN_SECONDS
+    assert time.monotonic() - killed < DRAIN_SECONDS
     assert [p for p in record.parts if members(p.pid)] == []
 
 
