@@ -5,6 +5,7 @@ from pgtide.backfill.doubt import Doubt
 from pgtide.backfill.next_batch import next_batch
 from pgtide.backfill.outage import steadily
 from pgtide.backfill.pacing import Pacing
+from pgtide.backfill.rate import batches_in_pass
 from pgtide.backfill.throttle.wait import Before
 from pgtide.errors import StatementFailed
 from pgtide.ledger.slices import Slice
@@ -19,10 +20,10 @@ def drive(worker: Worker, work: Work, piece: Slice, pacing: Pacing, *, before: B
     `before` is called before each batch, and may keep it waiting.
     """
     limit, doubt = _limit(worker, piece), Doubt(worker, work)
-    # Never more than a quarter of a pass over the slice: a pause or a stop is never far. Rounded
-    # up, or each pass would end with a batch of next to nothing. What are blocks here are keys
-    # where the slice goes by key.
-    most = max(1, -(-(limit - piece.first_block) // 4))
+    # Rounded up, or each pass would end with a batch of next to nothing. What are blocks here are
+    # keys where the slice goes by key.
+    parts = batches_in_pass(worker.plan.filling)
+    most = max(1, -(-(limit - piece.first_block) // parts))
     while not piece.done:
         before(worker)
         pacing.before(worker, piece)

@@ -27,7 +27,7 @@ _FEWER: Final = 8
 _WHOLE: Final = 256
 # Fewer passes of unequal share: the first makes room for the next two, which are the largest. The
 # larger the first, the faster, and the larger the indexes (docs/backfill.md has what was measured).
-_UNEQUAL: Final = (45, 97, 149, 194, 228, 256)
+_UNEQUAL: Final = (44, 95, 147, 193, 228, 256)
 # 16 MB: a pass over it takes long enough for the pass before to be visible to all.
 _SLICE_BLOCKS: Final = 2048
 # So that no worker is left with much when the others are through.
@@ -211,7 +211,10 @@ def _slice(terrain: Terrain, workers: int) -> int:
     # Its pages are to stay in the cache from one pass to the next.
     most = min(_SLICE_BLOCKS, terrain.buffers // (_SLICES_PER_WORKER * workers))
     fair = -(-terrain.blocks // (_SLICES_PER_WORKER * workers))
-    return max(_SMALL_BLOCKS, min(most, fair))
+    size = max(_SMALL_BLOCKS, min(most, fair))
+    # As many for each worker, all of a size: else the one with the odd one is waited for.
+    number = workers * max(1, -(-terrain.blocks // (size * workers)))
+    return max(_SMALL_BLOCKS, -(-terrain.blocks // number))
 
 
 def _pinned(terrain: Terrain) -> str:

@@ -323,15 +323,12 @@ RETURNING coalesce((SELECT array_agg(q.place::text) FROM pgtide.quarantine q
 -- count_rows --
 -- The batch's rows; no row means that the table was rewritten, and block numbers mean nothing any more, or that the leaf
 -- was detached.
+WITH named AS (SELECT %(table)s::regclass AS leaf)
 UPDATE pgtide.slice AS s
-   SET rows = rows + %(rows)s,
-       hot = hot + pg_stat_get_xact_tuples_hot_updated(%(table)s::regclass) - %(hot)s
- WHERE id = %(slice)s AND leaf = %(table)s::regclass AND filenode = pg_relation_filenode(%(table)s::regclass)
-   AND EXISTS (WITH RECURSIVE up AS (
-                 SELECT s.leaf AS oid
-                 UNION ALL
-                 SELECT i.inhparent FROM up JOIN pg_inherits i ON i.inhrelid = up.oid AND NOT i.inhdetachpending)
-               SELECT FROM up WHERE oid = %(oid)s)
+   SET rows = rows + %(rows)s, hot = hot + pg_stat_get_xact_tuples_hot_updated(s.leaf) - %(hot)s
+  FROM named
+ WHERE id = %(slice)s AND s.leaf = named.leaf AND filenode = pg_relation_filenode(s.leaf)
+   AND (s.leaf = %(oid)s OR %(oid)s IN (SELECT pg_partition_ancestors(s.leaf)))
 RETURNING hot
 
 -- void_slices --

@@ -1,5 +1,6 @@
 """The bench's server and its data: each table is made once, each try works on a copy of it."""
 
+import os
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -57,6 +58,9 @@ class Dataset:
                 new, sql.Identifier(template)
             )
         )
+        # What was written so far is written back now: the kernel would do it during the try, on a
+        # processor that was to be the contender's.
+        os.sync()
         try:
             yield self._server.database_url(name)
         finally:

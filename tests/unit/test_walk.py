@@ -180,3 +180,15 @@ def test_each_worker_has_four_slices_where_the_table_has_them(blocks: int, worke
     terrain = replace(TERRAIN, blocks=blocks, rows=blocks * 48, horizon_seconds=0.0)
     pieces = cuts(leaf(blocks), choose(terrain, Backfill(), workers=workers))
     assert len(pieces) >= min(4 * workers, blocks // 128) - 1
+
+
+@given(blocks=st.integers(min_value=8_192, max_value=400_000), workers=st.integers(1, 8))
+def test_each_worker_has_as_many_slices_as_another_and_all_are_of_a_size(
+    blocks: int, workers: int
+) -> None:
+    """So that none is waited for while it has an odd one to walk."""
+    walk = choose(replace(TERRAIN, blocks=blocks), Backfill(), workers=workers)
+    found = cuts(leaf(blocks), walk)
+    sizes = [one.end_block - one.first_block for one in found if one.end_block is not None]
+    assert len(found) % workers == 0
+    assert max(sizes) - min(sizes) < len(found)
