@@ -10,7 +10,7 @@ from pgtide.postgres.sample import Sample, ServerFacts, Sizes, TableFacts
 
 PAGE = 8192
 ROOM = Room(free_bytes=None, source="not known")
-TERMS = Terms(backup_first=False, tried_here=True, compressed=True)
+TERMS = Terms(backup_first=False, tried_here=True, compressed=True, workers=1)
 TABLE = TableFacts(
     blocks=100_000,
     rows_per_block=50.0,
@@ -93,6 +93,31 @@ def test_pages_in_full_and_a_slot_that_nobody_reads_cost_room() -> None:
     assert full.wal_bytes.high > plain.wal_bytes.high + 100_000 * PAGE
     assert full.wal_bytes.low == plain.wal_bytes.low
     assert kept.disk_bytes.high > plain.disk_bytes.high
+
+
+def test_along_a_key_a_page_is_logged_in_full_after_each_checkpoint() -> None:
+    often = replace(SERVER, full_pages=True, kept_wal_bytes=100_000_000)
+    measured = replace(MEASURED, server=often)
+    by_page, by_key = reckoned(measured), reckoned(measured, replace(TERMS, by_key=True))
+    # Two checkpoints are 100 MB of log apart, and more than 1 GB is written.
+    assert by_key.wal_bytes.high > by_page.wal_bytes.high + 10 * 100_000 * PAGE
+    assert by_key.wal_bytes.low == by_page.wal_bytes.low
+    assert "along a key" in "; ".join(by_key.basis)
+    # Never more pages than rows were written.
+    few = replace(SAMPLE, filled=32)
+    one = reckoned(replace(measured, sample=few), replace(TERMS, by_key=True))
+    assert one.wal_bytes.high < by_page.wal_bytes.high
+
+
+def test_more_workers_may_be_faster_and_rests_take_longer() -> None:
+    one, four = reckoned().seconds, reckoned(terms=replace(TERMS, workers=4)).seconds
+    assert four.low == pytest.approx(one.low / 4, abs=0.1)
+    # Nobody says that all four find a processor.
+    assert four.high == one.high
+    rested = reckoned(terms=replace(TERMS, duty=0.1))
+    assert rested.seconds.low == pytest.approx(10 * one.low, rel=0.01)
+    assert rested.seconds.high > 8 * one.high
+    assert "one worker that works 10% of the time" in "; ".join(rested.basis)
 
 
 def test_a_backup_is_compressed_or_not_and_its_trial_takes_the_table_once_more() -> None:
