@@ -76,11 +76,15 @@ def undisturbed(url: str, contender: Contender) -> AbstractContextManager[None]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Race:
-    """Who fills which table of so many rows; beside the application too, or never."""
+    """Who fills which table of so many rows; beside the application too, or never.
+
+    The `timed` are those whose time is claimed: they come again, alone and right after each other.
+    """
 
     table: BenchTable
     rows: int
     contenders: Sequence[Contender]
+    timed: Sequence[Contender] = ()
     application: bool = False
     around: Around = undisturbed
 
@@ -174,4 +178,9 @@ def compare(data: Dataset, race: Race, *, rounds: int, say: Callable[[str], None
         if race.application:
             tries.try_loaded(contender)
         say(f"{race.table.name}, {race.rows:,} rows, {contender.name}: {seconds:.1f} s")
+    # Minutes lie between two tries where an application comes between: long enough for a shared
+    # machine to have become another one.
+    for contender in rotated(race.timed, rounds):
+        seconds = tries.try_alone(contender)
+        say(f"{race.table.name}, {race.rows:,} rows, again, {contender.name}: {seconds:.1f} s")
     return tries.compared()

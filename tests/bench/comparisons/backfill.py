@@ -7,7 +7,7 @@ from typing import Final
 from tests.bench import backfill_gates, plots
 from tests.bench.backfill import Compared, Race
 from tests.bench.backfill import compare as race
-from tests.bench.contenders import CONTENDERS
+from tests.bench.contenders import BY_ITSELF, CONTENDERS, ONE_UPDATE, PGTIDE
 from tests.bench.machine import full_pages
 from tests.bench.screen import show_backfill
 from tests.bench.stage import Stage
@@ -19,7 +19,13 @@ NAME: Final = "backfill"
 def compare(stage: Stage) -> bool:
     """Measure, show, write down and draw."""
     order = stage.order
-    asked = Race(table=STRATEGY, rows=order.rows, contenders=CONTENDERS, application=True)
+    asked = Race(
+        table=STRATEGY,
+        rows=order.rows,
+        contenders=CONTENDERS,
+        timed=(ONE_UPDATE, *PGTIDE, BY_ITSELF),
+        application=True,
+    )
     compared = race(stage.data, asked, rounds=order.rounds, say=stage.say)
     gates = backfill_gates.gates(compared, full_pages=full_pages(stage.data.url))
     show_backfill(stage.console, "the strategy's table", compared)
