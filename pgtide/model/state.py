@@ -85,6 +85,7 @@ TRANSITIONS: Final = MappingProxyType(
         },
         _S.FINALIZING: {
             _S.FINALIZED: "every index is valid",
+            _S.BACKFILLED: "rows out of step do not fit what is built: the next run sweeps first",
             _S.PAUSED: "an operator holds it",
             _S.FAILED: "a step failed and said why",
             _S.ROLLING_BACK: "the operator undoes it",

@@ -15,7 +15,7 @@ from pgtide.model.plan import Plan
 from pgtide.model.state import Phase, State
 from pgtide.model.statement import Lock
 from pgtide.phases.verify_again import verify_again
-from tests.driving import ACTOR, migrate, refusal, settings_for, undo
+from tests.driving import ACTOR, migrate, record_of, refusal, settings_for, undo
 from tests.schema import dumped
 from tests.small_table import SMALL_ID, create_small, run, small_migration
 from tests.swapping import swapped, swapped_back
@@ -202,6 +202,20 @@ def test_a_row_that_up_leaves_empty_later_stops_finalize_and_is_named(table: str
     assert "pgtide down" in error.remedy
     run(table, "INSERT INTO public.t VALUES (9002, 7)")
     assert undo(table, SMALL_ID).state is State.ROLLED_BACK
+
+
+def test_a_row_that_contradicts_itself_after_the_sweep_is_swept_and_fits(table: str) -> None:
+    """Nothing but another sweep would ever fill it: `pgtide up` must not end at it for good."""
+    record = migrate(table, small_migration(SAME), until=Phase.BACKFILL)
+    [one] = record.plan.replacements
+    run(table, f'UPDATE public.t SET a = 7777, "{one.new}" = NULL WHERE id = 3')
+    error = refusal(lambda: migrate(table, small_migration(SAME)))
+    assert isinstance(error, Mismatched)
+    assert "1 row is out of step" in error.what
+    assert "to sweep" in error.remedy
+    assert record_of(table, SMALL_ID).state is State.BACKFILLED
+    assert migrate(table, small_migration(SAME)).state is State.VERIFIED
+    assert run(table, f'SELECT a, "{one.new}" FROM public.t WHERE id = 3') == [(7777, 7777)]
 
 
 def test_live_writes_after_finalize_leave_verification_valid(table: str) -> None:

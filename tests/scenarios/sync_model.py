@@ -19,19 +19,24 @@ class NotNullViolated(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairRule:
-    """An old and a new column; `sources` are the old columns that `up` reads."""
+    """An old and a new column; `sources` are the old columns that `up` reads.
+
+    `compared` is what `down` gives before it is stored, which may refuse it.
+    """
 
     old: str
     new: str
     up: Value
     down: Value
     sources: tuple[str, ...]
+    compared: Value | None = None
 
     def in_step(self, row: Row) -> bool:
         """Tell whether either side follows from the other; NULLs are equal."""
         if row[self.new] == self.up(row):
             return True
-        return row[self.new] is not None and row[self.old] == self.down(row)
+        down = self.compared or self.down
+        return row[self.new] is not None and row[self.old] == down(row)
 
     def inserted(self, row: Row) -> None:
         """Bring a new row in step: the new column has no default, so a value in it was given."""

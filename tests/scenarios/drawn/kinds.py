@@ -27,6 +27,7 @@ class PairKind:
     `there` are the values of rows before the migration and of writes by the old name, `odd` those
     that the triggers must refuse, `news` those of writes by the new name. In the expressions `{c}`
     is the column and `{f}` the row's factor. `default` is one of `there`, and the same as SQL.
+    `compared` is what both sides are compared by, where only storing a value refuses it.
     """
 
     old: str
@@ -36,6 +37,7 @@ class PairKind:
     news: Sequence[object]
     up: Convert = alike
     down: Convert = alike
+    compared: Convert | None = None
     up_sql: str | None = None
     down_sql: str | None = None
     scaled: bool = False
@@ -157,6 +159,7 @@ PAIRS = (
         news=("ab", "ab ", "abcd", "too long"),
         up=lambda value, _: str(value).rstrip(" "),
         down=lambda value, _: str(short(4)(value, 1)).ljust(4),
+        compared=lambda value, _: str(value).rstrip(" ").ljust(4),
     ),
     PairKind(
         old="numeric(8,2)",

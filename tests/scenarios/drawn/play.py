@@ -6,10 +6,9 @@ from contextlib import closing
 
 import psycopg
 
-from pgtide.errors import Refused
+from pgtide.errors import Mismatched, Refused
 from pgtide.events import BatchBegan, Event, PhaseEnded, SlicesCut, StepBegan, SweepEnded
 from pgtide.model.state import Phase, State
-from pgtide.phases.verify import MismatchedRows
 from tests import later
 from tests.contracting import dump
 from tests.driving import migrate, record_of, undo
@@ -67,7 +66,7 @@ class Play:
         for _ in range(_TRIES):
             try:
                 migrate(self.url, self.case.migration, emit=self.hear)
-            except MismatchedRows:
+            except Mismatched:
                 self.app.observe()
                 if not self.app.astray():
                     raise

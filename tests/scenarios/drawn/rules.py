@@ -113,6 +113,7 @@ def _pair(one: Names, factor: str, stage: Stage) -> PairRule | TurnedRule:
         up=_value(kind.up, one.one.name, factor),
         down=_value(kind.down, one.new, factor),
         sources=(one.one.name, factor) if kind.scaled else (one.one.name,),
+        compared=kind.compared and _value(kind.compared, one.new, factor),
     )
 
 
