@@ -10,7 +10,7 @@ from cli.display.plan_text import plan_text
 from cli.document import plain, show
 from cli.flow import loaded, loaded_one
 from cli.options import AnyId, Json, settings_of
-from pgtide.backfill.leading_key import leading_key
+from pgtide.backfill.largest_key import largest_key
 from pgtide.backfill.terrain_of import terrain_of
 from pgtide.changes.part_index import with_parts
 from pgtide.clock import SYSTEM_CLOCK
@@ -34,7 +34,6 @@ from pgtide.phases.later_steps import later_steps
 from pgtide.phases.preflight import preflight, warnings
 from pgtide.phases.target import target_table
 from pgtide.postgres.activity import capacity
-from pgtide.postgres.keys import Key
 from pgtide.postgres.leaves import largest_leaf, read_leaves
 from pgtide.postgres.session import Session, connect
 from pgtide.postgres.unindexed import read_parts
@@ -112,7 +111,7 @@ def _document(session: Session, settings: Settings, migration: Migration) -> Pla
             verify_sql=_verify_sql(settled, leaf),
             later=later_steps(session, settled, table, record),
             leaf=leaf,
-            key=_key(session, settled) if settled.backfill else None,
+            key=largest_key(session, settled),
         ),
         backfill=walked,
         estimate=reckoned,
@@ -142,14 +141,6 @@ def _walked(session: Session, settings: Settings, settled: Plan) -> BackfillPlan
     leaves = read_leaves(session, settled.table_oid)
     terrains = [terrain_of(session, settled, leaf.oid) for leaf in leaves]
     return walk(settings, settled, terrains, capacity(session))
-
-
-def _key(session: Session, settled: Plan) -> Key | None:
-    leaves = read_leaves(session, settled.table_oid)
-    largest = max(leaves, key=lambda leaf: leaf.blocks, default=None)
-    if largest is None:
-        return None
-    return leading_key(terrain_of(session, settled, largest.oid), settled.filling)
 
 
 def _verify_sql(settled: Plan, leaf: TableName | None) -> str | None:

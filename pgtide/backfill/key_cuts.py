@@ -19,7 +19,7 @@ from pgtide.postgres.keys import BY_INDEX, Key
 from pgtide.postgres.leaves import Leaf
 from pgtide.postgres.session import Session
 
-# Where nobody has counted: a batch is a quarter of its slice at most, and not to be tiny for that.
+# Where nobody has counted: a batch is a part of its slice at most, and not to be tiny for that.
 _LEAST: Final = 4 * round(FIRST_KEYS)
 # A question that takes longer asks for too much at once.
 _PATIENCE: Final = timedelta(seconds=20)

@@ -104,7 +104,8 @@ def choose(terrain: Terrain, filling: Backfill, *, workers: int) -> Walk:
     if wanted > terrain.blocks // workers:
         why = f"{_pinned(terrain)}, which passes over so few rows would not outlast"
         return Walk(schedule=ONCE, slice_blocks=blocks, why=why)
-    blocks = max(blocks, wanted)
+    if wanted > blocks:
+        blocks = -(-terrain.blocks // _even(terrain.blocks // wanted, workers))
     return Walk(
         schedule=schedule,
         slice_blocks=blocks,
@@ -212,9 +213,17 @@ def _slice(terrain: Terrain, workers: int) -> int:
     most = min(_SLICE_BLOCKS, terrain.buffers // (_SLICES_PER_WORKER * workers))
     fair = -(-terrain.blocks // (_SLICES_PER_WORKER * workers))
     size = max(_SMALL_BLOCKS, min(most, fair))
-    # As many for each worker, all of a size: else the one with the odd one is waited for.
-    number = workers * max(1, -(-terrain.blocks // (size * workers)))
-    return max(_SMALL_BLOCKS, -(-terrain.blocks // number))
+    small = _even(terrain.blocks // _SMALL_BLOCKS, workers)
+    number = min(workers * -(-terrain.blocks // (size * workers)), small)
+    return max(_SMALL_BLOCKS, -(-terrain.blocks // max(1, number)))
+
+
+def _even(number: int, workers: int) -> int:
+    """Return at most so many slices, the same number for each worker where there are enough.
+
+    All of them of one size: whoever had the odd one would be waited for.
+    """
+    return number - number % workers if number >= workers else number
 
 
 def _pinned(terrain: Terrain) -> str:

@@ -4,9 +4,8 @@ from typing import Final
 
 from pgtide.backfill.estimate import Measured, Terms, reckon
 from pgtide.backfill.hands import hands
-from pgtide.backfill.leading_key import leading_key
+from pgtide.backfill.largest_key import largest_key
 from pgtide.backfill.rate import rate_of
-from pgtide.backfill.terrain_of import terrain_of
 from pgtide.clock import Clock
 from pgtide.errors import Refused, StatementFailed
 from pgtide.ledger.rate import LiveRate
@@ -16,7 +15,6 @@ from pgtide.model.plan import Plan
 from pgtide.phases.target import target_table
 from pgtide.phases.user_triggers import firing
 from pgtide.postgres.activity import Capacity, capacity
-from pgtide.postgres.leaves import read_leaves
 from pgtide.postgres.room import read_room
 from pgtide.postgres.sample import read_server_facts, read_table_facts, take_sample
 from pgtide.postgres.session import Session
@@ -51,7 +49,7 @@ def estimate(
         compressed=settings.backups_compression > 0,
         workers=hands(plan.filling, settings.workers, quiet).number,
         duty=rate_of(settings, plan.filling, LiveRate()).duty,
-        by_key=_by_key(session, plan),
+        by_key=largest_key(session, plan) is not None,
         triggers=tuple(firing(plan, table)),
         week_seconds=week_seconds,
     )
@@ -90,16 +88,6 @@ def refuse_excess(
             ),
         )
     return over
-
-
-def _by_key(session: Session, plan: Plan) -> bool:
-    """Tell whether the walk goes along a key, over its largest part where it has several."""
-    leaves = read_leaves(session, plan.table_oid)
-    if plan.backfill is None or not leaves:
-        return False
-    largest = max(leaves, key=lambda one: one.blocks)
-    terrain = terrain_of(session, plan, largest.oid)
-    return leading_key(terrain, plan.filling) is not None
 
 
 def _scarce(session: Session, settings: Settings, plan: Plan) -> bool:

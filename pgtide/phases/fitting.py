@@ -87,9 +87,7 @@ def _withdrawn(run: Run, step: Step, astray: int, error: StatementFailed) -> Mis
         f"{step.statements[0].why}. {error.what}"
     )
     with run.session.transaction(settings={"synchronous_commit": "on"}) as session:
-        advance(
-            session, run.lease, State.FINALIZING, State.BACKFILLED, error=what, sweep_due=True
-        )
+        advance(session, run.lease, State.FINALIZING, State.BACKFILLED, error=what, sweep_due=True)
         phases.end(session, run.lease, Phase.FINALIZE, "failed")
         audit.note(session, run.lease, "phase_failed", phase=Phase.FINALIZE, why=what)
         log.status(session, run.record, log.FAILED, log_schema=run.settings.log_schema, error=what)
