@@ -110,7 +110,7 @@ def test_along_a_key_a_page_is_logged_in_full_after_each_checkpoint() -> None:
 
 
 def test_pages_that_are_logged_bring_the_next_checkpoint_nearer() -> None:
-    """The table is logged in half of what fits between two checkpoints, and then all of it again."""
+    """Half of what fits between two checkpoints is the table, and then all of it comes again."""
     plain = reckoned().wal_bytes.high
     logged = replace(MEASURED, server=replace(SERVER, full_pages=True))
     found = reckoned(logged, replace(TERMS, by_key=True)).wal_bytes.high
