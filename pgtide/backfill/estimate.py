@@ -27,9 +27,8 @@ _SLACK: Final = 0.05
 _INDEX_SLACK: Final = 0.25
 # A table or an index is at least a page, and has maps of its own.
 _PAGES: Final = 8
-# Until what is logged and the checkpoints that it brings agree to a hundredth.
-_ROUNDS: Final = 1000
-_NEAR: Final = 0.01
+# Until what is logged and the checkpoints that it brings agree to a millionth.
+_HALVINGS: Final = 20
 # The ledger, the catalogs, and their pages in full.
 _OWN_WAL: Final = 6_000_000
 # Against one UPDATE of a copy that nobody logs, measured on the six tables of the bench: 1.1 to 2.3
@@ -37,7 +36,8 @@ _OWN_WAL: Final = 6_000_000
 # all processors to itself, and twice the slowest on a server that is busy.
 _FASTEST: Final = 0.8
 _SLOWEST: Final = 8.0
-# Where a row cannot be converted, the sample is filled row by row: five times as long, measured.
+# Where a row cannot be converted, the sample is filled row by row: measured five times as long,
+# and longer where converting is cheap.
 _ROW_BY_ROW: Final = 8.0
 # What comes after the walk, of copying the rows and building the indexes: measured 0.04 to 0.35.
 _AFTERWARDS: Final = 1.5
@@ -203,21 +203,23 @@ def _full_pages(measured: Measured, terms: Terms, logged: float, seconds: Range)
     grown = _table_growth(measured).high
     heap = table.blocks * server.block_bytes + grown
     index = table.index_bytes + _index_growth(measured).high
-    full = 0.0
-    for _ in range(_ROUNDS):
+    # A walk by pages comes by each and soon again, seldom with a checkpoint between. Neighbours by
+    # key are all over the table, and the entries of indexes all over these, but never on more pages
+    # than there are rows.
+    once, most = 1.25 * heap, rows * table.indexes * server.block_bytes
+    scattered = rows * server.block_bytes + grown if terms.by_key else 0.0
+
+    def after(full: float) -> float:
         # Pages that are logged bring the next checkpoint nearer, after which they are logged again.
         checkpoints = 1 + (logged + full) / (server.kept_wal_bytes / 2)
         checkpoints += seconds.high / server.checkpoint_seconds
-        # The entries of indexes are all over them, but never on more pages than there are rows. So
-        # are neighbours by key; a walk by pages comes by each and soon again, seldom with a
-        # checkpoint between.
-        found = min(index * checkpoints, rows * table.indexes * server.block_bytes)
-        again = min(heap * checkpoints, rows * server.block_bytes + grown) if terms.by_key else 0.0
-        found += max(1.25 * heap, again)
-        if found <= full * (1 + _NEAR):
-            return found
-        full = found
-    return full
+        return min(index * checkpoints, most) + max(once, min(heap * checkpoints, scattered))
+
+    low, high = 0.0, most + max(once, scattered)
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if after(middle) > middle else (low, middle)
+    return high
 
 
 def _seconds(measured: Measured, terms: Terms) -> Range:

@@ -80,12 +80,12 @@ TRANSITIONS: Final = MappingProxyType(
         },
         _S.BACKFILLED: {
             _S.FINALIZING: "the rows are filled; indexes come next",
-            _S.BACKFILLING: "verification was withdrawn: sweep again",
+            _S.BACKFILLING: "rows may be out of step: sweep again",
             _S.ROLLING_BACK: "the operator undoes it",
         },
         _S.FINALIZING: {
             _S.FINALIZED: "every index is valid",
-            _S.BACKFILLED: "rows out of step do not fit what is built: the next run sweeps first",
+            _S.BACKFILLED: "rows that contradict themselves do not fit: the next run sweeps first",
             _S.PAUSED: "an operator holds it",
             _S.FAILED: "a step failed and said why",
             _S.ROLLING_BACK: "the operator undoes it",

@@ -131,7 +131,7 @@ _ADDED: Final = MappingProxyType(
 _ADDED_CONTRACTED: Final = (
     "What was added is in use. `pgtide purge {name}` drops the triggers for good{when}; {back}."
 )
-_WITHDRAWN: Final = "Verification was withdrawn: `pgtide up {name}` sweeps and verifies again."
+_WITHDRAWN: Final = "Rows may be out of step: `pgtide up {name}` sweeps them and verifies."
 _VOID: Final = MappingProxyType(
     {
         State.VERIFIED: (

@@ -121,7 +121,8 @@ def _begin(run: Run, phase: Phase) -> None:
         record = run.record
         _refuse_other(run, record)
         if record.state is not RUNNING[phase]:
-            if record.state in UNTOUCHED or record.state in {State.FAILED, State.PAUSED}:
+            again = record.sweep_due or record.state in {State.FAILED, State.PAUSED}
+            if again or record.state in UNTOUCHED:
                 log.start(session, run.lease, record, log_schema=run.settings.log_schema)
             advance(session, run.lease, record.state, RUNNING[phase])
         if phase is Phase.PURGE:

@@ -1,6 +1,6 @@
 """Rows that do not fit what is built on them: what was half built goes, and a person is told.
 
-Rows that are out of step may be the reason: then the next run sweeps them first.
+Rows that contradict themselves may be the reason: then the next run sweeps them first.
 """
 
 from collections.abc import Iterator
@@ -9,15 +9,16 @@ from functools import partial
 from typing import Final
 
 from pgtide.changes.constraint import added_before
-from pgtide.errors import Failed, Mismatched, StatementFailed
+from pgtide.errors import Failed, StatementFailed
 from pgtide.ledger import audit, log, phases, steps
+from pgtide.ledger.conflicts import conflicts
 from pgtide.ledger.record import advance, fence
 from pgtide.ledger.run import Run
 from pgtide.model.state import Phase, State
 from pgtide.model.statement import Step
+from pgtide.phases.fingerprint import take
 from pgtide.phases.step import policy, waited
 from pgtide.phases.verify import out_of_step
-from pgtide.postgres.faults import DataFault
 from pgtide.postgres.leaves import read_leaves
 from pgtide.postgres.locks import patiently
 from pgtide.postgres.referenced import lock_referenced, read_referenced
@@ -27,12 +28,15 @@ from pgtide.postgres.session import Session
 _VIOLATED: Final = "23"
 
 
+class Contradicted(Failed):
+    """Report rows that do not fit and contradict themselves: the next run sweeps them first."""
+
+
 @contextmanager
 def fitting(run: Run, step: Step) -> Iterator[None]:
     """Carry a step of finalize out in this block: where rows do not fit it, raise Failed.
 
-    Or Mismatched, where some are out of step: those are swept first. What is half built is taken
-    away before.
+    Or Contradicted, where the next run sweeps them first. What is half built is taken away before.
     """
     try:
         yield
@@ -42,7 +46,7 @@ def fitting(run: Run, step: Step) -> Iterator[None]:
         raise _unfit(run, step, error) from error
 
 
-def _unfit(run: Run, step: Step, error: StatementFailed) -> Failed | Mismatched:
+def _unfit(run: Run, step: Step, error: StatementFailed) -> Failed:
     # Half built, it would go on refusing the application's writes: a unique index that is invalid
     # (trap 10) as well as a constraint that is not validated (trap 15).
     if step.broken and run.session.value(step.broken):
@@ -51,10 +55,9 @@ def _unfit(run: Run, step: Step, error: StatementFailed) -> Failed | Mismatched:
     added = added_before(step, run.plan.finalize)
     if added is not None:
         _take_back(run, added)
-    astray = _astray(run)
-    if astray:
-        return _withdrawn(run, step, astray, error)
-    return Failed(
+    if _astray(run):
+        return _swept_next(run, step, error)
+    found = Failed(
         f"Rows of {run.plan.table} do not fit the {step.statements[0].why}. {error.what}",
         state="The steps before it are kept; what was half built was taken away again.",
         remedy=(
@@ -62,40 +65,48 @@ def _unfit(run: Run, step: Step, error: StatementFailed) -> Failed | Mismatched:
             "run `pgtide up` to go on, otherwise `pgtide down` to undo."
         ),
     )
+    found.abroad = error.abroad
+    return found
 
 
-def _astray(run: Run) -> int:
-    """Return how many rows are out of step.
+def _astray(run: Run) -> bool:
+    """Tell whether rows are out of step for which a sweep is all that is needed.
 
-    A write that sets both shapes in contradiction leaves one so, and may come after the last sweep.
+    A write that sets both shapes in contradiction leaves one so, and may come after the last sweep;
+    it is counted. Where somebody went past the triggers, verification has to find it before a sweep
+    overwrites what there is to see.
     """
-    if run.plan.backfill is None:
-        return 0
+    if not conflicts(run.session, run.plan) or run.record.fingerprint != take(run, run.session):
+        return False
     leaves = read_leaves(run.session, run.plan.table_oid)
     try:
-        return sum(out_of_step(run, leaf) for leaf in leaves)
-    except DataFault:
-        # A row cannot even be compared: no sweep would mend it.
-        return 0
+        return any(out_of_step(run, leaf) for leaf in leaves)
+    except StatementFailed:
+        # The rows that do not fit are what is to be told.
+        return False
 
 
-def _withdrawn(run: Run, step: Step, astray: int, error: StatementFailed) -> Mismatched:
+def _swept_next(run: Run, step: Step, error: StatementFailed) -> Contradicted:
     """Move the migration back to where its rows are swept, and say so."""
-    rows = "1 row is" if astray == 1 else f"{astray:,} rows are"
-    what = (
-        f"{rows} out of step, and rows of {run.plan.table} do not fit the "
-        f"{step.statements[0].why}. {error.what}"
-    )
-    with run.session.transaction(settings={"synchronous_commit": "on"}) as session:
-        advance(session, run.lease, State.FINALIZING, State.BACKFILLED, error=what, sweep_due=True)
-        phases.end(session, run.lease, Phase.FINALIZE, "failed")
-        audit.note(session, run.lease, "phase_failed", phase=Phase.FINALIZE, why=what)
-        log.status(session, run.record, log.FAILED, log_schema=run.settings.log_schema, error=what)
-    return Mismatched(
-        what,
+    found = Contradicted(
+        f"Rows that contradict themselves do not fit the {step.statements[0].why}. {error.what}",
         state="What was half built was taken away again; the migration is back at `backfilled`.",
-        remedy=f"Run `pgtide up {run.plan.version}` to sweep these rows and go on.",
+        remedy=(
+            f"Run `pgtide up {run.plan.version}` to sweep these rows and go on; where it ends so "
+            "again, mend the rows that do not fit, or undo with `pgtide down`."
+        ),
     )
+    found.abroad = error.abroad
+    with run.session.transaction(settings={"synchronous_commit": "on"}) as session:
+        advance(
+            session, run.lease, State.FINALIZING, State.BACKFILLED, error=found.what, sweep_due=True
+        )
+        phases.end(session, run.lease, Phase.FINALIZE, "failed")
+        audit.note(session, run.lease, "phase_failed", phase=Phase.FINALIZE, why=found.what)
+        log.status(
+            session, run.record, log.FAILED, log_schema=run.settings.log_schema, error=found.what
+        )
+    return found
 
 
 def _take_back(run: Run, step: Step) -> None:

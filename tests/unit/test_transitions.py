@@ -31,7 +31,7 @@ BY_HAND = {
     ("paused", "rolling_back"),
     ("failed", "rolling_back"),
     ("contracting", "verified"),
-    *((state, "backfilled") for state in ("verifying", "verified", "contracting")),
+    *((state, "backfilled") for state in ("finalizing", "verifying", "verified", "contracting")),
     # A contract that was left is withdrawn where it stands.
     *((aside, "backfilled") for aside in ("paused", "failed")),
     ("backfilled", "backfilling"),

@@ -97,9 +97,20 @@ class Application:
             self._explained(key, row, rewritten=versions[key] != self._versions[key])
         self.model.rows, self._versions = found, versions
 
-    def astray(self) -> list[Row]:
-        """Return the rows that are out of step."""
-        return [row for row in self.model.rows.values() if not in_step(self.model, row)]
+    @property
+    def holding(self) -> bool:
+        """Tell whether a transaction is held, or ended since anybody looked."""
+        return self._held is not None
+
+    def astray(self, *, late: bool = False) -> list[Row]:
+        """Return the rows that are out of step.
+
+        Where the last write came too `late` for verification to see, only those whose pairs are:
+        such a write is counted, but not one that gives an added column a wrong value.
+        """
+        model = self.model
+        rows = [row for row in model.rows.values() if not in_step(model, row)]
+        return [row for row in rows if not (late and all(one.in_step(row) for one in model.pairs))]
 
     def counted(self) -> int:
         """Return how many contradictions the triggers have counted."""

@@ -6,9 +6,11 @@ from contextlib import closing
 
 import psycopg
 
-from pgtide.errors import Mismatched, Refused
+from pgtide.errors import Refused
 from pgtide.events import BatchBegan, Event, PhaseEnded, SlicesCut, StepBegan, SweepEnded
 from pgtide.model.state import Phase, State
+from pgtide.phases.fitting import Contradicted
+from pgtide.phases.verify import MismatchedRows
 from tests import later
 from tests.contracting import dump
 from tests.driving import migrate, record_of, undo
@@ -39,6 +41,8 @@ class Play:
         self.app = Application(url, case)
         self._script = list(case.script)
         self._batches = 0
+        # Whether a transaction was open when the last phase ended.
+        self._late = False
 
     def hear(self, event: Event) -> None:
         """Let the application write when the engine comes to a moment of the script."""
@@ -58,6 +62,7 @@ class Play:
             case SweepEnded():
                 self._moment("sweep")
             case PhaseEnded(phase=phase):
+                self._late = self.app.holding
                 self.app.observe()
                 self._moment(f"phase {phase}")
 
@@ -66,15 +71,16 @@ class Play:
         for _ in range(_TRIES):
             try:
                 migrate(self.url, self.case.migration, emit=self.hear)
-            except Mismatched:
+            except (Contradicted, MismatchedRows):
                 self.app.observe()
                 if not self.app.astray():
                     raise
             else:
                 break
         self.app.observe()
-        if self.app.astray():
-            raise Violated(f"verified, and out of step: {self.app.astray()[0]}")
+        astray = self.app.astray(late=self._late)
+        if astray:
+            raise Violated(f"verified, and out of step: {astray[0]}")
         if self.app.counted() != self.app.model.conflicts:
             counted = self.app.counted()
             raise Violated(f"{counted} contradictions, not {self.app.model.conflicts}")
