@@ -210,12 +210,14 @@ def _schedule(terrain: Terrain, filling: Backfill) -> tuple[tuple[int, ...], str
 
 def _slice(terrain: Terrain, workers: int) -> int:
     # Its pages are to stay in the cache from one pass to the next.
-    most = min(_SLICE_BLOCKS, terrain.buffers // (_SLICES_PER_WORKER * workers))
+    cached = min(_SLICE_BLOCKS, terrain.buffers // (_SLICES_PER_WORKER * workers))
     fair = -(-terrain.blocks // (_SLICES_PER_WORKER * workers))
-    size = max(_SMALL_BLOCKS, min(most, fair))
-    small = _even(terrain.blocks // _SMALL_BLOCKS, workers)
-    number = min(workers * -(-terrain.blocks // (size * workers)), small)
-    return max(_SMALL_BLOCKS, -(-terrain.blocks // max(1, number)))
+    size = max(_SMALL_BLOCKS, min(cached, fair))
+    # Of a small table one for each worker, even if it is less than a slice should have.
+    least = min(workers, -(-terrain.blocks // _SMALL_BLOCKS))
+    most = max(least, _even(terrain.blocks // _SMALL_BLOCKS, workers))
+    number = min(workers * -(-terrain.blocks // (size * workers)), most)
+    return max(1, -(-terrain.blocks // max(1, number)))
 
 
 def _even(number: int, workers: int) -> int:

@@ -198,7 +198,9 @@ def test_no_worker_is_waited_for_while_it_has_an_odd_slice_to_walk(
     walk = choose(terrain, Backfill(), workers=workers)
     found = cuts(leaf(blocks), walk)
     sizes = [one.end_block - one.first_block for one in found if one.end_block is not None]
-    assert max(sizes) >= 128
+    assert max(sizes) >= 64
+    # Nobody has nothing to do; where each has a whole slice, none has much more than another.
+    assert len(found) >= min(workers, -(-blocks // 128))
     if blocks // 128 >= workers:
         assert -(-len(found) // workers) * max(sizes) <= 1.03 * blocks / workers + workers
 
