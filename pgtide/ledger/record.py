@@ -161,7 +161,7 @@ def set_fingerprint(session: Session, lease: Lease, fingerprint: str) -> None:
 
 
 def pay_sweep(session: Session, lease: Lease) -> None:
-    """Note that the sweep which a withdrawn verification asked for has been begun."""
+    """Note that the sweep which was due has been begun."""
     session.execute(_SQL["pay_sweep"], {"id": lease.migration_id, "token": lease.token})
 
 

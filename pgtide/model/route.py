@@ -46,9 +46,9 @@ def next_phase(
 
     Or None where there is nothing left to do.
 
-    `resume_to` is the state that a paused or failed migration remembers; `sweep_due` says that
-    verification was withdrawn, so that the rows are swept before anything else; without
-    `backup_first` a migration begins with expand.
+    `resume_to` is the state that a paused or failed migration remembers; `sweep_due` says that rows
+    may be out of step, so that they are swept before anything else; without `backup_first` a
+    migration begins with expand.
     """
     standing = (resume_to or State.PLANNED) if state in _ASIDE else state
     if standing is State.BACKFILLED and sweep_due:

@@ -67,7 +67,7 @@ def backfill(run: Run, over: Spread = side_by_side) -> None:
 def _renew(run: Run) -> None:
     """Make the triggers whole again and know them anew.
 
-    Verification had found that somebody changed them.
+    Verification had found that somebody changed them, or rows are out of step for another reason.
     """
 
     def seal(session: Session) -> None:

@@ -10,13 +10,14 @@ from typing import Final
 
 from pgtide.changes.constraint import added_before
 from pgtide.errors import Failed, StatementFailed
-from pgtide.ledger import audit, log, phases, steps
+from pgtide.ledger import audit, steps
 from pgtide.ledger.conflicts import conflicts
-from pgtide.ledger.record import advance, fence
+from pgtide.ledger.record import fence
 from pgtide.ledger.run import Run
 from pgtide.model.state import Phase, State
 from pgtide.model.statement import Step
 from pgtide.phases.fingerprint import take
+from pgtide.phases.owed_sweep import owe_sweep
 from pgtide.phases.step import policy, waited
 from pgtide.phases.verify import out_of_step
 from pgtide.postgres.leaves import read_leaves
@@ -43,7 +44,9 @@ def fitting(run: Run, step: Step) -> Iterator[None]:
     except StatementFailed as error:
         if not error.sqlstate.startswith(_VIOLATED):
             raise
-        raise _unfit(run, step, error) from error
+        found = _unfit(run, step, error)
+        found.abroad = error.abroad
+        raise found from error
 
 
 def _unfit(run: Run, step: Step, error: StatementFailed) -> Failed:
@@ -57,7 +60,7 @@ def _unfit(run: Run, step: Step, error: StatementFailed) -> Failed:
         _take_back(run, added)
     if _astray(run):
         return _swept_next(run, step, error)
-    found = Failed(
+    return Failed(
         f"Rows of {run.plan.table} do not fit the {step.statements[0].why}. {error.what}",
         state="The steps before it are kept; what was half built was taken away again.",
         remedy=(
@@ -65,8 +68,6 @@ def _unfit(run: Run, step: Step, error: StatementFailed) -> Failed:
             "run `pgtide up` to go on, otherwise `pgtide down` to undo."
         ),
     )
-    found.abroad = error.abroad
-    return found
 
 
 def _astray(run: Run) -> bool:
@@ -96,16 +97,9 @@ def _swept_next(run: Run, step: Step, error: StatementFailed) -> Contradicted:
             "again, mend the rows that do not fit, or undo with `pgtide down`."
         ),
     )
-    found.abroad = error.abroad
     with run.session.transaction(settings={"synchronous_commit": "on"}) as session:
-        advance(
-            session, run.lease, State.FINALIZING, State.BACKFILLED, error=found.what, sweep_due=True
-        )
-        phases.end(session, run.lease, Phase.FINALIZE, "failed")
+        owe_sweep(session, run, State.FINALIZING, found.what, left=Phase.FINALIZE)
         audit.note(session, run.lease, "phase_failed", phase=Phase.FINALIZE, why=found.what)
-        log.status(
-            session, run.record, log.FAILED, log_schema=run.settings.log_schema, error=found.what
-        )
     return found
 
 

@@ -1,11 +1,11 @@
 """What becomes of a migration whose last verification proves its rows no more."""
 
 from pgtide.errors import Refused
-from pgtide.ledger import audit, log, phases
+from pgtide.ledger import audit
 from pgtide.ledger.proof import flaw
-from pgtide.ledger.record import advance
 from pgtide.ledger.run import Run
-from pgtide.model.state import RUNNING, Phase, State
+from pgtide.model.state import RUNNING, Phase
+from pgtide.phases.owed_sweep import owe_sweep
 from pgtide.postgres.session import Session
 
 
@@ -28,9 +28,7 @@ def withdraw(run: Run, why: str) -> None:
     """Move a migration back to where its rows are swept and verified again."""
     session, record = run.session, run.record
     with session.transaction(settings={"synchronous_commit": "on"}):
-        advance(session, run.lease, record.state, State.BACKFILLED, error=why, sweep_due=True)
         # A paused or failed one has left the phase, and stands in it all the same.
-        if record.standing is RUNNING[Phase.CONTRACT]:
-            phases.end(session, run.lease, Phase.CONTRACT, "failed")
+        left = Phase.CONTRACT if record.standing is RUNNING[Phase.CONTRACT] else None
+        owe_sweep(session, run, record.state, why, left=left)
         audit.note(session, run.lease, "verification_withdrawn", why=why)
-        log.status(session, record, log.FAILED, log_schema=run.settings.log_schema, error=why)

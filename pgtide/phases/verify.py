@@ -17,7 +17,7 @@ from pgtide.ledger import audit, log, phases, quarantine
 from pgtide.ledger.conflicts import conflicts
 from pgtide.ledger.fingerprint import leaves_in, same_but_for_leaves
 from pgtide.ledger.quarantine import attempt_of
-from pgtide.ledger.record import advance, set_fingerprint
+from pgtide.ledger.record import set_fingerprint
 from pgtide.ledger.run import Run
 from pgtide.ledger.verifications import Verdict, keep
 from pgtide.model.state import Phase, State
@@ -26,6 +26,7 @@ from pgtide.phases.conduct import conducted
 from pgtide.phases.counting import KEPT, counting
 from pgtide.phases.fingerprint import take
 from pgtide.phases.open_writes import outlast_writers
+from pgtide.phases.owed_sweep import owe_sweep
 from pgtide.phases.ranges import Range, ranges
 from pgtide.postgres.ddl import escaped, fill, literal, relation
 from pgtide.postgres.faults import DataFault
@@ -240,16 +241,9 @@ def _withdrawn(run: Run, found: Verification) -> MismatchedRows:
         parts.append(f"{found.mismatches:,} of {found.rows:,} rows are out of step")
     what = "; ".join((*parts, *found.problems))
     with run.session.transaction(settings={"synchronous_commit": "on"}) as session:
-        advance(
-            session,
-            run.lease,
-            State.VERIFYING,
-            State.BACKFILLED,
-            error=f"verification: {what}",
-            sweep_due=True,
-        )
-        phases.end(session, run.lease, Phase.VERIFY, "failed", rows=found.rows)
-        log.status(session, run.record, log.FAILED, log_schema=run.settings.log_schema, error=what)
+        error = f"verification: {what}"
+        rows = found.rows
+        owe_sweep(session, run, State.VERIFYING, what, left=Phase.VERIFY, rows=rows, error=error)
     return MismatchedRows(
         f"Verification of {run.plan.migration_id} found: {what}.",
         state="Nothing was written; the migration is back at `backfilled`.",

@@ -157,7 +157,7 @@ SELECT token FROM pgtide.migration WHERE id = %(id)s AND token = %(token)s FOR N
 UPDATE pgtide.migration SET fingerprint = %(fingerprint)s WHERE id = %(id)s AND token = %(token)s
 
 -- pay_sweep --
--- The sweep that a withdrawn verification asked for has been begun.
+-- The sweep that was due has been begun.
 UPDATE pgtide.migration SET sweep_due = false WHERE id = %(id)s AND token = %(token)s
 
 -- set_rows_total --

@@ -180,7 +180,7 @@ def compare(data: Dataset, race: Race, *, rounds: int, say: Callable[[str], None
         say(f"{race.table.name}, {race.rows:,} rows, {contender.name}: {seconds:.1f} s")
     # Minutes lie between two tries where an application comes between: long enough for a shared
     # machine to have become another one.
-    for contender in rotated(race.timed, rounds if race.timed else 0):
+    for contender in rotated(race.timed, rounds):
         seconds = tries.try_alone(contender)
         say(f"{race.table.name}, {race.rows:,} rows, again, {contender.name}: {seconds:.1f} s")
     return tries.compared()

@@ -9,6 +9,6 @@ T = TypeVar("T")
 def rotated(contenders: Sequence[T], rounds: int) -> Iterator[T]:
     """Give the turns of so many rounds: what drifts on the machine meets all of them alike."""
     for number in range(rounds):
-        first = number % len(contenders)
+        first = number % max(1, len(contenders))
         yield from contenders[first:]
         yield from contenders[:first]

@@ -22,6 +22,8 @@ from tests.small_table import SMALL_ID, create_small, run, small_migration
 from tests.swapping import swapped, swapped_back
 
 SAME = ReplaceColumn("a", type="int")
+# The strategy's log, as of the newest passage.
+LOGGED = "SELECT status FROM pgtide.migration_log ORDER BY id DESC LIMIT 1"
 
 
 @pytest.fixture
@@ -200,6 +202,8 @@ def test_a_row_that_up_leaves_empty_later_stops_finalize_and_is_named(table: str
     error = refusal(lambda: migrate(table, small_migration(EMPTYING)))
     assert isinstance(error, Failed)
     assert "do not fit the twin of NOT NULL a" in error.what
+    # What goes abroad is the server's code, not what it says of a row.
+    assert "SQLSTATE" in (error.abroad or "")
     assert "pgtide down" in error.remedy
     run(table, "INSERT INTO public.t VALUES (9002, 7)")
     assert undo(table, SMALL_ID).state is State.ROLLED_BACK
@@ -215,6 +219,9 @@ def test_a_row_that_contradicts_itself_after_the_sweep_is_swept_and_fits(table: 
     assert "contradict themselves do not fit the twin of NOT NULL a" in error.what
     assert "to sweep" in error.remedy
     assert record_of(table, SMALL_ID).state is State.BACKFILLED
+    assert run(table, LOGGED) == [("FAILED",)]
+    migrate(table, small_migration(SAME), until=Phase.BACKFILL)
+    assert run(table, LOGGED) == [("RUNNING",)]
     assert migrate(table, small_migration(SAME)).state is State.VERIFIED
     assert run(table, f'SELECT a, "{one.new}" FROM public.t WHERE id = 3') == [(7777, 7777)]
 
