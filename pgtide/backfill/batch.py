@@ -168,8 +168,10 @@ def _transaction(worker: Worker, work: Work, piece: Slice, batch: Batch) -> tupl
 
 
 def _written(worker: Worker, piece: Slice, text: str, params: dict[str, object]) -> int:
+    # A range of blocks has one plan whatever its ends; that of a range of keys hangs on them.
+    execute = worker.session.execute_often if piece.keys is None else worker.session.execute
     try:
-        return worker.session.execute(text, params, doing="filling a batch")
+        return execute(text, params, doing="filling a batch")
     except StatementFailed as error:
         if error.sqlstate == _NO_TABLE and piece.leaf != worker.plan.table_oid:
             # Dropped, or renamed: its name is looked up anew.

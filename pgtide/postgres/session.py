@@ -111,6 +111,14 @@ class Session:
         with translated(doing):
             return self._connection.execute(sql, params, prepare=True).fetchone()
 
+    def execute_often(self, sql: str, params: Params, *, doing: str) -> int:
+        """Run a statement that is run again and again, prepared once; return its changed rows.
+
+        For one that returns none: the shape of what it returns could not change (trap 26).
+        """
+        with translated(doing):
+            return self._connection.execute(sql, params, prepare=True).rowcount
+
     @contextmanager
     def transaction(
         self,
