@@ -82,16 +82,23 @@ def quick(url: str) -> Settings:
 
 
 @contextmanager
-def watched(
-    url: str, throttle: Throttle, settings: Settings | None = None, admin: str | None = None
-) -> Iterator[Watched]:
-    """Watch a small table's migration, expanded and ready to be filled."""
+def ready(url: str, settings: Settings | None = None) -> Iterator[Run]:
+    """Hold a small table's migration, expanded and ready to be filled."""
     change = AddColumn("b", type="int", backfill="a", verify="b = a")
     chosen = settings or quick(url)
     with opened(chosen, Caller(actor=ACTOR), small_migration(change)) as run:
         forward(run, Phase.EXPAND)
-        with valve_of(run, throttle) as valve:
-            yield Watched(url=admin or url, run=run, valve=valve)
+        yield run
+
+
+@contextmanager
+def watched(
+    url: str, throttle: Throttle, settings: Settings | None = None, admin: str | None = None
+) -> Iterator[Watched]:
+    """Watch that migration; the first look at its signals is over."""
+    with ready(url, settings) as run, valve_of(run, throttle) as valve:
+        wait_for(lambda: not str(valve.held()).startswith("no look"), "the first look")
+        yield Watched(url=admin or url, run=run, valve=valve)
 
 
 def small(url: str) -> str:

@@ -5,6 +5,7 @@ has been ended, so that it cannot commit any more.
 """
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from queue import SimpleQueue
 from typing import Protocol, Self
@@ -47,11 +48,14 @@ class Crew:
         self._first: BaseException | None = None
 
     def __enter__(self) -> Self:
-        with ExitStack() as stack:
-            for _ in range(self._many):
-                worker = Worker(self._run, steadily(self._run, self._begin), self._check)
+        # Into the ledger one after another, on the run's session; their own are opened at once.
+        numbers = [steadily(self._run, self._begin) for _ in range(self._many)]
+        with ExitStack() as stack, ThreadPoolExecutor(self._many) as pool:
+            begun = [pool.submit(Worker, self._run, number, self._check) for number in numbers]
+            for worker in begun:
                 stack.callback(_end, worker)
-                self._idle.put((worker, Pacing()))
+            for worker in begun:
+                self._idle.put((worker.result(), Pacing()))
             self._ending = stack.pop_all()
         return self
 
@@ -138,7 +142,7 @@ def _key(worker: Worker, piece: Slice) -> Key | None:
     return found
 
 
-def _end(worker: Worker) -> None:
-    # What a worker cannot give back, the next run takes.
+def _end(worker: Future[Worker]) -> None:
+    # What a worker cannot give back, the next run takes; one that did not begin has nothing.
     with suppress(PgtideError):
-        worker.end()
+        worker.result().end()

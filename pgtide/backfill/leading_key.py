@@ -11,12 +11,17 @@ from pgtide.postgres.terrain import Terrain
 _SHOWN: Final = 5
 
 
+def by_key(terrain: Terrain, filling: Backfill) -> bool:
+    """Tell whether a table is walked along a key, whatever keys it has."""
+    return filling.walk == "key" or (filling.walk == "auto" and terrain.method != HEAP)
+
+
 def leading_key(terrain: Terrain, filling: Backfill) -> Key | None:
     """Return the key along which a table is walked; None where it goes from page to page.
 
     Raises Refused where it has to go along a key and has none that can serve.
     """
-    if filling.walk == "pages" or (filling.walk == "auto" and terrain.method == HEAP):
+    if not by_key(terrain, filling):
         return None
     found = next((one for one in terrain.keys if not one.fault), None)
     if found is None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from pgtide.model.table import TableName
 from pgtide.postgres.activity import horizon
-from pgtide.postgres.keys import Key, read_keys
+from pgtide.postgres.keys import Key
 from pgtide.postgres.leaves import HEAP
 from pgtide.postgres.session import Session
 from pgtide.sql import queries
@@ -20,8 +20,8 @@ class Terrain:
 
     `toast_blocks` are those of values kept apart. `indexed` names the written columns that an index
     holds. `horizon_seconds` is the age of the oldest snapshot and `pinned_by` who keeps it,
-    `buffers` the server's cache in blocks. `method` is how the table is stored and `keys` are its
-    unique indexes.
+    `buffers` the server's cache in blocks. `method` is how the table is stored; `keys` are its
+    unique indexes, where somebody asked for them.
     """
 
     blocks: int
@@ -57,5 +57,4 @@ def read_terrain(session: Session, oid: int, *, written: Sequence[str]) -> Terra
         buffers=row["buffers"],
         table=str(TableName(schema=row["schema"], name=row["name"])),
         method=row["method"] or HEAP,
-        keys=read_keys(session, oid),
     )

@@ -10,11 +10,12 @@ from datetime import timedelta
 import psycopg
 import pytest
 
+from pgtide.backfill.throttle.opened import valve_of
 from pgtide.model.throttle import HoldWhile
 from pgtide.postgres.embedded import Server
 from tests.small_disk import fill_up, small_disk
 from tests.small_table import run as act
-from tests.throttling import NOTHING, quick, session, small, wait_for, watched
+from tests.throttling import NOTHING, quick, ready, session, small, wait_for, watched
 
 
 @pytest.fixture
@@ -212,6 +213,25 @@ def test_a_server_that_does_not_answer_holds(url: str) -> None:
             wait_for(lambda: seen.valve.held() is not None, "the hold")
             assert "for 0." in str(seen.valve.held())
         seen.goes_on()
+
+
+def test_who_asks_first_waits_for_the_first_look(url: str) -> None:
+    slow = HoldWhile("SELECT pg_sleep(0.1) IS NOT NULL", name="slow")
+    with ready(url) as run, valve_of(run, replace(NOTHING, hold_while=(slow,))) as valve:
+        assert valve.held() == "slow says true"
+
+
+def test_a_first_look_that_does_not_end_holds(url: str) -> None:
+    settings = replace(quick(url), throttle_patience=timedelta(milliseconds=600))
+    with (
+        ready(url, settings) as run,
+        # Each session of a run's is written down there.
+        session(url, "BEGIN", "LOCK TABLE pgtide.backend") as lock,
+        valve_of(run, replace(NOTHING, connections=1.0)) as valve,
+    ):
+        assert str(valve.held()).startswith("no look at the signals has ended for 0.")
+        lock.execute("ROLLBACK")
+        wait_for(lambda: valve.held() is None, "the backfill to go on")
 
 
 def test_a_server_that_lets_the_throttle_in_no_more_holds_until_it_does(

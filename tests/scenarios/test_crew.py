@@ -18,7 +18,6 @@ from pgtide.errors import Failed
 from pgtide.ledger import slices
 from pgtide.ledger.run import Caller
 from pgtide.ledger.slices import Kind
-from pgtide.ledger.worker import Worker as Lent
 from pgtide.model.state import Phase
 from pgtide.phases.cutting import cut_walk
 from pgtide.phases.forward import forward, opened
@@ -77,27 +76,3 @@ def test_who_waited_for_a_worker_begins_no_batch_after_another_has_failed(
             assert first.exception(10) is error
             assert second.exception(10) is error
     assert len(reached) == 1
-
-
-def test_a_worker_prepares_its_checkpoint_and_its_count_and_nothing_of_the_table(
-    database: str,
-) -> None:
-    create_users(database, rows=2_000)
-    seen = list[str]()
-
-    def before(worker: Worker) -> None:
-        if isinstance(worker, Lent):
-            rows = worker.session.rows("SELECT statement FROM pg_prepared_statements")
-            seen[:] = [row["statement"] for row in rows]
-
-    with opened(settings_for(database), Caller(actor=ACTOR), email_migration()) as run:
-        forward(run, Phase.EXPAND)
-        cut_walk(run, Hands(number=1, why="the test says so"))
-        pieces = slices.read(run.session, run.lease, Kind.WALK)
-        assert run.plan.backfill is not None
-        works = partial(statements.filling, run.plan, run.plan.backfill)
-        with Crew(run, 1, before) as crew:
-            filled = crew.fill(works, [one.id for one in pieces])
-    assert filled > 0
-    assert len(seen) >= 2
-    assert all("UPDATE pgtide.slice" in one for one in seen)

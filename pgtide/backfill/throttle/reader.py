@@ -59,7 +59,9 @@ class Reader:
             f"(SELECT coalesce(jsonb_agg(q), '[]') FROM (\n{_SQL[name]}\n) AS q) AS {name}"  # noqa: S608  # our own
             for name in self._queries()
         )
-        return session.row(f"SELECT {parts}", self._params, doing="reading the signals") or {}
+        # Once a second: to plan it takes longer than to run it.
+        found = session.often(f"SELECT {parts}", self._params, doing="reading the signals")
+        return found or {}
 
     def _one_by_one(self, session: Session) -> Iterator[tuple[str, Rows | StatementFailed]]:
         for name in self._queries():

@@ -25,6 +25,8 @@ from pgtide.postgres.session_settings import milliseconds
 from pgtide.settings import Settings
 
 News = ThrottleHeld | ThrottleEnded
+# Whoever asks must be able to stop, too.
+_MOMENT: Final = 0.2
 _BLIND: Final = "no look at the signals has ended for {span}"
 
 
@@ -49,13 +51,13 @@ class Valve:
         self._news: list[News] = []
         self._looked = clock.monotonic()
         self._over = threading.Event()
+        self._seen = threading.Event()
         self._thread = threading.Thread(
             target=self._run, name=f"throttle of run {lease.run_id}", daemon=True
         )
 
     def __enter__(self) -> Self:
-        # The first batch waits for the first look: what is bad already holds from the start.
-        self._look()
+        # Nobody waits for the first look but the first batch: what is bad holds from the start.
         self._thread.start()
         return self
 
@@ -69,10 +71,14 @@ class Valve:
             self._session.close()
 
     def held(self) -> str | None:
-        """Return why the backfill has to hold, in a sentence; None where it may go on."""
+        """Return why the backfill has to hold, in a sentence; None where it may go on.
+
+        Who asks before the first look has ended waits a moment for it.
+        """
+        looked = self._seen.wait(_MOMENT)
         with self._lock:
             silent = self._clock.monotonic() - self._looked
-            if silent > self._settings.throttle_patience.total_seconds():
+            if not looked or silent > self._settings.throttle_patience.total_seconds():
                 return _BLIND.format(span=say_seconds(silent))
             return "; ".join(one.held.reason for one in self._holds.values()) or None
 
@@ -83,6 +89,8 @@ class Valve:
             return news
 
     def _run(self) -> None:
+        self._look()
+        self._seen.set()
         while not self._over.wait(self._settings.throttle_every.total_seconds()):
             self._look()
 
