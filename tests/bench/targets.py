@@ -25,7 +25,7 @@ from tests.driving import ACTOR, settings_for
 from tests.small_table import run
 
 # Each kind of rows: its name, the width of a text, and the share of the rows asked for.
-KINDS: Final = (("narrow", 1, 0.6), ("wide", 900, 0.2))
+KINDS: Final = (("narrow", 1, 0.6), ("wide", 900, 0.5))
 # A claim of a pass that lasts less tells nothing.
 PASS: Final = 5
 _MIGRATION: Final = Migration(
