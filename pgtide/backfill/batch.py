@@ -16,7 +16,7 @@ from pgtide.backfill.next_batch import Batch
 from pgtide.backfill.outage import outlast
 from pgtide.errors import ConnectionLost, Failed, StatementFailed
 from pgtide.events import BatchBegan, BatchCommitted, BatchRetried
-from pgtide.ledger import slices
+from pgtide.ledger import claims, slices
 from pgtide.ledger.record import fenced
 from pgtide.ledger.slices import Slice
 from pgtide.ledger.worker import Worker
@@ -168,7 +168,7 @@ def _transaction(worker: Worker, work: Work, piece: Slice, batch: Batch) -> tupl
 
 
 def _written(worker: Worker, piece: Slice, text: str, params: dict[str, object]) -> int:
-    # A range of blocks has one plan whatever its ends; that of a range of keys hangs on them.
+    # A range of blocks has the same plan whatever its ends; that of a range of keys hangs on them.
     execute = worker.session.execute_often if piece.keys is None else worker.session.execute
     try:
         return execute(text, params, doing="filling a batch")
@@ -187,10 +187,14 @@ def _settings(worker: Worker, piece: Slice) -> dict[str, str]:
 
 
 def _lost(worker: Worker, piece: Slice) -> Exception:
-    # No row moved: a newer run has raised the token, or another worker has claimed the slice.
-    if slices.taken(worker.session, worker.lease, piece, worker.id):
-        return Taken()
-    return fenced(worker.lease)
+    # No row moved: a newer run has raised the token, another worker has claimed the slice, or the
+    # run that was joined has given it up since its leaf was rewritten.
+    now = claims.standing(worker.session, piece)
+    if now is None or now.token != worker.lease.token:
+        return fenced(worker.lease)
+    if now.void:
+        return Rewritten(piece.leaf)
+    return Taken() if now.worker_id != worker.id else fenced(worker.lease)
 
 
 def _params(batch: Batch) -> dict[str, object]:

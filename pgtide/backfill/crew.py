@@ -7,6 +7,7 @@ has been ended, so that it cannot commit any more.
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from queue import SimpleQueue
 from typing import Protocol, Self
 
@@ -17,7 +18,7 @@ from pgtide.backfill.pacing import Pacing
 from pgtide.backfill.rewalk import Rewalk
 from pgtide.backfill.throttle.wait import Before
 from pgtide.errors import PgtideError
-from pgtide.ledger import backends, slices
+from pgtide.ledger import backends, claims, slices
 from pgtide.ledger.run import Run
 from pgtide.ledger.slices import Slice
 from pgtide.ledger.worker import Worker, begin, purpose
@@ -71,6 +72,18 @@ class Crew:
         with self._worker() as (worker, pacing):
             return sum(self._walk(worker, works, one, pacing) for one in ids)
 
+    def give_back(self) -> bool:
+        """Free what the workers still have while none is at work; tell whether there was anything.
+
+        A crash of the server may open a slice again whose worker saw it done.
+        """
+        given = 0
+        for _ in range(self._many):
+            with self._worker() as (worker, _pacing):
+                back = partial(claims.give_back, lease=worker.lease, worker_id=worker.id)
+                given += steadily(worker, back)
+        return given > 0
+
     def _walk(self, worker: Worker, works: Works, slice_id: int, pacing: Pacing) -> int:
         worker.check()
         piece = steadily(worker, lambda _session: claimed(worker, slice_id))
@@ -108,15 +121,12 @@ def claimed(worker: Worker, slice_id: int) -> Slice | None:
     """Take a slice and return it; None where it is done, or in a living worker's hands."""
     piece = slices.read_one(worker.session, slice_id)
     silence = worker.settings.lease.total_seconds()
-    free = slices.free(
-        worker.session, worker.lease, piece.kind, round_=piece.round, silence=silence
-    )
-    if piece.id not in free:
+    if not claims.is_free(worker.session, worker.lease, piece, silence=silence):
         return None
     if piece.worker_id is not None:
         theirs = purpose(worker.lease, piece.worker_id)
         backends.end(worker.session, worker.lease.run_id, purpose=theirs)
-    won = slices.claim(worker.session, worker.lease, piece, worker.id)
+    won = claims.claim(worker.session, worker.lease, piece, worker.id)
     # Read again: its last worker may have moved it until its end.
     return slices.read_one(worker.session, slice_id) if won else None
 

@@ -28,6 +28,10 @@ def drive(worker: Worker, work: Work, piece: Slice, pacing: Pacing, *, before: B
         pacing.before(worker, piece)
         wanted = doubt.blocks(piece, pacing.blocks(worker, piece, most=most))
         batch = next_batch(piece, blocks=wanted, limit=limit)
+        if batch.end is None and piece.keys is None:
+            # An open end would take all that was added since the slice was begun at once.
+            limit = _limit(worker, piece)
+            batch = next_batch(piece, blocks=wanted, limit=limit)
         try:
             outcome = run_batch(worker, work, piece, batch)
         except DataFault as error:

@@ -44,10 +44,10 @@ BATCHES_IN_PASS: Final = 3
 def short_pass(rows: float, *, passes: int, target: float) -> str | None:
     """Say that batches stay below their target, where a pass over a slice of so many rows is short.
 
-    None where it lasts at least four targets: the last batch of a pass is what is left.
+    None where it lasts at least as many targets as it has batches.
     """
     lasts = rows * _ROW_SECONDS / passes
-    if lasts >= (BATCHES_IN_PASS + 1) * target:
+    if lasts >= BATCHES_IN_PASS * target:
         return None
     return (
         f"A pass over a slice takes some {lasts * 1000:.0f} ms, and a batch a third of that at "

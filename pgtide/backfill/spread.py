@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from pgtide.backfill.crew import Crew, Works
 from pgtide.backfill.outage import steadily
 from pgtide.backfill.throttle.wait import Before, unhindered
-from pgtide.ledger import slices
+from pgtide.ledger import claims, slices
 from pgtide.ledger.run import Run
 from pgtide.ledger.slices import Kind, Slice
 
@@ -73,18 +73,17 @@ def spread(
     slices, which are to be judged before the others.
     """
     silence = run.settings.lease.total_seconds()
-    ask = partial(slices.free, lease=run.lease, kind=kind, round_=number, silence=silence)
+    ask = partial(claims.free, lease=run.lease, kind=kind, round_=number, silence=silence)
     pieces = _pieces(run, kind, number, canary=canary)
     # More would have nothing to do.
     workers = max(1, min(workers, len(pieces)))
     with Crew(run, workers, before) as crew:
-        # A crash of the server may open slices again that a worker saw done.
         while not all(piece.done for piece in pieces):
             free = steadily(run, ask)
             if free:
                 groups = grouped(pieces, set(free), workers=workers, canary=canary)
                 over(lambda group: crew.fill(works, group.slices), groups, workers)
-            else:
+            elif not crew.give_back():
                 run.check()
                 run.clock.sleep(_POLL)
             pieces = _pieces(run, kind, number, canary=canary)

@@ -142,7 +142,7 @@ def cut(session: Session, lease: Lease, kind: Kind, cuts: Sequence[Cut], *, roun
 
 def read(session: Session, lease: Lease, kind: Kind, *, round_: int | None = None) -> list[Slice]:
     """Return the slices of a kind that still count, in their order."""
-    where = {**_where(lease, kind), "round": round_}
+    where = {**of_kind(lease, kind), "round": round_}
     return [_slice(row) for row in session.rows(_SQL["slices"], where)]
 
 
@@ -151,35 +151,10 @@ def read_one(session: Session, slice_id: int) -> Slice:
     return _slice(session.rows(_SQL["slice"], {"slice": slice_id})[0])
 
 
-def free(session: Session, lease: Lease, kind: Kind, *, round_: int, silence: float) -> list[int]:
-    """Return the open slices that nobody works on whose heart beat within so many seconds."""
-    where = {**_where(lease, kind), "round": round_, "token": lease.token, "lease": silence}
-    return [row["id"] for row in session.rows(_SQL["free_slices"], where)]
-
-
 def open_round(session: Session, lease: Lease, kind: Kind) -> int | None:
     """Return the newest round of a kind that has open slices."""
-    found = session.value(_SQL["open_round"], {**_where(lease, kind), "token": lease.token})
+    found = session.value(_SQL["open_round"], {**of_kind(lease, kind), "token": lease.token})
     return None if found is None else int(found)
-
-
-def claim(session: Session, lease: Lease, seen: Slice, worker_id: int) -> bool:
-    """Take a slice that is as it was seen; False where somebody was faster."""
-    params = {
-        "slice": seen.id,
-        "token": lease.token,
-        "seen": seen.worker_id,
-        "worker": worker_id,
-    }
-    # A crash must not forget who writes to it.
-    with session.transaction(settings={"synchronous_commit": "on"}):
-        return session.execute(_SQL["claim_slice"], params, doing="claiming a slice") == 1
-
-
-def taken(session: Session, lease: Lease, seen: Slice, worker_id: int) -> bool:
-    """Tell whether a slice is another worker's by now, under the same token."""
-    row = session.row(_SQL["holder"], {"slice": seen.id})
-    return row is not None and row["token"] == lease.token and row["worker_id"] != worker_id
 
 
 def move(
@@ -239,35 +214,36 @@ def void_open(session: Session, lease: Lease, leaf: int) -> None:
 
 def void(session: Session, lease: Lease, kind: Kind) -> None:
     """Give up the rounds of one kind, so that they start over."""
-    session.execute(_SQL["void_kind"], _where(lease, kind))
+    session.execute(_SQL["void_kind"], of_kind(lease, kind))
 
 
 def void_round(session: Session, lease: Lease, kind: Kind, round_: int) -> None:
     """Give up one round of a kind, with what is done of it."""
-    session.execute(_SQL["void_round"], {**_where(lease, kind), "round": round_})
+    session.execute(_SQL["void_round"], {**of_kind(lease, kind), "round": round_})
 
 
 def pass_canary(session: Session, lease: Lease) -> None:
     """Let the other slices be filled: the first ones are right."""
-    session.execute(_SQL["pass_canary"], _where(lease, Kind.WALK))
+    session.execute(_SQL["pass_canary"], of_kind(lease, Kind.WALK))
 
 
 def reopen_canary(session: Session, lease: Lease) -> None:
     """Have the first slices filled again."""
-    session.execute(_SQL["reopen_canary"], _where(lease, Kind.WALK))
+    session.execute(_SQL["reopen_canary"], of_kind(lease, Kind.WALK))
 
 
 def last_round(session: Session, lease: Lease, kind: Kind) -> int:
     """Return the highest round of a kind that was ever cut; -1 where none was."""
-    return int(session.value(_SQL["last_round"], _where(lease, kind)))
+    return int(session.value(_SQL["last_round"], of_kind(lease, kind)))
 
 
 def last_ordinal(session: Session, lease: Lease, kind: Kind, round_: int) -> int:
     """Return the highest ordinal of a round, given up or not; -1 where it has none."""
-    return int(session.value(_SQL["last_ordinal"], {**_where(lease, kind), "round": round_}))
+    return int(session.value(_SQL["last_ordinal"], {**of_kind(lease, kind), "round": round_}))
 
 
-def _where(lease: Lease, kind: Kind) -> dict[str, object]:
+def of_kind(lease: Lease, kind: Kind) -> dict[str, object]:
+    """Return the parameters that name all slices of a kind."""
     return {"id": lease.migration_id, "attempt": lease.attempt, "kind": kind}
 
 

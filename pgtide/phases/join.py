@@ -12,7 +12,7 @@ from pgtide.backfill.spread import Group, side_by_side
 from pgtide.backfill.throttle.opened import throttled
 from pgtide.backfill.throttle.wait import Before
 from pgtide.errors import Fenced
-from pgtide.ledger import slices
+from pgtide.ledger import claims, slices
 from pgtide.ledger.run import Run
 from pgtide.ledger.slices import Kind
 from pgtide.model.state import State
@@ -65,7 +65,7 @@ def _free(run: Run) -> list[Group]:
     for kind in (Kind.WALK, Kind.SWEEP):
         number = slices.open_round(run.session, run.lease, kind)
         if number is not None:
-            free = slices.free(run.session, run.lease, kind, round_=number, silence=silence)
+            free = claims.free(run.session, run.lease, kind, round_=number, silence=silence)
             return [
                 Group(number=n, of=len(free), slices=(one,))
                 for n, one in enumerate(reversed(free), start=1)

@@ -267,7 +267,7 @@ SELECT id, kind, round, ordinal, leaf::bigint AS leaf, filenode, first_block, en
 -- The open slices of a kind and round that no living worker has, by the database's clock.
 SELECT s.id FROM pgtide.slice s LEFT JOIN pgtide.worker w ON w.id = s.worker_id
  WHERE s.migration_id = %(id)s AND s.attempt = %(attempt)s AND s.kind = %(kind)s AND s.round = %(round)s AND s.state = 'open'
-   AND s.token = %(token)s
+   AND s.token = %(token)s AND (%(slice)s::bigint IS NULL OR s.id = %(slice)s)
    -- Nothing else is filled before the canary was found right.
    AND (s.canary IS NOT NULL OR NOT EXISTS (
         SELECT FROM pgtide.slice c WHERE c.migration_id = s.migration_id AND c.attempt = s.attempt AND c.kind = s.kind
@@ -275,6 +275,10 @@ SELECT s.id FROM pgtide.slice s LEFT JOIN pgtide.worker w ON w.id = s.worker_id
    AND (w.id IS NULL OR w.ended_at IS NOT NULL
         OR w.heartbeat_at < clock_timestamp() - make_interval(secs => %(lease)s))
  ORDER BY s.ordinal
+
+-- give_back_slices --
+-- A worker that is at work on none gives back what it still has: a crash of the server has opened it again.
+UPDATE pgtide.slice SET worker_id = NULL WHERE worker_id = %(worker)s AND token = %(token)s AND state = 'open'
 
 -- open_round --
 -- The newest round of a kind that has open slices.
@@ -301,7 +305,7 @@ UPDATE pgtide.slice SET schedule = %(schedule)s
 
 -- holder --
 -- Who may write to a slice.
-SELECT token, worker_id FROM pgtide.slice WHERE id = %(slice)s
+SELECT token, worker_id, state FROM pgtide.slice WHERE id = %(slice)s
 
 -- move_cursor --
 -- The checkpoint and the fence of a batch: no row means that a newer run, or another worker, has taken over. Returns

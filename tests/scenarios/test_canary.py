@@ -6,7 +6,7 @@ import pytest
 
 from pgtide import Backfill, Migration
 from pgtide.events import BatchBegan, CanaryPassed, Event
-from pgtide.ledger import slices
+from pgtide.ledger import claims
 from pgtide.ledger.lease import Lease
 from pgtide.ledger.slices import Kind
 from pgtide.model.state import Phase, State
@@ -122,7 +122,7 @@ def test_until_it_has_passed_nobody_else_finds_another_slice_free(database: str)
                 migration_id=record.id, run_id=0, token=record.token, attempt=1, actor="beside"
             )
             with connect(database, purpose="test") as session:
-                free = slices.free(session, lease, Kind.WALK, round_=0, silence=60)
+                free = claims.free(session, lease, Kind.WALK, round_=0, silence=60)
             seen.append(set(free))
 
     migrate(database, CAREFUL, emit=look, until=Phase.BACKFILL)

@@ -8,9 +8,12 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from pgtide import Backfill
+from pgtide.events import BatchCommitted, Event
+from pgtide.model.state import Phase
 from pgtide.postgres.embedded import Server
 from tests.cutting_proxy import Cut, cutting_proxy
-from tests.driving import record_of
+from tests.driving import migrate, record_of
 from tests.scenarios.backends import (
     SLOW_ROW,
     end_backend,
@@ -24,14 +27,17 @@ from tests.scenarios.killed import Order
 from tests.scenarios.lab import witnessed
 from tests.scenarios.ledger_truth import begun, disagreements, places, repeated
 from tests.server import FAST, fresh_database, name_of, running_server
+from tests.small_table import run
 from tests.table_state import TableState, table_state
-from tests.users import MIGRATION_ID, create_users
+from tests.users import MIGRATION_ID, create_users, email_migration
 
 # Every kill is a process of its own, and others may be at work on the machine.
 pytestmark = [pytest.mark.timeout(900), pytest.mark.long]
 
 # Asynchronous commits stay in memory for so long, and by so much: a crash loses some.
 LAZY = {**FAST, "wal_writer_delay": "10s", "wal_writer_flush_after": "1GB"}
+# Slices of the walk that are not at their end.
+LEFT = "SELECT count(*) FROM pgtide.slice WHERE kind = 'walk' AND state = 'open'"
 # Whether the walk goes from page to page, or along the key.
 BOTH = pytest.mark.parametrize("keyed", [False, True], ids=["pages", "key"])
 
@@ -108,6 +114,25 @@ def test_a_crash_loses_batches_and_their_checkpoints_together_and_the_worker_goe
         ended = worker.finish()
     assert "BatchRetried" in ended.labels
     assert_whole(ward, table, ended)
+
+
+@pytest.mark.timeout(120)
+def test_a_slice_that_a_crash_opens_again_behind_its_worker_is_walked_to_its_end(
+    ward: Ward, table: str
+) -> None:
+    crashed = list[int]()
+
+    def hear(event: Event) -> None:
+        if isinstance(event, BatchCommitted) and not crashed and run(table, LEFT) == [(0,)]:
+            crash(ward.server)
+            [(opened,)] = run(table, LEFT)
+            crashed.append(int(str(opened)))
+
+    # One worker: nothing that it claims afterwards flushes its last commit.
+    migration = replace(email_migration(), backfill=Backfill(workers=1))
+    migrate(table, migration, until=Phase.BACKFILL, emit=hear)
+    assert crashed[0] > 0, "nothing was lost"
+    assert disagreements(table) == []
 
 
 def test_a_worker_waits_for_a_server_that_is_away_for_a_while_and_goes_on(

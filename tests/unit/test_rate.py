@@ -51,7 +51,6 @@ def test_where_a_pass_is_too_short_for_the_target_the_plan_says_so() -> None:
     assert "some 37 ms" in said
     assert "a third" in said
     assert "below the 50 ms" in said
-    # Three and a half targets: too short for four batches, of which the last is what is left.
-    assert short_pass(98_304, passes=16, target=0.037 / 3.5) is not None
-    assert short_pass(98_304, passes=16, target=0.037 / 4.5) is None
+    assert short_pass(98_304, passes=16, target=0.037 / 2.5) is not None
+    assert short_pass(98_304, passes=16, target=0.037 / 3.5) is None
     assert short_pass(98_304, passes=1, target=0.05) is None

@@ -33,6 +33,7 @@ class Reader:
         self._declared = declared
         self._params = params
         self._search_path = search_path
+        self._readable = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -59,8 +60,11 @@ class Reader:
             f"(SELECT coalesce(jsonb_agg(q), '[]') FROM (\n{_SQL[name]}\n) AS q) AS {name}"  # noqa: S608  # our own
             for name in self._queries()
         )
-        # Once a second: to plan it takes longer than to run it.
-        found = session.often(f"SELECT {parts}", self._params, doing="reading the signals")
+        # Once a second, and to plan it takes longer than to run it. But what fails when it is first
+        # prepared is left on the server, each time.
+        read, self._readable = (session.often if self._readable else session.row), False
+        found = read(f"SELECT {parts}", self._params, doing="reading the signals")
+        self._readable = True
         return found or {}
 
     def _one_by_one(self, session: Session) -> Iterator[tuple[str, Rows | StatementFailed]]:
