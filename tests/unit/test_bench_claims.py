@@ -71,7 +71,7 @@ def test_a_backfill_as_it_is_meant_to_be_keeps_every_claim() -> None:
     gates = backfill_gates.gates(compared(), full_pages=True)
     assert broken(gates) == []
     # Of FOR_TIME nothing is claimed of the log; the p99 is claimed where a core is left.
-    assert len(gates) == len(ALL) * 7 - 3
+    assert len(gates) == len(ALL) * 8 - 3
 
 
 @pytest.mark.parametrize(
@@ -115,6 +115,10 @@ def test_without_images_of_whole_pages_the_log_has_a_narrower_limit() -> None:
         (replace(IDLE, p99_ms=12.1), "p99", (ONE_WORKER, BY_ITSELF)),
         (replace(IDLE, max_ms=121.0), "longest wait", ALL),
         (replace(IDLE, failures=1), "fails", ALL),
+        (replace(IDLE, per_second=199.0), "a second", ALL),
+        # What was not measured is not kept.
+        (replace(IDLE, p99_ms=None), "p99", (ONE_WORKER, BY_ITSELF)),
+        (replace(IDLE, max_ms=None), "longest wait", ALL),
     ],
 )
 def test_what_the_application_waits_is_held_against_what_it_waits_by_itself(
