@@ -5,7 +5,7 @@ from pgtide.backfill.doubt import Doubt
 from pgtide.backfill.next_batch import next_batch
 from pgtide.backfill.outage import steadily
 from pgtide.backfill.pacing import Pacing
-from pgtide.backfill.rate import BATCHES_IN_PASS
+from pgtide.backfill.rate import batches_in_pass
 from pgtide.backfill.throttle.wait import Before
 from pgtide.errors import StatementFailed
 from pgtide.ledger.slices import Slice
@@ -22,7 +22,8 @@ def drive(worker: Worker, work: Work, piece: Slice, pacing: Pacing, *, before: B
     limit, doubt = _limit(worker, piece), Doubt(worker, work)
     # Rounded up, or each pass would end with a batch of next to nothing. What are blocks here are
     # keys where the slice goes by key.
-    most = max(1, -(-(limit - piece.first_block) // BATCHES_IN_PASS))
+    parts = batches_in_pass(worker.plan.filling)
+    most = max(1, -(-(limit - piece.first_block) // parts))
     while not piece.done:
         before(worker)
         pacing.before(worker, piece)

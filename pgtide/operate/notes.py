@@ -44,4 +44,4 @@ def _short_pass(
     share = min(backfill.slice_blocks or 0, backfill.blocks) / backfill.blocks
     in_slice = rows * share if backfill.slice_keys is None else min(backfill.slice_keys, rows)
     target = rate_of(settings, plan.filling, LiveRate()).target
-    return short_pass(in_slice, passes=backfill.passes, target=target)
+    return short_pass(in_slice, passes=backfill.passes, target=target, filling=plan.filling)

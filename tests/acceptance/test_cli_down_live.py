@@ -18,7 +18,8 @@ from tests.users import MIGRATION_ID, create_users, email_migration
 def test_down_makes_a_run_at_work_checkpoint_and_let_go(tmp_path: Path, database: str) -> None:
     create_users(database, rows=60_000)
     place = Workplace(folder=tmp_path, url=database)
-    slow = replace(settings_for(database), batch_target=timedelta(milliseconds=1))
+    # Ten times as long as it takes: the command needs a second or two to begin.
+    slow = replace(settings_for(database), batch_target=timedelta(milliseconds=1), duty=0.1)
     ended: list[PgtideError] = []
 
     def work() -> None:

@@ -107,7 +107,7 @@ def test_the_duty_follows_within_two_seconds(database: str) -> None:
 
 
 def test_the_target_of_a_batch_follows_and_a_reset_takes_it_back(database: str) -> None:
-    """Counted in blocks: no more than a third of a pass, whatever a batch may take."""
+    """Counted in blocks: no more than a quarter of a pass, whatever a batch may take."""
     settings = replace(settings_for(database), batch_target=timedelta(milliseconds=0.2))
     # Rest and work, so that it lasts long enough to be slowed down.
     rate: dict[str, object] = {"batch_target": settings.batch_target, "duty": 0.2}

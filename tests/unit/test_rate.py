@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgtide import Backfill
-from pgtide.backfill.rate import Rate, rate_of, rest, short_pass
+from pgtide.backfill.rate import Rate, batches_in_pass, rate_of, rest, short_pass
 from pgtide.errors import InvalidSettings
 from pgtide.ledger.rate import LiveRate
 from pgtide.model.rate import LEAST_DUTY, problems
@@ -46,11 +46,22 @@ def test_a_batch_of_no_time_or_of_minutes_is_refused() -> None:
 
 def test_where_a_pass_is_too_short_for_the_target_the_plan_says_so() -> None:
     # 2048 blocks of 48 rows in 16 passes: 37 ms.
-    said = short_pass(98_304, passes=16, target=0.05)
+    filling = Backfill()
+    said = short_pass(98_304, passes=16, target=0.05, filling=filling)
     assert said is not None
     assert "some 37 ms" in said
-    assert "a third" in said
+    assert "a quarter" in said
     assert "below the 50 ms" in said
-    assert short_pass(98_304, passes=16, target=0.037 / 2.5) is not None
-    assert short_pass(98_304, passes=16, target=0.037 / 3.5) is None
-    assert short_pass(98_304, passes=1, target=0.05) is None
+    assert short_pass(98_304, passes=16, target=0.037 / 3.5, filling=filling) is not None
+    assert short_pass(98_304, passes=16, target=0.037 / 4.5, filling=filling) is None
+    assert short_pass(98_304, passes=1, target=0.05, filling=filling) is None
+
+
+def test_where_time_is_favoured_a_pass_has_fewer_batches() -> None:
+    filling = Backfill(favour="time")
+    assert batches_in_pass(filling) < batches_in_pass(Backfill())
+    said = short_pass(98_304, passes=16, target=0.05, filling=filling)
+    assert said is not None
+    assert "a third" in said
+    assert short_pass(98_304, passes=16, target=0.037 / 2.5, filling=filling) is not None
+    assert short_pass(98_304, passes=16, target=0.037 / 3.5, filling=filling) is None
