@@ -13,7 +13,7 @@ from typing import Final
 from pgtide.backfill.fill_settings import fill_settings
 from pgtide.backfill.keyed import Keyed, bounds
 from pgtide.backfill.next_batch import Batch
-from pgtide.backfill.outage import outlast
+from pgtide.backfill.outage import outlast, steadily
 from pgtide.errors import ConnectionLost, Failed, StatementFailed
 from pgtide.events import BatchBegan, BatchCommitted, BatchRetried
 from pgtide.ledger import claims, slices
@@ -50,6 +50,13 @@ class KeyGone(Rewritten):
 
 class Taken(Exception):
     """Another worker has the slice: this one was silent for longer than its lease."""
+
+
+class _Elsewhere(Exception):
+    """The slice is this worker's and stands elsewhere: a crash lost batches that it saw committed.
+
+    It had connected anew for something else meanwhile, and not looked.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +127,9 @@ def run_batch(worker: Worker, work: Work, piece: Slice, batch: Batch) -> Outcome
             settled, filled = _transaction(worker, work, piece, batch)
         except Transient as error:
             _pause(worker, piece, attempt, error)
+        except _Elsewhere:
+            seconds = worker.clock.monotonic() - begun
+            return _as_it_stands(worker, piece, batch, seconds=seconds)
         except ConnectionLost as error:
             _pause(worker, piece, attempt, error)
             now = outlast(worker, lambda session: slices.read_one(session, piece.id))
@@ -194,7 +204,7 @@ def _lost(worker: Worker, piece: Slice) -> Exception:
         return fenced(worker.lease)
     if now.void:
         return Rewritten(piece.leaf)
-    return Taken() if now.worker_id != worker.id else fenced(worker.lease)
+    return Taken() if now.worker_id != worker.id else _Elsewhere()
 
 
 def _params(batch: Batch) -> dict[str, object]:
@@ -232,6 +242,13 @@ def _resolved(worker: Worker, piece: Slice, batch: Batch, now: Slice, *, seconds
     if _stand(now) == (batch.move.step, batch.move.cursor, batch.move.done, piece.batches + 1):
         filled = Filled(rows=now.rows - piece.rows, hot=now.hot - piece.hot)
         return _committed(worker, piece, batch, filled, seconds=seconds)
+    return Outcome(rows=0, seconds=seconds, after=now, units=_units(batch))
+
+
+def _as_it_stands(worker: Worker, piece: Slice, batch: Batch, *, seconds: float) -> Outcome:
+    now = steadily(worker, lambda session: slices.read_one(session, piece.id))
+    if _stand(now) == _stand(piece):
+        raise fenced(worker.lease)
     return Outcome(rows=0, seconds=seconds, after=now, units=_units(batch))
 
 
