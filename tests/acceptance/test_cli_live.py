@@ -13,7 +13,7 @@ from tests.command import EMAIL, EMAIL_FILE, PATIENCE, PGTIDE, Workplace
 from tests.prefect_server import prefect_api_url
 from tests.users import create_users
 
-ROWS = 20_000
+ROWS = 60_000
 
 
 class Terminal:
@@ -67,7 +67,7 @@ def test_a_terminal_shows_the_bar_and_status_the_figures_while_rows_are_filled(
     slow = {
         "PREFECT_API_URL": prefect_api_url(),
         "PGTIDE_BATCH_MS": "1",
-        "PGTIDE_DUTY": "0.2",
+        "PGTIDE_DUTY": "0.05",
         "TERM": "xterm-256color",
     }
     place = Workplace(folder=tmp_path, url=database, extra=slow)

@@ -27,8 +27,9 @@ def filling(more_than: int) -> Callable[[MigrationStatus], bool]:
 )  # ten commands one after the other: too many for the usual on a busy machine
 def test_up_goes_on_after_a_hold_a_ctrl_c_and_a_sigterm(tmp_path: Path, database: str) -> None:
     create_users(database, rows=ROWS)
-    # Batches of a millisecond, so that the backfill lasts long enough to be stopped four times.
-    slow = {"PREFECT_API_URL": prefect_api_url(), "PGTIDE_BATCH_MS": "1"}
+    # Batches of a millisecond and mostly at rest, so that the backfill lasts long enough to be
+    # stopped four times by commands that need a second to begin.
+    slow = {"PREFECT_API_URL": prefect_api_url(), "PGTIDE_BATCH_MS": "1", "PGTIDE_DUTY": "0.1"}
     place = Workplace(folder=tmp_path, url=database, extra=slow)
     (place.migrations / EMAIL_FILE).write_text(EMAIL, encoding="utf-8")
 
@@ -37,7 +38,8 @@ def test_up_goes_on_after_a_hold_a_ctrl_c_and_a_sigterm(tmp_path: Path, database
     twice = stopped(place, signal.SIGTERM, once, "up")
     stopped(place, signal.SIGINT, twice, "up", impatient=True)
 
-    fast = Workplace(folder=tmp_path, url=database, extra={**slow, "PGTIDE_BATCH_MS": "50"})
+    quickly = {"PGTIDE_BATCH_MS": "50", "PGTIDE_DUTY": "1"}
+    fast = Workplace(folder=tmp_path, url=database, extra={**slow, **quickly})
     done = fast.run("up")
     assert done.returncode == 0, done.stderr
     assert f"{MIGRATION_ID} is verified" in done.stdout
