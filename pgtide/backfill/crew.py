@@ -16,7 +16,7 @@ from pgtide.backfill.drive import drive
 from pgtide.backfill.outage import steadily
 from pgtide.backfill.pacing import Pacing
 from pgtide.backfill.rewalk import Rewalk
-from pgtide.backfill.throttle.wait import Before
+from pgtide.backfill.throttle.wait import Before, unhindered
 from pgtide.errors import PgtideError
 from pgtide.ledger import backends, claims, slices
 from pgtide.ledger.run import Run
@@ -37,31 +37,46 @@ class Works(Protocol):
 
 
 class Crew:
-    """Lend a worker to each thread that fills; the first that fails stops all."""
+    """Lend a worker to each thread that fills; the first that fails stops all.
 
-    def __init__(self, run: Run, workers: int, before: Before) -> None:
-        self._run = run
-        self._many = workers
+    Its workers stay from round to round: to begin costs a worker's session, and what that learns of
+    the server, some hundredths of a second each time.
+    """
+
+    def __init__(self, run: Run, before: Before = unhindered) -> None:
+        self.run = run
         self._before = before
+        self._workers: list[Worker] = []
         self._idle: SimpleQueue[tuple[Worker, Pacing]] = SimpleQueue()
         self._ending = ExitStack()
         self._rewalk = Rewalk()
         self._first: BaseException | None = None
 
     def __enter__(self) -> Self:
-        # Into the ledger one after another, on the run's session; their own are opened at once.
-        numbers = [steadily(self._run, self._begin) for _ in range(self._many)]
-        with ExitStack() as stack, ThreadPoolExecutor(self._many) as pool:
-            begun = [pool.submit(Worker, self._run, number, self._check) for number in numbers]
-            for worker in begun:
-                stack.callback(_end, worker)
-            for worker in begun:
-                self._idle.put((worker.result(), Pacing()))
-            self._ending = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._ending.close()
+
+    @contextmanager
+    def round(self, workers: int) -> Iterator[None]:
+        """Have so many workers at least; raises what hinders one from beginning.
+
+        None may be at work when a round begins, or ends.
+        """
+        self._first = None
+        self._rewalk = Rewalk()
+        self._grow(workers - len(self._workers))
+        self._idle = SimpleQueue()
+        for worker in self._workers:
+            # What a block of another round cost says nothing.
+            self._idle.put((worker, Pacing()))
+        try:
+            yield
+        except Rewritten:
+            # The only end of a round after which the same workers go on.
+            self.give_back()
+            raise
 
     def fill(self, works: Works, ids: Sequence[int]) -> int:
         """Walk those of the slices that nobody else has; return how many rows were filled.
@@ -78,10 +93,9 @@ class Crew:
         A crash of the server may open a slice again whose worker saw it done.
         """
         given = 0
-        for _ in range(self._many):
-            with self._worker() as (worker, _pacing):
-                back = partial(claims.give_back, lease=worker.lease, worker_id=worker.id)
-                given += steadily(worker, back)
+        for worker in self._workers:
+            back = partial(claims.give_back, lease=worker.lease, worker_id=worker.id)
+            given += steadily(worker, back)
         return given > 0
 
     def _walk(self, worker: Worker, works: Works, slice_id: int, pacing: Pacing) -> int:
@@ -109,8 +123,17 @@ class Crew:
         finally:
             self._idle.put(one)
 
+    def _grow(self, more: int) -> None:
+        # Into the ledger one after another, on the run's session; their own are opened at once.
+        numbers = [steadily(self.run, self._begin) for _ in range(more)]
+        with ThreadPoolExecutor(max(1, more)) as pool:
+            begun = [pool.submit(Worker, self.run, number, self._check) for number in numbers]
+            for worker in begun:
+                self._ending.callback(_end, worker)
+        self._workers += [worker.result() for worker in begun]
+
     def _begin(self, session: Session) -> int:
-        return begin(session, self._run.lease)
+        return begin(session, self.run.lease)
 
     def _check(self) -> None:
         if self._first is not None:

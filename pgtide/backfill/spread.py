@@ -11,7 +11,6 @@ from typing import Final, Protocol
 
 from pgtide.backfill.crew import Crew, Works
 from pgtide.backfill.outage import steadily
-from pgtide.backfill.throttle.wait import Before, unhindered
 from pgtide.ledger import claims, slices
 from pgtide.ledger.run import Run
 from pgtide.ledger.slices import Kind, Slice
@@ -57,27 +56,26 @@ def side_by_side(work: Callable[[Group], int], groups: Sequence[Group], workers:
 
 
 def spread(
-    run: Run,
+    crew: Crew,
     works: Works,
     kind: Kind,
     *,
     number: int,
     over: Spread,
     workers: int,
-    before: Before = unhindered,
     canary: bool = False,
 ) -> None:
     """Fill all slices of a round, by so many workers; raises what ended the walk of any.
 
-    `before` is called before each batch, and may keep it waiting. `canary` ends with the first
-    slices, which are to be judged before the others.
+    `canary` ends with the first slices, which are to be judged before the others.
     """
+    run = crew.run
     silence = run.settings.lease.total_seconds()
     ask = partial(claims.free, lease=run.lease, kind=kind, round_=number, silence=silence)
     pieces = _pieces(run, kind, number, canary=canary)
     # More would have nothing to do.
     workers = max(1, min(workers, len(pieces)))
-    with Crew(run, workers, before) as crew:
+    with crew.round(workers):
         while not all(piece.done for piece in pieces):
             free = steadily(run, ask)
             if free:

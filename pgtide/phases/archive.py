@@ -10,7 +10,7 @@ from typing import Final
 
 from pgtide.backfill import statements
 from pgtide.backfill.batch import Rewritten
-from pgtide.backfill.crew import Works
+from pgtide.backfill.crew import Crew, Works
 from pgtide.backfill.key_cuts import whole
 from pgtide.backfill.leading_key import leading_key
 from pgtide.backfill.spread import side_by_side, spread
@@ -60,7 +60,8 @@ def fill_archive(run: Run, archive: ArchiveSql) -> int:
 
 def _filled(run: Run, works: Works) -> int:
     number = _cut(run)
-    spread(run, works, Kind.ARCHIVE, number=number, over=side_by_side, workers=1)
+    with Crew(run) as crew:
+        spread(crew, works, Kind.ARCHIVE, number=number, over=side_by_side, workers=1)
     pieces = slices.read(run.session, run.lease, Kind.ARCHIVE, round_=number)
     return sum(piece.rows for piece in pieces)
 

@@ -9,10 +9,10 @@ from typing import Final
 
 from pgtide.backfill import statements
 from pgtide.backfill.batch import KeyGone, Rewritten
+from pgtide.backfill.crew import Crew
 from pgtide.backfill.hands import Hands, hands
 from pgtide.backfill.spread import Spread, side_by_side, spread
 from pgtide.backfill.throttle.opened import throttled
-from pgtide.backfill.throttle.wait import Before
 from pgtide.errors import Failed
 from pgtide.events import SweepEnded
 from pgtide.ledger import audit, slices
@@ -52,12 +52,12 @@ def backfill(run: Run, over: Spread = side_by_side) -> None:
         if run.plan.backfill is not None:
             refuse_loud(run.session, run.plan)
             many = hands(run.plan.filling, run.settings.workers, capacity(run.session))
-            with throttled(run) as before:
+            with throttled(run) as before, Crew(run, before) as crew:
                 retry(run)
-                _walk(run, run.plan.backfill, many, over, before=before)
-                _sweep(run, run.plan.backfill, many, before=before)
+                _walk(crew, run.plan.backfill, many, over)
+                _sweep(crew, run.plan.backfill, many)
                 while not settle(run):
-                    _sweep(run, run.plan.backfill, many, before=before)
+                    _sweep(crew, run.plan.backfill, many)
             refuse_held(run)
         outcome.rows = sum(
             piece.rows for kind in (Kind.WALK, Kind.SWEEP) for piece in _all(run, kind)
@@ -87,15 +87,16 @@ def _renew(run: Run) -> None:
             seal(session)
 
 
-def _walk(run: Run, sql: BackfillSql, many: Hands, over: Spread, *, before: Before) -> None:
+def _walk(crew: Crew, sql: BackfillSql, many: Hands, over: Spread) -> None:
+    run = crew.run
     works = partial(statements.filling, run.plan, sql)
     # Of a partitioned table each leaf may be rewritten, or go, at its own time.
     times: Counter[int] = Counter()
     while not times or max(times.values()) < _REWRITES:
         cut_walk(run, many)
         try:
-            send_canary(run, works, over, workers=many.number, before=before)
-            spread(run, works, Kind.WALK, number=0, over=over, workers=many.number, before=before)
+            send_canary(crew, works, over, workers=many.number)
+            spread(crew, works, Kind.WALK, number=0, over=over, workers=many.number)
         except Rewritten as error:
             times[error.leaf] += 1
             _rewritten(run, error)
@@ -127,8 +128,9 @@ def _follow_file(run: Run) -> None:
         set_fingerprint(run.session, run.lease, now)
 
 
-def _sweep(run: Run, sql: BackfillSql, many: Hands, *, before: Before) -> None:
+def _sweep(crew: Crew, sql: BackfillSql, many: Hands) -> None:
     """Go over the whole table until a round changes nothing, or five rounds were not enough."""
+    run = crew.run
     works = partial(statements.filling, run.plan, sql)
     for _ in range(_SWEEPS * _REWRITES):
         ended, unended = _rounds(run)
@@ -137,13 +139,12 @@ def _sweep(run: Run, sql: BackfillSql, many: Hands, *, before: Before) -> None:
         number = cut_round(run, many) if unended is None else unended
         try:
             spread(
-                run,
+                crew,
                 works,
                 Kind.SWEEP,
                 number=number,
                 over=side_by_side,
                 workers=many.number,
-                before=before,
             )
         except Rewritten as error:
             # Rows may have moved from a piece that is still open into one that is done.

@@ -1,11 +1,10 @@
 """The canary: a small part of a table is filled, and found right, before all the rest."""
 
 from pgtide.backfill.batch import KeyGone, Rewritten
-from pgtide.backfill.crew import Works
+from pgtide.backfill.crew import Crew, Works
 from pgtide.backfill.keyed import bounds, within
 from pgtide.backfill.quarantining import first_reasons
 from pgtide.backfill.spread import Spread, spread
-from pgtide.backfill.throttle.wait import Before
 from pgtide.errors import Failed
 from pgtide.events import CanaryPassed
 from pgtide.ledger import audit, quarantine, slices
@@ -23,15 +22,16 @@ class CanaryFailed(Failed):
     code = "canary_failed"
 
 
-def send_canary(run: Run, works: Works, over: Spread, *, workers: int, before: Before) -> None:
+def send_canary(crew: Crew, works: Works, over: Spread, *, workers: int) -> None:
     """Fill the first slices and compare them; raises CanaryFailed where not all is right.
 
     Does nothing where there is no canary, or where it has passed.
     """
+    run = crew.run
     due = [one for one in slices.read(run.session, run.lease, Kind.WALK) if one.canary == "due"]
     if not due:
         return
-    spread(run, works, Kind.WALK, number=0, over=over, workers=workers, before=before, canary=True)
+    spread(crew, works, Kind.WALK, number=0, over=over, workers=workers, canary=True)
     rows, wrong = _compared(run, due)
     if wrong:
         _reopen(run, rows, wrong)

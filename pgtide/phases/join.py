@@ -48,8 +48,12 @@ def _help(run: Run, works: Works, workers: int, before: Before) -> int:
     free = _free(run)
     filled: list[int] = []
     if free:
-        with Crew(run, min(workers, len(free)), before) as crew, suppress(Rewritten):
+        with (
+            Crew(run, before) as crew,
             # The run that was joined cuts a rewritten table anew.
+            suppress(Rewritten),
+            crew.round(min(workers, len(free))),
+        ):
             side_by_side(lambda one: _noted(filled, crew.fill(works, one.slices)), free, workers)
     return sum(filled)
 

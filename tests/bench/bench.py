@@ -5,6 +5,7 @@ from rich.console import Console
 from tests.bench.comparisons import COMPARISONS
 from tests.bench.dataset import SETTINGS, Dataset
 from tests.bench.gate import TRIES
+from tests.bench.log_files import lay_in
 from tests.bench.stage import Order, Stage
 from tests.server import running_server
 
@@ -14,6 +15,7 @@ def bench(order: Order, console: Console) -> bool:
     order.place.mkdir(parents=True, exist_ok=True)
     kept = []
     with running_server(SETTINGS, on_disk=True) as server:
+        lay_in(server.url)
         data = Dataset(server)
         for name, compare in COMPARISONS.items():
             if order.only in {None, name}:

@@ -18,6 +18,7 @@ from tests.small_table import run
 SETTINGS: Final = {
     "fsync": "off",
     "shared_buffers": "512MB",
+    "min_wal_size": "4GB",
     "max_wal_size": "4GB",
     "max_connections": "50",
 }

@@ -11,7 +11,6 @@ from typing import Final
 from pgtide import AddColumn, Migration
 from pgtide.backfill import statements
 from pgtide.backfill.crew import Crew
-from pgtide.backfill.throttle.wait import unhindered
 from pgtide.backfill.walk import uniform
 from pgtide.events import BatchCommitted, Event
 from pgtide.ledger import slices
@@ -159,5 +158,5 @@ def _expanded(url: str) -> Iterator[_Table]:
     caller = Caller(actor=ACTOR, emit=batches)
     with opened(settings_for(url), caller, _MIGRATION) as run:
         forward(run, Phase.EXPAND)
-        with Crew(run, 1, unhindered) as crew:
+        with Crew(run) as crew, crew.round(1):
             yield _Table(run=run, batches=batches, crew=crew)

@@ -6,6 +6,7 @@ from typing import Any
 
 from pgtide import Backfill
 from pgtide.backfill import statements
+from pgtide.backfill.crew import Crew
 from pgtide.backfill.hands import Hands
 from pgtide.backfill.spread import side_by_side, spread
 from pgtide.backfill.throttle.wait import Worker
@@ -53,7 +54,8 @@ def test_the_update_of_a_range_of_blocks_is_planned_once_for_all_and_reads_no_mo
         sql = run.plan.backfill
         assert sql is not None
         works = partial(statements.filling, run.plan, sql)
-        spread(run, works, Kind.WALK, number=0, over=side_by_side, workers=1, before=before)
+        with Crew(run, before) as crew:
+            spread(crew, works, Kind.WALK, number=0, over=side_by_side, workers=1)
 
     [plan] = plans
     assert "Tid Range Scan on users t" in plan

@@ -1,8 +1,9 @@
-"""A crew of workers: those that wait for one begin nothing once another has failed."""
+"""A crew of workers: who waits for one, and who goes on, after another has ended its round."""
 
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from queue import SimpleQueue
 from threading import Event
@@ -11,17 +12,19 @@ from typing import Any
 import pytest
 
 from pgtide.backfill import statements
+from pgtide.backfill.batch import Rewritten
 from pgtide.backfill.crew import Crew
 from pgtide.backfill.hands import Hands
 from pgtide.backfill.throttle.wait import Worker
 from pgtide.errors import Failed
-from pgtide.ledger import slices
+from pgtide.ledger import claims, slices
 from pgtide.ledger.run import Caller
 from pgtide.ledger.slices import Kind
 from pgtide.model.state import Phase
 from pgtide.phases.cutting import cut_walk
 from pgtide.phases.forward import forward, opened
-from tests.driving import ACTOR, settings_for
+from tests import small_table
+from tests.driving import ACTOR, migrate, settings_for
 from tests.users import create_users, email_migration
 
 
@@ -67,7 +70,7 @@ def test_who_waited_for_a_worker_begins_no_batch_after_another_has_failed(
             asked.append(piece)
             return crew.fill(works, [piece])
 
-        with Crew(run, 1, before) as crew, ThreadPoolExecutor(2) as pool:
+        with Crew(run, before) as crew, crew.round(1), ThreadPoolExecutor(2) as pool:
             first = pool.submit(fill, crew, pieces[0].id)
             eventually(lambda: len(reached) == 1)
             second = pool.submit(fill, crew, pieces[-1].id)
@@ -76,3 +79,42 @@ def test_who_waited_for_a_worker_begins_no_batch_after_another_has_failed(
             assert first.exception(10) is error
             assert second.exception(10) is error
     assert len(reached) == 1
+
+
+def test_the_same_workers_go_on_after_a_rewritten_table_and_keep_nothing_of_it(
+    database: str,
+) -> None:
+    create_users(database, rows=12_000)
+    rewritten = [True]
+
+    def before(_worker: Worker) -> None:
+        if rewritten:
+            raise Rewritten(1)
+
+    with opened(settings_for(database), Caller(actor=ACTOR), email_migration()) as run:
+        forward(run, Phase.EXPAND)
+        cut_walk(run, Hands(number=2, why="the test says so"))
+        assert run.plan.backfill is not None
+        works = partial(statements.filling, run.plan, run.plan.backfill)
+        one, *others = [piece.id for piece in slices.read(run.session, run.lease, Kind.WALK)]
+        with Crew(run, before) as crew:
+            with pytest.raises(Rewritten), crew.round(1):
+                crew.fill(works, [one])
+            free = claims.free(run.session, run.lease, Kind.WALK, round_=0, silence=60)
+            assert set(free) == {one, *others}
+            rewritten.clear()
+            with crew.round(2):
+                assert crew.fill(works, [one]) > 0
+        assert run.session.value("SELECT count(*) FROM pgtide.worker") == 2
+        assert run.session.value("SELECT count(*) FROM pgtide.worker WHERE ended_at IS NULL") == 0
+
+
+def test_the_workers_of_the_walk_sweep_too(database: str) -> None:
+    create_users(database, rows=12_000)
+    settings = replace(settings_for(database), workers=2)
+    migrate(database, email_migration(), until=Phase.BACKFILL, settings=settings)
+    assert small_table.run(database, "SELECT count(*) FROM pgtide.worker") == [(2,)]
+    assert {kind for (kind,) in small_table.run(database, "SELECT kind FROM pgtide.slice")} == {
+        "walk",
+        "sweep",
+    }

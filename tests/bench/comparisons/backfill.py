@@ -16,6 +16,7 @@ from tests.bench.tables import STRATEGY
 NAME: Final = "backfill"
 # Whose time is claimed, and what it is measured by.
 _TIMED: Final = frozenset({ONE_UPDATE.name, *backfill_gates.LIMITS})
+_GENTLE: Final = {name for name, limits in backfill_gates.LIMITS.items() if limits.gentle}
 
 
 def compare(stage: Stage) -> bool:
@@ -26,6 +27,7 @@ def compare(stage: Stage) -> bool:
         rows=order.rows,
         contenders=CONTENDERS,
         timed=[one for one in CONTENDERS if one.name in _TIMED],
+        gentle=[one for one in CONTENDERS if one.name in _GENTLE],
         application=True,
     )
     compared = race(stage.data, asked, rounds=order.rounds, say=stage.say)
