@@ -190,10 +190,10 @@ def _written(worker: Worker, piece: Slice, text: str, params: dict[str, object])
 
 
 def _settings(worker: Worker, piece: Slice) -> dict[str, str]:
-    path = BY_INDEX if piece.keys is not None else {}
+    how = {**worker.commits, **(BY_INDEX if piece.keys is not None else {})}
     if piece.kind is slices.Kind.ARCHIVE:
-        return {"search_path": search_path(worker.plan.table), **path}
-    return {**fill_settings(worker.plan), **path}
+        return {"search_path": search_path(worker.plan.table), **how}
+    return {**fill_settings(worker.plan), **how}
 
 
 def _lost(worker: Worker, piece: Slice) -> Exception:

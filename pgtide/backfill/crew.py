@@ -40,12 +40,14 @@ class Crew:
     """Lend a worker to each thread that fills; the first that fails stops all.
 
     Its workers stay from round to round: to begin costs a worker's session, and what that learns of
-    the server, some hundredths of a second each time.
+    the server, some hundredths of a second each time. Batches of a `durable` crew wait until their
+    log is on disk.
     """
 
-    def __init__(self, run: Run, before: Before = unhindered) -> None:
+    def __init__(self, run: Run, before: Before = unhindered, *, durable: bool = False) -> None:
         self.run = run
         self._before = before
+        self._durable = durable
         self._workers: list[Worker] = []
         self._idle: SimpleQueue[tuple[Worker, Pacing]] = SimpleQueue()
         self._ending = ExitStack()
@@ -127,7 +129,8 @@ class Crew:
         # Into the ledger one after another, on the run's session; their own are opened at once.
         numbers = [steadily(self.run, self._begin) for _ in range(more)]
         with ThreadPoolExecutor(max(1, more)) as pool:
-            begun = [pool.submit(Worker, self.run, number, self._check) for number in numbers]
+            come = partial(Worker, self.run, check=self._check, durable=self._durable)
+            begun = [pool.submit(come, number) for number in numbers]
             for worker in begun:
                 self._ending.callback(_end, worker)
         self._workers += [worker.result() for worker in begun]

@@ -51,8 +51,12 @@ def backfill(run: Run, over: Spread = side_by_side) -> None:
         _follow_file(run)
         if run.plan.backfill is not None:
             refuse_loud(run.session, run.plan)
-            many = hands(run.plan.filling, run.settings.workers, capacity(run.session))
-            with throttled(run) as before, Crew(run, before) as crew:
+            server = capacity(run.session)
+            many = hands(run.plan.filling, run.settings.workers, server)
+            with (
+                throttled(run, workers=many.number) as before,
+                Crew(run, before, durable=server.shared) as crew,
+            ):
                 retry(run)
                 _walk(crew, run.plan.backfill, many, over)
                 _sweep(crew, run.plan.backfill, many)

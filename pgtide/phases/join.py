@@ -1,5 +1,6 @@
 """Join: more workers, from another process or machine, at a backfill that is under way."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Final
@@ -10,7 +11,6 @@ from pgtide.backfill.crew import Crew, Works
 from pgtide.backfill.hands import hands
 from pgtide.backfill.spread import Group, side_by_side
 from pgtide.backfill.throttle.opened import throttled
-from pgtide.backfill.throttle.wait import Before
 from pgtide.errors import Fenced
 from pgtide.ledger import claims, slices
 from pgtide.ledger.run import Run
@@ -28,14 +28,15 @@ def join(run: Run) -> int:
     Raises what ended the work of any worker. The run that was joined finishes the phase: it waits
     for what is claimed here.
     """
-    many = hands(run.plan.filling, run.settings.workers, capacity(run.session))
+    server = capacity(run.session)
+    many = hands(run.plan.filling, run.settings.workers, server).number
     rows = 0
     try:
-        with throttled(run) as before:
+        with throttled(run, workers=many) as before:
             while run.plan.backfill and run.record.state is State.BACKFILLING:
                 run.check()
                 works = partial(statements.filling, run.plan, run.plan.backfill)
-                rows += _help(run, works, many.number, before)
+                rows += _help(run, works, many, partial(Crew, run, before, durable=server.shared))
                 run.clock.sleep(_POLL)
     except Fenced:
         if run.record.state is State.BACKFILLING:
@@ -43,13 +44,13 @@ def join(run: Run) -> int:
     return rows
 
 
-def _help(run: Run, works: Works, workers: int, before: Before) -> int:
+def _help(run: Run, works: Works, workers: int, begun: Callable[[], Crew]) -> int:
     """Take what is free of the round that is under way; return how many rows were filled."""
     free = _free(run)
     filled: list[int] = []
     if free:
         with (
-            Crew(run, before) as crew,
+            begun() as crew,
             # The run that was joined cuts a rewritten table anew.
             suppress(Rewritten),
             crew.round(min(workers, len(free))),

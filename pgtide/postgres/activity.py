@@ -75,6 +75,11 @@ class Capacity:
     lately: int = 0
     hidden: int = 0
 
+    @property
+    def shared(self) -> bool:
+        """Tell whether somebody else is at work on the server, or may be."""
+        return bool(self.others or self.lately or self.hidden)
+
 
 def capacity(session: Session) -> Capacity:
     """Ask a server for its cores, and who is at work on it."""

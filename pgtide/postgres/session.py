@@ -119,6 +119,10 @@ class Session:
         with translated(doing):
             return self._connection.execute(sql, params, prepare=True).rowcount
 
+    def forget(self) -> None:
+        """Drop what was prepared; what failed when it first ran is so, too, under no known name."""
+        self.execute("DEALLOCATE ALL", doing="forgetting what was prepared")
+
     @contextmanager
     def transaction(
         self,

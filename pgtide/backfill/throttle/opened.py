@@ -14,9 +14,13 @@ from pgtide.postgres.ddl import search_path
 
 
 @contextmanager
-def throttled(run: Run) -> Iterator[Before]:
+def throttled(run: Run, *, workers: int) -> Iterator[Before]:
     """Yield what a worker does before each batch, for as long as the block runs: it waits."""
     with valve_of(run, run.plan.filling.throttle) as valve:
+        if workers == 1:
+            # One worker keeps to one core, and whatever else pgtide does to that one too: the other
+            # may be all that the application has.
+            valve.looked()
         yield partial(wait_until_clear, valve)
 
 

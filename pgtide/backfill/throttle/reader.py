@@ -33,7 +33,6 @@ class Reader:
         self._declared = declared
         self._params = params
         self._search_path = search_path
-        self._readable = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -45,6 +44,7 @@ class Reader:
         try:
             rows: Mapping[str, Rows | StatementFailed] = self._at_once(session)
         except StatementFailed:
+            session.forget()
             rows = dict(self._one_by_one(session))
         self._give_up(rows)
         found = {one.name: _judged(one, rows[one.query], now) for one in self._signals}
@@ -60,12 +60,8 @@ class Reader:
             f"(SELECT coalesce(jsonb_agg(q), '[]') FROM (\n{_SQL[name]}\n) AS q) AS {name}"  # noqa: S608  # our own
             for name in self._queries()
         )
-        # Once a second, and to plan it takes longer than to run it. But what fails when it is first
-        # prepared is left on the server, each time.
-        read, self._readable = (session.often if self._readable else session.row), False
-        found = read(f"SELECT {parts}", self._params, doing="reading the signals")
-        self._readable = True
-        return found or {}
+        # Once a second, and to plan it takes five times as long as to run it.
+        return session.often(f"SELECT {parts}", self._params, doing="reading the signals") or {}
 
     def _one_by_one(self, session: Session) -> Iterator[tuple[str, Rows | StatementFailed]]:
         for name in self._queries():

@@ -57,7 +57,7 @@ class Valve:
         )
 
     def __enter__(self) -> Self:
-        # Nobody waits for the first look but the first batch: what is bad holds from the start.
+        # The first batch at the latest waits for the first look: what is bad holds from the start.
         self._thread.start()
         return self
 
@@ -75,12 +75,16 @@ class Valve:
 
         Who asks before the first look has ended waits a moment for it.
         """
-        looked = self._seen.wait(_MOMENT)
+        looked = self.looked()
         with self._lock:
             silent = self._clock.monotonic() - self._looked
             if not looked or silent > self._settings.throttle_patience.total_seconds():
                 return _BLIND.format(span=say_seconds(silent))
             return "; ".join(one.held.reason for one in self._holds.values()) or None
+
+    def looked(self) -> bool:
+        """Wait a moment for the first look; tell whether it has ended."""
+        return self._seen.wait(_MOMENT)
 
     def news(self) -> list[News]:
         """Return the holds that began or ended since somebody last asked, each once."""
