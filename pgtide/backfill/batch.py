@@ -6,14 +6,15 @@ carries the run's token, and a plain SELECT of the token is none (experiment 6).
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
 from pgtide.backfill.fill_settings import fill_settings
-from pgtide.backfill.keyed import Keyed, bounds
+from pgtide.backfill.keyed import Keyed
 from pgtide.backfill.next_batch import Batch
 from pgtide.backfill.outage import outlast, steadily
+from pgtide.backfill.parameters import parameters
 from pgtide.errors import ConnectionLost, Failed, StatementFailed
 from pgtide.events import BatchBegan, BatchCommitted, BatchRetried
 from pgtide.ledger import claims, slices
@@ -94,20 +95,28 @@ class Work:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a batch did; `units` are the blocks or keys that it took, None being all there were."""
+    """What a batch did; `units` are the blocks or keys that it took, None being all there were.
+
+    Of its `seconds` it `worked` some, and waited for its log with the others.
+    """
 
     rows: int
     seconds: float
+    worked: float
     after: Slice
     units: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filled:
-    """Rows that a batch wrote, and those of them that stayed on their page."""
+    """Rows that a batch wrote, those of them that stayed on their page, and how long it took.
+
+    The commit is not in that; where its answer was lost, how long what went before took is, too.
+    """
 
     rows: int
     hot: int
+    seconds: float
 
 
 def run_batch(worker: Worker, work: Work, piece: Slice, batch: Batch) -> Outcome:
@@ -147,6 +156,7 @@ def run_batch(worker: Worker, work: Work, piece: Slice, batch: Batch) -> Outcome
 
 
 def _transaction(worker: Worker, work: Work, piece: Slice, batch: Batch) -> tuple[Batch, Filled]:
+    begun = worker.clock.monotonic()
     with worker.session.transaction(
         lock_timeout=ROW_LOCK_WAIT,
         statement_timeout=STATEMENT_LIMIT,
@@ -163,7 +173,7 @@ def _transaction(worker: Worker, work: Work, piece: Slice, batch: Batch) -> tupl
         )
         if moved is None:
             raise _lost(worker, piece)
-        params = {**_params(batch), "kept": list(moved.kept), **_fault(worker, batch)}
+        params = parameters(worker.lease, batch, moved.kept)
         rows = _written(worker, piece, work.text(batch, moved.kept), params)
         if batch.fault is not None:
             rows = 0
@@ -174,7 +184,8 @@ def _transaction(worker: Worker, work: Work, piece: Slice, batch: Batch) -> tupl
         )
         if hot is None:
             raise Rewritten(piece.leaf)
-    return batch, Filled(rows=rows, hot=hot - piece.hot)
+        worked = worker.clock.monotonic() - begun
+    return batch, Filled(rows=rows, hot=hot - piece.hot, seconds=worked)
 
 
 def _written(worker: Worker, piece: Slice, text: str, params: dict[str, object]) -> int:
@@ -207,25 +218,6 @@ def _lost(worker: Worker, piece: Slice) -> Exception:
     return Taken() if now.worker_id != worker.id else _Elsewhere()
 
 
-def _params(batch: Batch) -> dict[str, object]:
-    share, below = batch.share or (None, None)
-    keys = {} if batch.keys is None else bounds(batch.keys)
-    return {"low": batch.low, "high": batch.high, "share": share, "below": below, **keys}
-
-
-def _fault(worker: Worker, batch: Batch) -> dict[str, object]:
-    if batch.fault is None:
-        return {}
-    lease = worker.lease
-    return {
-        "id": lease.migration_id,
-        "attempt": lease.attempt,
-        "run": lease.run_id,
-        "token": lease.token,
-        **asdict(batch.fault),
-    }
-
-
 def _pause(worker: Worker, piece: Slice, attempt: int, error: Failed) -> None:
     worker.emit(BatchRetried(slice_id=piece.id, attempt=attempt, reason=error.what))
     ceiling = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (attempt - 1))
@@ -240,16 +232,16 @@ def _resolved(worker: Worker, piece: Slice, batch: Batch, now: Slice, *, seconds
         move = replace(batch.move, cursor=now.cursor, at=now.at, done=now.done)
         batch = replace(batch, end=now.cursor, move=move)
     if _stand(now) == (batch.move.step, batch.move.cursor, batch.move.done, piece.batches + 1):
-        filled = Filled(rows=now.rows - piece.rows, hot=now.hot - piece.hot)
+        filled = Filled(rows=now.rows - piece.rows, hot=now.hot - piece.hot, seconds=seconds)
         return _committed(worker, piece, batch, filled, seconds=seconds)
-    return Outcome(rows=0, seconds=seconds, after=now, units=_units(batch))
+    return Outcome(rows=0, seconds=seconds, worked=seconds, after=now, units=_units(batch))
 
 
 def _as_it_stands(worker: Worker, piece: Slice, batch: Batch, *, seconds: float) -> Outcome:
     now = steadily(worker, lambda session: slices.read_one(session, piece.id))
     if _stand(now) == _stand(piece):
         raise fenced(worker.lease)
-    return Outcome(rows=0, seconds=seconds, after=now, units=_units(batch))
+    return Outcome(rows=0, seconds=seconds, worked=seconds, after=now, units=_units(batch))
 
 
 def _stand(piece: Slice) -> tuple[int, int, bool, int]:
@@ -293,7 +285,13 @@ def _committed(
         batches=piece.batches + 1,
         state="done" if batch.move.done else "open",
     )
-    return Outcome(rows=filled.rows, seconds=seconds, after=after, units=_units(batch))
+    return Outcome(
+        rows=filled.rows,
+        seconds=seconds,
+        worked=filled.seconds,
+        after=after,
+        units=_units(batch),
+    )
 
 
 def _units(batch: Batch) -> int | None:

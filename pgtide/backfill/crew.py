@@ -77,6 +77,7 @@ class Crew:
             yield
         except Rewritten:
             # The only end of a round after which the same workers go on.
+            self._first = None
             self.give_back()
             raise
 

@@ -46,7 +46,7 @@ def drive(worker: Worker, work: Work, piece: Slice, pacing: Pacing, *, before: B
         else:
             units = outcome.units
             blocks = max(1, limit - batch.cursor if units is None else units)
-            pacing.after(worker, piece, outcome.seconds, blocks=blocks, most=most)
+            pacing.after(worker, piece, outcome, blocks=blocks, most=most)
             piece = outcome.after
             doubt.passed(piece, blocks)
     return piece

@@ -101,6 +101,16 @@ def by_key(target: float) -> Pace:
     return Pace(target=target, blocks=FIRST_KEYS, fewest=FEWEST_KEYS, largest=MOST_KEYS)
 
 
+def counted(seconds: float, worked: float) -> float:
+    """Return of a batch's seconds what its size answers for.
+
+    The wait for its log, after what it worked, may be as long however little that was: it counts as
+    much again at most, else each batch would be smaller than the last on a disk that is slower than
+    the target.
+    """
+    return min(seconds, 2 * worked)
+
+
 class Paces:
     """Know the pace of each pass: the first moves rows, the last takes what is left.
 

@@ -5,7 +5,8 @@ One for each worker, kept from slice to slice: what a pass has taught holds for 
 
 from typing import Final
 
-from pgtide.backfill.pace import Pace, Paces, by_key
+from pgtide.backfill.batch import Outcome
+from pgtide.backfill.pace import Pace, Paces, by_key, counted
 from pgtide.backfill.rate import Rate, rate_of, rest
 from pgtide.ledger.hours import Errand, await_hours
 from pgtide.ledger.slices import Kind, Slice
@@ -35,12 +36,11 @@ class Pacing:
         pace = self._pace(worker, piece)
         return pace.bounded(pace.blocks, most=most).whole
 
-    def after(
-        self, worker: Worker, piece: Slice, seconds: float, *, blocks: int, most: int
-    ) -> None:
+    def after(self, worker: Worker, piece: Slice, took: Outcome, *, blocks: int, most: int) -> None:
         """Learn from a batch of so many blocks, and rest as long as the duty asks."""
-        pace = self._pace(worker, piece)
-        self._paces(piece).learn(piece.step, pace.after(seconds, blocks=blocks, most=most))
+        pace, seconds = self._pace(worker, piece), took.seconds
+        learnt = pace.after(counted(seconds, took.worked), blocks=blocks, most=most)
+        self._paces(piece).learn(piece.step, learnt)
         begun = worker.clock.monotonic()
         while (left := begun + rest(seconds, _rate(worker).duty) - worker.clock.monotonic()) > 0:
             worker.clock.sleep(min(left, _NAP))

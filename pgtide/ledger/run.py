@@ -199,8 +199,8 @@ def open_session(settings: Settings, lease: Lease, purpose: str) -> Session:
 
 
 def _introduce(session: Session, lease: Lease, purpose: str) -> None:
-    # A crash loses a batch and its checkpoint together, or neither: waiting for the disk buys
-    # nothing.
+    # A crash loses a batch and its checkpoint together, or neither: waiting for the disk buys this
+    # run nothing. Where it is waited for, that is for others.
     session.configure({"synchronous_commit": "off"}, local=False)
     if session.row(_SQL["lives"], {"run": lease.run_id}) is None:
         raise fenced(lease)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from pgtide.clock import Clock
+from pgtide.errors import ConnectionLost
 from pgtide.events import Event
 from pgtide.ledger import backends
 from pgtide.ledger.lease import Lease
@@ -79,10 +80,16 @@ class Worker:
 
     def end(self) -> None:
         """Go, and give back what is not done."""
-        if self.session.lost:
+        try:
+            self._go()
+        except ConnectionLost:
+            # Lost while it was idle: a worker that never ended would keep its slices for good.
             self.reconnect()
-        self.session.execute(_SQL["end_worker"], {"worker": self.id})
+            self._go()
         self.session.close()
+
+    def _go(self) -> None:
+        self.session.execute(_SQL["end_worker"], {"worker": self.id}, doing="ending a worker")
 
     @property
     def _purpose(self) -> str:

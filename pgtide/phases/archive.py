@@ -23,6 +23,7 @@ from pgtide.ledger.run import Run
 from pgtide.ledger.slices import ONCE, Cut, Kind
 from pgtide.model.plan import ArchiveSql
 from pgtide.phases.step import perform, present
+from pgtide.postgres.activity import capacity
 from pgtide.postgres.leaves import Leaf, read_leaves
 
 # The ordinal of the archive's own step comes after those of any plan: it is undone first.
@@ -60,7 +61,7 @@ def fill_archive(run: Run, archive: ArchiveSql) -> int:
 
 def _filled(run: Run, works: Works) -> int:
     number = _cut(run)
-    with Crew(run) as crew:
+    with Crew(run, durable=capacity(run.session).shared) as crew:
         spread(crew, works, Kind.ARCHIVE, number=number, over=side_by_side, workers=1)
     pieces = slices.read(run.session, run.lease, Kind.ARCHIVE, round_=number)
     return sum(piece.rows for piece in pieces)

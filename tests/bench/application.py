@@ -85,18 +85,21 @@ class End:
 
 # One at a time writes all of the log that is written, and so comes by each buffer.
 _ALONE: Final = threading.Lock()
+# None is late because another has still to connect.
+_BEGIN: Final = threading.Barrier(CONNECTIONS + 1)
 
 
 def work(url: str, rows: int, *, worker: int, end: End, seen: list[Entry]) -> None:
-    """Run statements at a steady pace to the end; late ones are caught up with.
+    """Run statements at a steady pace to the end, once all are there; late ones are caught up with.
 
     A connection of a pool has seen all of the log's buffers; to a new one each page of them is a
     fault of its own when it first commits after others that write much, a millisecond in all.
     """
-    due = time.monotonic() + worker / RATE
     with psycopg.connect(url, autocommit=True, prepare_threshold=None) as session:
         with _ALONE:
             session.execute(_AROUND)
+        _BEGIN.wait()
+        due = time.monotonic() + worker / RATE
         for text, values in requests(rows, worker=worker):
             if end.before(due):
                 return
@@ -122,6 +125,7 @@ def main() -> None:
     ]
     for thread in threads:
         thread.start()
+    _BEGIN.wait()
     print("ready", flush=True)
     sys.stdin.read()
     end.come()

@@ -60,14 +60,15 @@ class Dataset:
             )
         )
         # What was written so far is written back now: the kernel would do it during the try, on a
-        # processor that was to be the contender's.
+        # processor that was to be the contender's; and so would a checkpoint that came due.
+        self._admin(sql.SQL("CHECKPOINT"))
         os.sync()
         try:
             yield self._server.database_url(name)
         finally:
             self._admin(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(new))
 
-    def _admin(self, statement: sql.Composed) -> None:
+    def _admin(self, statement: sql.SQL | sql.Composed) -> None:
         with psycopg.connect(self._server.url, autocommit=True) as admin:
             admin.execute(statement)
 

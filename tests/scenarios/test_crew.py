@@ -27,6 +27,12 @@ from tests import small_table
 from tests.driving import ACTOR, migrate, settings_for
 from tests.users import create_users, email_migration
 
+# Nobody has told their processes yet.
+END_WORKERS = (
+    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND application_name LIKE 'pgtide worker %.%'"
+)
+
 
 class Yielding(SimpleQueue[Any]):
     """Let who waits run before who gives: the thread switch at its worst moment."""
@@ -81,13 +87,16 @@ def test_who_waited_for_a_worker_begins_no_batch_after_another_has_failed(
     assert len(reached) == 1
 
 
+@pytest.mark.parametrize("lost", [False, True])
 def test_the_same_workers_go_on_after_a_rewritten_table_and_keep_nothing_of_it(
-    database: str,
+    database: str, lost: bool
 ) -> None:
     create_users(database, rows=12_000)
     rewritten = [True]
 
     def before(_worker: Worker) -> None:
+        if rewritten and lost:
+            small_table.run(database, END_WORKERS)
         if rewritten:
             raise Rewritten(1)
 
@@ -105,6 +114,8 @@ def test_the_same_workers_go_on_after_a_rewritten_table_and_keep_nothing_of_it(
             rewritten.clear()
             with crew.round(2):
                 assert crew.fill(works, [one]) > 0
+            if lost:
+                small_table.run(database, END_WORKERS)
         assert run.session.value("SELECT count(*) FROM pgtide.worker") == 2
         assert run.session.value("SELECT count(*) FROM pgtide.worker WHERE ended_at IS NULL") == 0
 

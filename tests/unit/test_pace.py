@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgtide.backfill.pace import Pace, Paces, by_key
+from pgtide.backfill.pace import Pace, Paces, by_key, counted
 
 TARGET = 0.05
 MOST = 4096
@@ -161,3 +161,17 @@ def test_the_median_comes_to_the_target(
     # Below ten blocks whole numbers are too coarse, above the most it may not.
     if 10 <= blocks <= MOST:
         assert median(times[20:]) == pytest.approx(target, rel=0.2)
+
+
+@pytest.mark.parametrize("flush", [0.0, 0.04, 0.1, 1.0])
+def test_a_wait_for_the_log_that_is_longer_than_the_target_makes_no_batch_of_one_block(
+    flush: float,
+) -> None:
+    block = 0.0005
+    now, _ = walked(
+        Pace(target=TARGET), lambda size: counted(block * size + flush, block * size), batches=60
+    )
+    assert TARGET / block * 0.45 <= now.whole <= TARGET / block * 1.1
+    # As it would be if the wait were the size's fault.
+    all_of_it, _ = walked(Pace(target=TARGET), lambda size: block * size + flush, batches=60)
+    assert flush < TARGET or all_of_it.whole <= 2

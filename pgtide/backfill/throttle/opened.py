@@ -18,8 +18,8 @@ def throttled(run: Run, *, workers: int) -> Iterator[Before]:
     """Yield what a worker does before each batch, for as long as the block runs: it waits."""
     with valve_of(run, run.plan.filling.throttle) as valve:
         if workers == 1:
-            # One worker keeps to one core, and whatever else pgtide does to that one too: the other
-            # may be all that the application has.
+            # One worker keeps to one core, and the first look before it, which is the longest: the
+            # other core may be all that the application has.
             valve.looked()
         yield partial(wait_until_clear, valve)
 

@@ -83,7 +83,8 @@ class Reader:
             with session.transaction(
                 statement_timeout=_PATIENCE,
                 lock_timeout=_PATIENCE,
-                settings={"search_path": self._search_path},
+                # As it was asked when it was looked at before the start.
+                settings={"search_path": self._search_path, "plan_cache_mode": "auto"},
                 mode="READ ONLY",
             ):
                 # With parameters, even none, a text is one command: the protocol refuses a second.
