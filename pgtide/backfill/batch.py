@@ -109,14 +109,14 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filled:
-    """Rows that a batch wrote, those of them that stayed on their page, and how long it took.
+    """Rows that a batch wrote, those of them that stayed on their page, and how long it worked.
 
-    The commit is not in that; where its answer was lost, how long what went before took is, too.
+    That is up to its commit; with the commit where the answer to that was lost.
     """
 
     rows: int
     hot: int
-    seconds: float
+    worked: float
 
 
 def run_batch(worker: Worker, work: Work, piece: Slice, batch: Batch) -> Outcome:
@@ -185,7 +185,7 @@ def _transaction(worker: Worker, work: Work, piece: Slice, batch: Batch) -> tupl
         if hot is None:
             raise Rewritten(piece.leaf)
         worked = worker.clock.monotonic() - begun
-    return batch, Filled(rows=rows, hot=hot - piece.hot, seconds=worked)
+    return batch, Filled(rows=rows, hot=hot - piece.hot, worked=worked)
 
 
 def _written(worker: Worker, piece: Slice, text: str, params: dict[str, object]) -> int:
@@ -232,7 +232,7 @@ def _resolved(worker: Worker, piece: Slice, batch: Batch, now: Slice, *, seconds
         move = replace(batch.move, cursor=now.cursor, at=now.at, done=now.done)
         batch = replace(batch, end=now.cursor, move=move)
     if _stand(now) == (batch.move.step, batch.move.cursor, batch.move.done, piece.batches + 1):
-        filled = Filled(rows=now.rows - piece.rows, hot=now.hot - piece.hot, seconds=seconds)
+        filled = Filled(rows=now.rows - piece.rows, hot=now.hot - piece.hot, worked=seconds)
         return _committed(worker, piece, batch, filled, seconds=seconds)
     return Outcome(rows=0, seconds=seconds, worked=seconds, after=now, units=_units(batch))
 
@@ -288,7 +288,7 @@ def _committed(
     return Outcome(
         rows=filled.rows,
         seconds=seconds,
-        worked=filled.seconds,
+        worked=filled.worked,
         after=after,
         units=_units(batch),
     )

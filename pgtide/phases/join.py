@@ -33,10 +33,11 @@ def join(run: Run) -> int:
     rows = 0
     try:
         with throttled(run, workers=many) as before:
+            begun = partial(Crew, run, before, durable=server.shared)
             while run.plan.backfill and run.record.state is State.BACKFILLING:
                 run.check()
                 works = partial(statements.filling, run.plan, run.plan.backfill)
-                rows += _help(run, works, many, partial(Crew, run, before, durable=server.shared))
+                rows += _help(run, works, many, begun)
                 run.clock.sleep(_POLL)
     except Fenced:
         if run.record.state is State.BACKFILLING:

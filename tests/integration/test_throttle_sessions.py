@@ -1,7 +1,6 @@
 """Each signal about sessions and space, by the real condition on a real server."""
 
 import os
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -13,6 +12,7 @@ import pytest
 from pgtide.backfill.throttle.opened import valve_of
 from pgtide.model.throttle import HoldWhile
 from pgtide.postgres.embedded import Server
+from tests.alongside import alongside
 from tests.small_disk import fill_up, small_disk
 from tests.small_table import run as act
 from tests.throttling import NOTHING, quick, ready, session, small, wait_for, watched
@@ -26,21 +26,11 @@ def url(database: str) -> str:
 @contextmanager
 def waiting(url: str, statement: str) -> Iterator[None]:
     """Run a statement that waits for a lock in a thread; it is cancelled at the end."""
-    with psycopg.connect(url, application_name="shop") as connection:
-
-        def work() -> None:
-            try:
-                connection.execute(statement.encode())
-            except psycopg.errors.QueryCanceled:
-                connection.rollback()
-
-        thread = threading.Thread(target=work)
-        thread.start()
-        try:
-            yield
-        finally:
-            connection.cancel_safe(timeout=5)
-            thread.join()
+    with (
+        psycopg.connect(url, application_name="shop") as connection,
+        alongside(connection, statement),
+    ):
+        yield
 
 
 def test_an_old_transaction_holds_and_is_named(url: str) -> None:

@@ -1,15 +1,14 @@
 """Each signal about WAL and vacuum, by the real condition on a real server."""
 
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 import psycopg
 import pytest
 
 from pgtide.postgres.embedded import Server
+from tests.alongside import alongside
 from tests.server import FAST, fresh_database, running_server
 from tests.small_table import run as act
 from tests.throttling import NOTHING, Watched, session, small, wait_for, watched
@@ -130,29 +129,12 @@ def grow(url: str) -> None:
     act(url, "INSERT INTO public.t SELECT g, g FROM generate_series(501, 20000) g")
 
 
-@contextmanager
-def vacuuming(connection: psycopg.Connection) -> Iterator[None]:
-    """Vacuum the table in a thread for as long as the block runs."""
-
-    def work() -> None:
-        with suppress(psycopg.errors.QueryCanceled):
-            connection.execute("VACUUM public.t")
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield
-    finally:
-        connection.cancel_safe(timeout=5)
-        thread.join()
-
-
 def test_a_long_vacuum_of_the_table_holds_until_it_ends(url: str) -> None:
     grow(url)
     with watched(url, replace(NOTHING, vacuum="100ms")) as seen, psycopg.connect(url) as admin:
         admin.autocommit = True
         admin.execute("SET vacuum_cost_delay = 100; SET vacuum_cost_limit = 1")
-        with vacuuming(admin):
+        with alongside(admin, "VACUUM public.t"):
             held = seen.holds("vacuum")
             pid = admin.info.backend_pid
             assert held.reason.startswith(f"a vacuum of public.t (pid {pid}) has run for ")

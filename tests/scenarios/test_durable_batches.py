@@ -1,13 +1,12 @@
 """Where others are at work a batch waits until its log is on disk; else it does not."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
-import pytest
 
 from pgtide.model.state import Phase
+from tests.alongside import alongside
 from tests.driving import migrate
 from tests.scenarios.backends import wait_for_backend
 from tests.small_table import run
@@ -29,20 +28,12 @@ FOR EACH STATEMENT EXECUTE FUNCTION public.note()
 
 @contextmanager
 def somebody_at_work(url: str) -> Iterator[None]:
-    with psycopg.connect(url, autocommit=True, application_name="shop") as connection:
-
-        def work() -> None:
-            with pytest.raises(psycopg.errors.QueryCanceled):
-                connection.execute("SELECT pg_sleep(600)")
-
-        thread = threading.Thread(target=work)
-        thread.start()
+    with (
+        psycopg.connect(url, autocommit=True, application_name="shop") as connection,
+        alongside(connection, "SELECT pg_sleep(600)"),
+    ):
         wait_for_backend(url, "shop", event="PgSleep")
-        try:
-            yield
-        finally:
-            connection.cancel_safe(timeout=5)
-            thread.join()
+        yield
 
 
 def test_a_batch_leaves_no_log_behind_that_others_would_wait_for(database: str) -> None:
