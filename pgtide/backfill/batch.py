@@ -12,6 +12,7 @@ from typing import Final
 
 from pgtide.backfill.fill_settings import fill_settings
 from pgtide.backfill.keyed import Keyed
+from pgtide.backfill.mishaps import Elsewhere, Locked, Rewritten, Taken
 from pgtide.backfill.next_batch import Batch
 from pgtide.backfill.outage import outlast, steadily
 from pgtide.backfill.parameters import parameters
@@ -23,7 +24,7 @@ from pgtide.ledger.slices import Slice
 from pgtide.ledger.worker import Worker
 from pgtide.model.table import TableName
 from pgtide.postgres.ddl import search_path
-from pgtide.postgres.faults import Transient
+from pgtide.postgres.faults import NOT_AVAILABLE, Transient
 from pgtide.postgres.keys import BY_INDEX
 from pgtide.postgres.session import Session
 
@@ -35,29 +36,6 @@ STATEMENT_LIMIT: Final = timedelta(seconds=20)
 _NO_TABLE: Final = "42P01"
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 5.0
-
-
-class Rewritten(Exception):
-    """A leaf was rewritten, or detached, between two batches: its block numbers mean nothing."""
-
-    def __init__(self, leaf: int) -> None:
-        super().__init__(leaf)
-        self.leaf = leaf
-
-
-class KeyGone(Rewritten):
-    """The key along which a leaf was walked is there no more: it is cut anew along another."""
-
-
-class Taken(Exception):
-    """Another worker has the slice: this one was silent for longer than its lease."""
-
-
-class _Elsewhere(Exception):
-    """The slice is this worker's and stands elsewhere: a crash lost batches that it saw committed.
-
-    It had connected anew for something else meanwhile, and not looked.
-    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,15 +97,18 @@ class Filled:
     worked: float
 
 
-def run_batch(worker: Worker, work: Work, piece: Slice, batch: Batch) -> Outcome:
+def run_batch(
+    worker: Worker, work: Work, piece: Slice, batch: Batch, *, patience: int | None = None
+) -> Outcome:
     """Run a batch until it is committed.
 
-    Raises Fenced, Taken, Rewritten, or what bounded retries could not mend.
+    Raises Fenced, Taken, Rewritten, Locked where it met a lock and that was its last try, after
+    `patience` or as many as it has, or what bounded retries could not mend.
 
     After a crash of the server the ledger may be behind what this worker saw: the outcome then is
     where it stands.
     """
-    tries = worker.settings.batch_retries
+    tries, first = worker.settings.batch_retries, worker.clock.monotonic()
     for attempt in range(1, tries + 1):
         worker.check()
         worker.emit(_began(piece, batch))
@@ -135,8 +116,10 @@ def run_batch(worker: Worker, work: Work, piece: Slice, batch: Batch) -> Outcome
         try:
             settled, filled = _transaction(worker, work, piece, batch)
         except Transient as error:
+            if error.sqlstate == NOT_AVAILABLE and attempt >= min(tries, patience or tries):
+                raise Locked(tries=attempt, seconds=worker.clock.monotonic() - first) from error
             _pause(worker, piece, attempt, error)
-        except _Elsewhere:
+        except Elsewhere:
             seconds = worker.clock.monotonic() - begun
             return _as_it_stands(worker, piece, batch, seconds=seconds)
         except ConnectionLost as error:
@@ -148,10 +131,14 @@ def run_batch(worker: Worker, work: Work, piece: Slice, batch: Batch) -> Outcome
         else:
             seconds = worker.clock.monotonic() - begun
             return _committed(worker, piece, settled, filled, seconds=seconds)
-    raise Failed(
+    raise _given_up(worker, tries)
+
+
+def _given_up(worker: Worker, tries: int) -> Failed:
+    return Failed(
         f"A batch of {worker.plan.table} did not get through in {tries} tries.",
         state="It was rolled back each time; the batches before it are committed.",
-        remedy="See `pgtide history` for the reasons, then run `pgtide up` to go on.",
+        remedy="The log says why, at each try; then run `pgtide up` to go on.",
     )
 
 
@@ -215,7 +202,7 @@ def _lost(worker: Worker, piece: Slice) -> Exception:
         return fenced(worker.lease)
     if now.void:
         return Rewritten(piece.leaf)
-    return Taken() if now.worker_id != worker.id else _Elsewhere()
+    return Taken() if now.worker_id != worker.id else Elsewhere()
 
 
 def _pause(worker: Worker, piece: Slice, attempt: int, error: Failed) -> None:

@@ -11,8 +11,9 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Protocol, Self
 
-from pgtide.backfill.batch import KeyGone, Rewritten, Taken, Work
+from pgtide.backfill.batch import Work
 from pgtide.backfill.drive import drive
+from pgtide.backfill.mishaps import KeyGone, Rewritten, Taken
 from pgtide.backfill.outage import steadily
 from pgtide.backfill.pacing import Pacing
 from pgtide.backfill.rewalk import Rewalk
@@ -132,12 +133,21 @@ class Crew:
         with ThreadPoolExecutor(max(1, more)) as pool:
             come = partial(Worker, self.run, check=self._check, durable=self._durable)
             begun = [pool.submit(come, number) for number in numbers]
-            for worker in begun:
-                self._ending.callback(_end, worker)
+            for number, worker in zip(numbers, begun, strict=True):
+                self._ending.callback(self._end, number, worker)
         self._workers += [worker.result() for worker in begun]
 
     def _begin(self, session: Session) -> int:
-        return begin(session, self.run.lease)
+        number = begin(session, self.run.lease)
+        self.run.heart.beat_for(number)
+        return number
+
+    def _end(self, number: int, worker: Future[Worker]) -> None:
+        # What a worker cannot give back is taken by others after its lease; one that did not begin
+        # has nothing.
+        self.run.heart.let_go(number)
+        with suppress(PgtideError):
+            worker.result().end()
 
     def _check(self) -> None:
         if self._first is not None:
@@ -177,9 +187,3 @@ def _key(worker: Worker, piece: Slice) -> Key | None:
         # Dropped, or another by now: the leaf is cut anew.
         raise KeyGone(piece.leaf)
     return found
-
-
-def _end(worker: Future[Worker]) -> None:
-    # What a worker cannot give back, the next run takes; one that did not begin has nothing.
-    with suppress(PgtideError):
-        worker.result().end()

@@ -46,9 +46,9 @@ class Doubt:
         if blocks > 1:
             self._state = self._state.failed(piece, blocks)
             return piece
-        self._fruitless += 1
-        if self._fruitless > _FRUITLESS:
+        if self._fruitless >= _FRUITLESS:
             raise error
         after = put_aside(self._worker, self._work, piece, batch)
+        self._fruitless += 1
         self._state = self._state.found()
         return after

@@ -2,7 +2,9 @@
 
 from pgtide.backfill.batch import Work, run_batch
 from pgtide.backfill.doubt import Doubt
-from pgtide.backfill.next_batch import next_batch
+from pgtide.backfill.locked import LockedOut
+from pgtide.backfill.mishaps import Locked
+from pgtide.backfill.next_batch import Batch, next_batch
 from pgtide.backfill.outage import steadily
 from pgtide.backfill.pacing import Pacing
 from pgtide.backfill.rate import batches_in_pass
@@ -15,44 +17,74 @@ from pgtide.postgres.faults import STATEMENT_TIMEOUT, DataFault
 
 
 def drive(worker: Worker, work: Work, piece: Slice, pacing: Pacing, *, before: Before) -> Slice:
-    """Walk a slice from its checkpoint to its end; raises what `run_batch` raises.
+    """Walk a slice from its checkpoint to its end; raises what `run_batch` raises, but Locked.
 
-    `before` is called before each batch, and may keep it waiting.
+    `before` is called before each batch, and may keep it waiting. What others keep locked is waited
+    for; only an undo's archive ends in LockNotAcquired.
     """
-    limit, doubt = _limit(worker, piece), Doubt(worker, work)
-    # Rounded up, or each pass would end with a batch of next to nothing. What are blocks here are
-    # keys where the slice goes by key.
-    parts = batches_in_pass(worker.plan.filling)
-    most = max(1, -(-(limit - piece.first_block) // parts))
-    while not piece.done:
-        before(worker)
-        pacing.before(worker, piece)
-        wanted = doubt.blocks(piece, pacing.blocks(worker, piece, most=most))
-        batch = next_batch(piece, blocks=wanted, limit=limit)
-        if batch.end is None and piece.keys is None:
-            # An open end would take all that was added since the slice was begun at once.
-            limit = _limit(worker, piece)
-            batch = next_batch(piece, blocks=wanted, limit=limit)
+    with LockedOut(worker) as locked:
+        walk = _Walk(worker, work, piece, pacing=pacing, locked=locked)
+        while not walk.piece.done:
+            before(worker)
+            pacing.before(worker, walk.piece)
+            try:
+                walk.step()
+            except Locked as met:
+                locked.met(walk.piece, met)
+        return walk.piece
+
+
+class _Walk:
+    def __init__(
+        self, worker: Worker, work: Work, piece: Slice, *, pacing: Pacing, locked: LockedOut
+    ) -> None:
+        self.piece = piece
+        self._worker = worker
+        self._work = work
+        self._pacing = pacing
+        self._locked = locked
+        self._doubt = Doubt(worker, work)
+        self._limit = self._end()
+        # Rounded up, or each pass would end with a batch of next to nothing. What are blocks here
+        # are keys where the slice goes by key.
+        parts = batches_in_pass(worker.plan.filling)
+        self._most = max(1, -(-(self._limit - piece.first_block) // parts))
+
+    def step(self) -> None:
+        piece, batch = self.piece, self._batch()
+        patience = self._locked.patience(piece)
         try:
-            outcome = run_batch(worker, work, piece, batch)
+            outcome = run_batch(self._worker, self._work, piece, batch, patience=patience)
         except DataFault as error:
             # An open end takes what was added meanwhile, too.
-            limit = _limit(worker, piece)
-            piece = doubt.failed(piece, batch, error, limit=limit)
+            self._limit = self._end()
+            self.piece = self._doubt.failed(piece, batch, error, limit=self._limit)
         except StatementFailed as error:
-            if error.sqlstate != STATEMENT_TIMEOUT or not pacing.halve(worker, piece):
+            timeout = error.sqlstate == STATEMENT_TIMEOUT
+            if not timeout or not self._pacing.halve(self._worker, piece):
                 raise
-            worker.check()
+            self._worker.check()
         else:
-            units = outcome.units
-            blocks = max(1, limit - batch.cursor if units is None else units)
-            pacing.after(worker, piece, outcome, blocks=blocks, most=most)
-            piece = outcome.after
-            doubt.passed(piece, blocks)
-    return piece
+            blocks = outcome.units
+            if blocks is None:
+                blocks = max(1, self._limit - batch.cursor)
+            self._locked.passed()
+            self._pacing.after(self._worker, piece, outcome, blocks=blocks, most=self._most)
+            self.piece = outcome.after
+            self._doubt.passed(self.piece, blocks)
 
+    def _batch(self) -> Batch:
+        pace = self._pacing.blocks(self._worker, self.piece, most=self._most)
+        wanted = self._doubt.blocks(self.piece, pace)
+        batch = next_batch(self.piece, blocks=wanted, limit=self._limit)
+        if batch.end is None and self.piece.keys is None:
+            # An open end would take all that was added since the slice was begun at once.
+            self._limit = self._end()
+            batch = next_batch(self.piece, blocks=wanted, limit=self._limit)
+        return batch
 
-def _limit(worker: Worker, piece: Slice) -> int:
-    if piece.end_block is not None:
-        return piece.end_block
-    return steadily(worker, lambda session: read_size(session, piece.leaf)).blocks
+    def _end(self) -> int:
+        if self.piece.end_block is not None:
+            return self.piece.end_block
+        leaf = self.piece.leaf
+        return steadily(self._worker, lambda session: read_size(session, leaf)).blocks

@@ -3,8 +3,6 @@
 And hears what the operator and newer runs want.
 """
 
-import os
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -50,7 +48,8 @@ class Heart:
         self._clock = clock
         # Beside another process's run: that one holds the lock on the table.
         self._beside = beside
-        self._me = {"run": lease.run_id, "host": socket.gethostname(), "pid": os.getpid()}
+        # Never changed, always another one: the heart's thread reads it when it likes.
+        self._workers = frozenset[int]()
         self._locked = True
         self._beaten = clock.monotonic()
         # The database's time, and this machine's seconds when it was told.
@@ -87,6 +86,14 @@ class Heart:
         told, then = self._told
         return self._clock.database(told + timedelta(seconds=self._clock.monotonic() - then))
 
+    def beat_for(self, worker: int) -> None:
+        """Say from now on that a worker lives, too."""
+        self._workers |= {worker}
+
+    def let_go(self, worker: int) -> None:
+        """Say so no more: what it has not given back is free when its lease is over."""
+        self._workers -= {worker}
+
     def close(self) -> None:
         """Close the session that holds the lock."""
         self._lock.close()
@@ -110,7 +117,8 @@ class Heart:
         try:
             if not self._locked:
                 self._reopen()
-            heard = self._lock.row(_SQL["beat_beside" if self._beside else "beat"], self._me)
+            who = {"run": self._lease.run_id, "workers": list(self._workers)}
+            heard = self._lock.row(_SQL["beat_beside" if self._beside else "beat"], who)
         except (ConnectionLost, Refused) as error:
             self._locked = False
             if self._clock.monotonic() - self._beaten > OUTAGE.total_seconds():

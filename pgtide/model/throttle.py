@@ -10,6 +10,17 @@ from typing import Final
 
 from pgtide.model.amount import seconds, size
 
+# What others keep locked holds a batch whatever is declared: it cannot be filled meanwhile.
+LOCKS: Final = "locks"
+# What pgtide watches by itself: a query of the author's under one of these names would hide it.
+NAMES: Final = frozenset(
+    {
+        *("replica_lag", "replica_bytes", "replica_gone", "wal_rate", "archive_ready", "archiver"),
+        *("slot_bytes", "vacuum", "horizon", "lock_waiters", "connections", "active_sessions"),
+        *("disk_free", "disk_limit", LOCKS),
+    }
+)
+
 
 @dataclass(frozen=True, slots=True)
 class HoldWhile:
@@ -92,6 +103,8 @@ class Throttle:
         names = [query_name(one, number) for number, one in enumerate(self.hold_while, start=1)]
         if len(set(names)) < len(names):
             yield "two queries of hold_while have the same name"
+        for name in NAMES.intersection(names):
+            yield f"a query of hold_while has the name of another signal, {name!r}; name it anew"
 
 
 _AMOUNTS: Final[Mapping[str, Callable[[str], float]]] = {

@@ -9,6 +9,7 @@ from typing import Final
 from pgtide.events import PhaseEnded, RowQuarantined, ThrottleEnded, WayBackClosed
 from pgtide.model.amount import say_seconds
 from pgtide.model.state import Phase
+from pgtide.model.throttle import LOCKS
 from pgtide.notify.notice import Kind, Subject
 from pgtide.notify.outlook import Untold
 
@@ -72,20 +73,28 @@ def phase_done(subject: Subject, event: PhaseEnded) -> Said:
 
 
 def held(subject: Subject, reasons: Sequence[tuple[str, str]], span: timedelta) -> Said:
-    """Tell that the database has not been well for long."""
+    """Tell that the backfill has been held back for long: the database is not well, or locked."""
     why = "; ".join(f"{signal}: {reason}" for signal, reason in reasons)
-    names = ",".join(signal for signal, _ in reasons)
+    signals = [signal for signal, _ in reasons if signal != LOCKS]
+    names = ",".join(signals)
+    cause = "the database is not well" if signals else "others keep locked what it needs"
+    idle = "runs and no row is locked"
+    if len(signals) < len(reasons):
+        idle = "gets through, and none keeps a row locked between its tries"
+    switch = (
+        f" If it cannot be mended now: `pgtide pause {subject.name}`, then "
+        f"`PGTIDE_THROTTLE_OFF={names} pgtide resume {subject.name}` goes on without watching it."
+    )
     return Said(
         kind=Kind.HELD,
         what=(
             f"The backfill{on(subject)} has held for {say_seconds(span.total_seconds())} because "
-            f"the database is not well: {why}."
+            f"{cause}: {why}."
         ),
-        state="no batch runs and no row is locked; what was filled is kept.",
+        state=f"no batch {idle}; what was filled is kept.",
         todo=(
-            "nothing in pgtide: it goes on by itself once that is over. If it cannot be mended "
-            f"now: `pgtide pause {subject.name}`, then `PGTIDE_THROTTLE_OFF={names} pgtide resume "
-            f"{subject.name}` goes on without watching it."
+            "nothing in pgtide: it goes on by itself once that is over."
+            f"{switch if signals else ' What is in the way can be ended, if its owner agrees.'}"
         ),
     )
 

@@ -9,10 +9,10 @@ from functools import partial
 from typing import Final
 
 from pgtide.backfill import statements
-from pgtide.backfill.batch import Rewritten
 from pgtide.backfill.crew import Crew, Works
 from pgtide.backfill.key_cuts import whole
 from pgtide.backfill.leading_key import leading_key
+from pgtide.backfill.mishaps import Rewritten
 from pgtide.backfill.spread import side_by_side, spread
 from pgtide.backfill.terrain_of import terrain_of
 from pgtide.changes.archive_trigger import capture

@@ -8,9 +8,9 @@ from functools import partial
 from typing import Final
 
 from pgtide.backfill import statements
-from pgtide.backfill.batch import KeyGone, Rewritten
 from pgtide.backfill.crew import Crew
 from pgtide.backfill.hands import Hands, hands
+from pgtide.backfill.mishaps import KeyGone, Rewritten
 from pgtide.backfill.spread import Spread, side_by_side, spread
 from pgtide.backfill.throttle.opened import throttled
 from pgtide.errors import Failed

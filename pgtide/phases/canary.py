@@ -1,8 +1,8 @@
 """The canary: a small part of a table is filled, and found right, before all the rest."""
 
-from pgtide.backfill.batch import KeyGone, Rewritten
 from pgtide.backfill.crew import Crew, Works
 from pgtide.backfill.keyed import bounds, within
+from pgtide.backfill.mishaps import KeyGone, Rewritten
 from pgtide.backfill.quarantining import first_reasons
 from pgtide.backfill.spread import Spread, spread
 from pgtide.errors import Failed

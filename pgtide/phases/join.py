@@ -6,9 +6,9 @@ from functools import partial
 from typing import Final
 
 from pgtide.backfill import statements
-from pgtide.backfill.batch import Rewritten
 from pgtide.backfill.crew import Crew, Works
 from pgtide.backfill.hands import hands
+from pgtide.backfill.mishaps import Rewritten
 from pgtide.backfill.spread import Group, side_by_side
 from pgtide.backfill.throttle.opened import throttled
 from pgtide.errors import Fenced

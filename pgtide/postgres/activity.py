@@ -13,6 +13,15 @@ from pgtide.sql import queries
 _SQL: Final = queries("activity")
 # First half of the advisory lock's key: "pgti" in ASCII; the second is the table's oid (trap 69).
 NAMESPACE: Final = 0x70677469
+# All but what reading and maintenance take.
+_KEEPING: Final = (
+    Lock.ROW_SHARE,
+    Lock.ROW_EXCLUSIVE,
+    Lock.SHARE,
+    Lock.SHARE_ROW_EXCLUSIVE,
+    Lock.EXCLUSIVE,
+    Lock.ACCESS_EXCLUSIVE,
+)
 # GRANT SET ON PARAMETER came with 15.
 _GRANTABLE: Final = 150000
 
@@ -95,7 +104,7 @@ def blockers(session: Session, oid: int, beside: Sequence[Referenced] = ()) -> l
     """
     params: dict[str, object] = {
         "oid": oid,
-        "mode": None,
+        "modes": None,
         "whole": [oid for one in beside if one.dropping for oid in one.oids],
         "writes": [oid for one in beside if not one.dropping for oid in one.oids],
     }
@@ -108,8 +117,15 @@ def writers(session: Session, oid: int) -> list[Blocker]:
 
     Whoever writes takes this lock before, and keeps it until others see what was written.
     """
-    params: dict[str, object] = {"oid": oid, "mode": Lock.ROW_EXCLUSIVE, "whole": [], "writes": []}
-    return _blockers(session, "blockers", params)
+    return _holders(session, oid, [Lock.ROW_EXCLUSIVE])
+
+
+def keepers(session: Session, oid: int) -> list[Blocker]:
+    """Return who may keep rows of a table, or all of it, from being written, the oldest first.
+
+    Each session once. Whether it has locked a row, and which, the server does not tell.
+    """
+    return list({b.transaction: b for b in _holders(session, oid, _KEEPING)}.values())
 
 
 def old_snapshots(session: Session, *, seconds: float) -> list[Blocker]:
@@ -179,6 +195,11 @@ def share_name_lock(session: Session, name: str) -> bool:
 def name_locked(session: Session, name: str) -> bool:
     """Tell whether anybody holds the advisory lock of a name."""
     return bool(session.value(_SQL["name_locked"], {"name": name}))
+
+
+def _holders(session: Session, oid: int, modes: Sequence[Lock]) -> list[Blocker]:
+    params: dict[str, object] = {"oid": oid, "modes": list(modes), "whole": [], "writes": []}
+    return _blockers(session, "blockers", params)
 
 
 def _blockers(session: Session, query: str, params: dict[str, object]) -> list[Blocker]:

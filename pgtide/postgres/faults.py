@@ -12,7 +12,8 @@ from pgtide.postgres.data_fault import is_data_fault, reason_of
 
 # Worth another try as they stand: lock_not_available, deadlock_detected, serialization_failure.
 _TRANSIENT: Final = frozenset({"55P03", "40P01", "40001"})
-LOCK_TIMEOUT: Final = frozenset({"55P03", "40P01"})
+NOT_AVAILABLE: Final = "55P03"
+LOCK_TIMEOUT: Final = frozenset({NOT_AVAILABLE, "40P01"})
 STATEMENT_TIMEOUT: Final = "57014"
 INSUFFICIENT_PRIVILEGE: Final = "42501"
 # Lost, cancelled, or kept waiting by others: nothing is known of the statement then.

@@ -13,7 +13,7 @@ SELECT l.pid, l.virtualtransaction AS transaction, nullif(l.relation, %(oid)s)::
   LEFT JOIN pg_locks own ON l.pid IS NULL AND own.pid IS NULL AND own.virtualtransaction = l.virtualtransaction
                         AND own.locktype = 'transactionid'
   LEFT JOIN pg_prepared_xacts x ON x.transaction = own.transactionid
- WHERE l.locktype = 'relation' AND l.granted AND l.mode = coalesce(%(mode)s, l.mode)
+ WHERE l.locktype = 'relation' AND l.granted AND (%(modes)s::text[] IS NULL OR l.mode = ANY (%(modes)s::text[]))
    AND (l.relation = %(oid)s
         OR l.relation IN (WITH RECURSIVE tree AS (SELECT %(oid)s::oid AS oid
                                                   UNION ALL

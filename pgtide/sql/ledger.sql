@@ -78,10 +78,10 @@ INSERT INTO pgtide.backend (run_id, pid, started, purpose) VALUES (%(run)s, %(pi
 ON CONFLICT DO NOTHING
 
 -- beat --
--- Say that the run and this process's workers live, while it is the newest; read what the operator wants, and the time.
+-- Say that the run and its workers in this process live, while it is the newest; read what the operator wants, and the time.
 WITH workers AS (
     UPDATE pgtide.worker SET heartbeat_at = clock_timestamp()
-     WHERE run_id = %(run)s AND host = %(host)s AND pid = %(pid)s AND ended_at IS NULL
+     WHERE id = ANY (%(workers)s::bigint[]) AND ended_at IS NULL
 )
 UPDATE pgtide.run r SET heartbeat_at = clock_timestamp()
   FROM pgtide.migration m LEFT JOIN pgtide.control c ON c.migration_id = m.id
@@ -92,7 +92,7 @@ RETURNING coalesce(c.hold, false) AS hold, c.reason, c.by, c.duty, c.batch_ms, c
 -- Say that the workers of a process that has joined a run live; no row where that run is over.
 WITH workers AS (
     UPDATE pgtide.worker SET heartbeat_at = clock_timestamp()
-     WHERE run_id = %(run)s AND host = %(host)s AND pid = %(pid)s AND ended_at IS NULL
+     WHERE id = ANY (%(workers)s::bigint[]) AND ended_at IS NULL
 )
 SELECT coalesce(c.hold, false) AS hold, c.reason, c.by, c.duty, c.batch_ms, clock_timestamp() AS now
   FROM pgtide.run r JOIN pgtide.migration m ON m.id = r.migration_id

@@ -11,7 +11,6 @@ CREATE TABLE pgtide.worker (
     heartbeat_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     ended_at timestamptz
 );
-CREATE INDEX worker_by_run ON pgtide.worker (run_id) WHERE ended_at IS NULL;
 
 -- Who works on a slice; null: nobody does. How far of each page every pass goes, in 256ths.
 ALTER TABLE pgtide.slice ADD COLUMN worker_id bigint REFERENCES pgtide.worker;

@@ -13,7 +13,7 @@ from prefect.settings import (
     temporary_settings,
 )
 
-from pgtide.backfill.batch import Rewritten
+from pgtide.backfill.mishaps import Rewritten
 from pgtide.backfill.spread import Group
 from pgtide.errors import ConnectionLost, Fenced, Interrupted, Waiting
 from tasks import one_task_each

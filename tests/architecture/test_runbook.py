@@ -15,7 +15,7 @@ import pytest
 from pgtide.backfill.throttle.chosen import chosen
 from pgtide.model.gate import Gate
 from pgtide.model.state import State
-from pgtide.model.throttle import Throttle
+from pgtide.model.throttle import LOCKS, Throttle
 from pgtide.notify.notice import Kind
 from pgtide.operate.waiting import Wait
 from tests.architecture.sources import PACKAGES, ROOT, python_files
@@ -78,7 +78,8 @@ def in_code() -> set[tuple[str, object]]:
 
 def signals() -> set[str]:
     # `hold_while` is the author's own, under names of their choice.
-    return {one.name for one in chosen(ALL_ON, table="public.users")} | {"hold_while"}
+    watched = {one.name for one in chosen(ALL_ON, table="public.users")}
+    return watched | {LOCKS, "hold_while"}
 
 
 def waits() -> set[str]:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from queue import SimpleQueue
 from threading import Event
@@ -12,9 +13,9 @@ from typing import Any
 import pytest
 
 from pgtide.backfill import statements
-from pgtide.backfill.batch import Rewritten
 from pgtide.backfill.crew import Crew
 from pgtide.backfill.hands import Hands
+from pgtide.backfill.mishaps import Rewritten
 from pgtide.backfill.throttle.wait import Worker
 from pgtide.errors import Failed
 from pgtide.ledger import claims, slices
@@ -23,6 +24,7 @@ from pgtide.ledger.slices import Kind
 from pgtide.model.state import Phase
 from pgtide.phases.cutting import cut_walk
 from pgtide.phases.forward import forward, opened
+from pgtide.postgres.embedded import Server
 from tests import small_table
 from tests.driving import ACTOR, migrate, settings_for
 from tests.users import create_users, email_migration
@@ -118,6 +120,41 @@ def test_the_same_workers_go_on_after_a_rewritten_table_and_keep_nothing_of_it(
                 small_table.run(database, END_WORKERS)
         assert run.session.value("SELECT count(*) FROM pgtide.worker") == 2
         assert run.session.value("SELECT count(*) FROM pgtide.worker WHERE ended_at IS NULL") == 0
+
+
+def test_who_could_not_give_back_is_silent_and_its_slices_are_free_after_its_lease(
+    database: str, server: Server
+) -> None:
+    create_users(database, rows=12_000)
+    lease = timedelta(seconds=1)
+    settings = replace(settings_for(database), heartbeat=lease / 10, lease=lease)
+    error = Failed("no more", state="state", remedy="remedy")
+
+    def before(_worker: Worker) -> None:
+        raise error
+
+    allow = f"ALTER DATABASE {database.rpartition('/')[2]} ALLOW_CONNECTIONS"
+    with opened(settings, Caller(actor=ACTOR), email_migration()) as run:
+        forward(run, Phase.EXPAND)
+        cut_walk(run, Hands(number=2, why="the test says so"))
+        assert run.plan.backfill is not None
+        works = partial(statements.filling, run.plan, run.plan.backfill)
+        one = slices.read(run.session, run.lease, Kind.WALK)[0].id
+
+        def is_free() -> bool:
+            silence = lease.total_seconds()
+            return one in claims.free(run.session, run.lease, Kind.WALK, round_=0, silence=silence)
+
+        with Crew(run, before) as crew:
+            with pytest.raises(Failed), crew.round(1):
+                crew.fill(works, [one])
+            assert not is_free()
+            small_table.run(database, END_WORKERS)
+            small_table.run(server.url, f"{allow} false")
+        small_table.run(server.url, f"{allow} true")
+        assert run.session.value("SELECT ended_at FROM pgtide.worker") is None
+        eventually(is_free)
+        run.check()
 
 
 def test_the_workers_of_the_walk_sweep_too(database: str) -> None:

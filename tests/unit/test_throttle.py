@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from pgtide.backfill.throttle.chosen import chosen, declared
 from pgtide.model.amount import say_seconds, say_size, seconds, size
-from pgtide.model.throttle import HoldWhile, Throttle
+from pgtide.model.throttle import LOCKS, NAMES, HoldWhile, Throttle
 from tests.architecture.sources import ROOT
 
 OFF = (
@@ -26,6 +26,14 @@ def names(throttle: Throttle) -> set[str]:
 
 def test_the_defaults_can_be_meant() -> None:
     assert list(Throttle().problems()) == []
+
+
+def test_no_query_of_the_authors_can_hide_a_signal() -> None:
+    everything = Throttle(wal_rate="50MB", active_sessions=20, disk_limit="10GB")
+    assert names(everything) | {LOCKS} == NAMES
+    for name in NAMES:
+        [said] = Throttle(hold_while=(HoldWhile("SELECT true", name=name),)).problems()
+        assert f"the name of another signal, '{name}'" in said
 
 
 def test_every_signal_is_switched_off_by_none_but_a_vacuum_against_wraparound() -> None:

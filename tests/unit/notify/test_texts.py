@@ -53,6 +53,12 @@ LAG = ThrottleHeld(
 FULL = ThrottleHeld(
     signal="disk_free", reason="0.8 GB are left in pg_wal, limit 1 GB", value=0.8, limit=1.0
 )
+KEPT = ThrottleHeld(
+    signal="locks",
+    reason="public.users, or rows of it, may be locked by pid 812 (bob, reports, 340 s)",
+    value=340.0,
+    limit=None,
+)
 LOCK = LockWaited(
     step="expand.shape",
     attempt=7,
@@ -121,9 +127,11 @@ def phase_done(phase: str, rows: int | None = None) -> Callable[[], str]:
     return lambda: notice(FILLING, event)
 
 
-def held_long() -> str:
-    _, notices = looked(heard(FILLING, LAG, FULL, minutes=30), None, at(36))
-    return notices[-1].text
+def held_long(*events: Event) -> Callable[[], str]:
+    def notices() -> str:
+        return looked(heard(FILLING, *events, minutes=30), None, at(36))[1][-1].text
+
+    return notices
 
 
 def quarantined(many: int) -> str:
@@ -207,7 +215,9 @@ TEXTS: Final[Mapping[str, Callable[[], str]]] = {
     "phase_done_contract": phase_done("contract"),
     "phase_done_purge": phase_done("purge"),
     "phase_done_rollback": phase_done("rollback"),
-    "held": held_long,
+    "held": held_long(LAG, FULL),
+    "held_locks": held_long(KEPT),
+    "held_locks_too": held_long(LAG, KEPT),
     "let_go": lambda: notice(
         replace(HELD, holds=HELD.holds[:1]), ThrottleEnded(signal="replica_lag", seconds=2_580)
     ),
