@@ -13,11 +13,13 @@ from typing import Protocol, Self
 
 from pgtide.backfill.batch import Work
 from pgtide.backfill.drive import drive
+from pgtide.backfill.hands import Hands
 from pgtide.backfill.mishaps import KeyGone, Rewritten, Taken
 from pgtide.backfill.outage import steadily
 from pgtide.backfill.pacing import Pacing
 from pgtide.backfill.rewalk import Rewalk
 from pgtide.backfill.throttle.wait import Before, unhindered
+from pgtide.backfill.turns import Turns
 from pgtide.errors import PgtideError
 from pgtide.ledger import backends, claims, slices
 from pgtide.ledger.run import Run
@@ -41,14 +43,13 @@ class Crew:
     """Lend a worker to each thread that fills; the first that fails stops all.
 
     Its workers stay from round to round: to begin costs a worker's session, and what that learns of
-    the server, some hundredths of a second each time. Batches of a `durable` crew wait until their
-    log is on disk.
+    the server, some hundredths of a second each time. They are `hands` at most.
     """
 
-    def __init__(self, run: Run, before: Before = unhindered, *, durable: bool = False) -> None:
+    def __init__(self, run: Run, hands: Hands, before: Before = unhindered) -> None:
         self.run = run
         self._before = before
-        self._durable = durable
+        self._turns = Turns(hands)
         self._workers: list[Worker] = []
         self._idle: SimpleQueue[tuple[Worker, Pacing]] = SimpleQueue()
         self._ending = ExitStack()
@@ -110,10 +111,11 @@ class Crew:
         work = works(_leaf(worker, piece), key=_key(worker, piece))
         piece = self._rewalk(worker, piece)
         try:
-            return drive(worker, work, piece, pacing, before=self._before).rows - piece.rows
+            done = drive(worker, work, piece, pacing, before=self._before, turns=self._turns)
         except Taken:
             # Its new worker goes on with it; what was committed here counts there.
             return 0
+        return done.rows - piece.rows
 
     @contextmanager
     def _worker(self) -> Iterator[tuple[Worker, Pacing]]:
@@ -131,7 +133,7 @@ class Crew:
         # Into the ledger one after another, on the run's session; their own are opened at once.
         numbers = [steadily(self.run, self._begin) for _ in range(more)]
         with ThreadPoolExecutor(max(1, more)) as pool:
-            come = partial(Worker, self.run, check=self._check, durable=self._durable)
+            come = partial(Worker, self.run, check=self._check)
             begun = [pool.submit(come, number) for number in numbers]
             for number, worker in zip(numbers, begun, strict=True):
                 self._ending.callback(self._end, number, worker)

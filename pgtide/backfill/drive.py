@@ -9,6 +9,7 @@ from pgtide.backfill.outage import steadily
 from pgtide.backfill.pacing import Pacing
 from pgtide.backfill.rate import batches_in_pass
 from pgtide.backfill.throttle.wait import Before
+from pgtide.backfill.turns import Turns
 from pgtide.errors import StatementFailed
 from pgtide.ledger.slices import Slice
 from pgtide.ledger.worker import Worker
@@ -16,7 +17,9 @@ from pgtide.postgres.catalog import read_size
 from pgtide.postgres.faults import STATEMENT_TIMEOUT, DataFault
 
 
-def drive(worker: Worker, work: Work, piece: Slice, pacing: Pacing, *, before: Before) -> Slice:
+def drive(
+    worker: Worker, work: Work, piece: Slice, pacing: Pacing, *, before: Before, turns: Turns
+) -> Slice:
     """Walk a slice from its checkpoint to its end; raises what `run_batch` raises, but Locked.
 
     `before` is called before each batch, and may keep it waiting. What others keep locked is waited
@@ -25,10 +28,12 @@ def drive(worker: Worker, work: Work, piece: Slice, pacing: Pacing, *, before: B
     with LockedOut(worker) as locked:
         walk = _Walk(worker, work, piece, pacing=pacing, locked=locked)
         while not walk.piece.done:
-            before(worker)
-            pacing.before(worker, walk.piece)
             try:
-                walk.step()
+                # First the turn: whoever waits for that must not begin while something holds.
+                with turns.turn(worker):
+                    before(worker)
+                    pacing.before(worker, walk.piece)
+                    walk.step()
             except Locked as met:
                 locked.met(walk.piece, met)
         return walk.piece

@@ -12,10 +12,20 @@ _CORES: Final = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hands:
-    """A number of workers, and why so many."""
+    """A number of workers, and why so many.
+
+    `cores` are those that they were chosen for; None where somebody has said how many there are.
+    """
 
     number: int
     why: str
+    cores: int | None = None
+
+    def beside(self, server: Capacity) -> int:
+        """Return how many of them may be at work at once beside the others who are now."""
+        if self.cores is None:
+            return self.number
+        return max(1, min(self.number, self.cores - _others(server)))
 
 
 def hands(filling: Backfill, override: int | None, capacity: Capacity) -> Hands:
@@ -25,12 +35,15 @@ def hands(filling: Backfill, override: int | None, capacity: Capacity) -> Hands:
     if filling.workers != "auto":
         return Hands(number=filling.workers, why="the migration's file says so")
     cores = capacity.cores or _CORES
+    number = max(1, min(MOST_WORKERS, cores - capacity.ours - _others(capacity)))
+    said = f"has {cores} cores" if capacity.cores else "does not say how many cores it has"
+    return Hands(number=number, why=f"the server {said}, and {_at_work(capacity)}", cores=cores)
+
+
+def _others(capacity: Capacity) -> int:
     # Where a worker has every core, one in ten of an application's statements waits for its turn:
     # one stays free for whoever was there a moment ago, or may be and is not seen.
-    taken = capacity.ours + max(capacity.others, 1 if capacity.lately or capacity.hidden else 0)
-    number = max(1, min(MOST_WORKERS, cores - taken))
-    said = f"has {cores} cores" if capacity.cores else "does not say how many cores it has"
-    return Hands(number=number, why=f"the server {said}, and {_at_work(capacity)}")
+    return max(capacity.others, 1 if capacity.lately or capacity.hidden else 0)
 
 
 def _at_work(capacity: Capacity) -> str:

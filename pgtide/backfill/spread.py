@@ -72,19 +72,22 @@ def spread(
     run = crew.run
     silence = run.settings.lease.total_seconds()
     ask = partial(claims.free, lease=run.lease, kind=kind, round_=number, silence=silence)
-    pieces = _pieces(run, kind, number, canary=canary)
-    # More would have nothing to do.
-    workers = max(1, min(workers, len(pieces)))
+    # Counted, not read: a big table has tens of thousands, and who waits asks five times a second.
+    left = partial(slices.left, lease=run.lease, kind=kind, round_=number, canary=canary)
+    # More workers than slices would have nothing to do, and none has where all is done.
+    workers = min(workers, steadily(run, left))
+    if not workers:
+        return
     with crew.round(workers):
-        while not all(piece.done for piece in pieces):
+        while steadily(run, left):
             free = steadily(run, ask)
             if free:
+                pieces = _pieces(run, kind, number, canary=canary)
                 groups = grouped(pieces, set(free), workers=workers, canary=canary)
                 over(lambda group: crew.fill(works, group.slices), groups, workers)
             elif not crew.give_back():
                 run.check()
                 run.clock.sleep(_POLL)
-            pieces = _pieces(run, kind, number, canary=canary)
 
 
 def grouped(

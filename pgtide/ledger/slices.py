@@ -151,6 +151,12 @@ def read_one(session: Session, slice_id: int) -> Slice:
     return _slice(session.rows(_SQL["slice"], {"slice": slice_id})[0])
 
 
+def left(session: Session, lease: Lease, kind: Kind, *, round_: int, canary: bool = False) -> int:
+    """Return how many slices of a round are not done; of its canary alone, where so asked."""
+    asked = {**of_kind(lease, kind), "round": round_, "canary": canary}
+    return int(session.value(_SQL["open_slices"], asked))
+
+
 def open_round(session: Session, lease: Lease, kind: Kind) -> int | None:
     """Return the newest round of a kind that has open slices."""
     found = session.value(_SQL["open_round"], {**of_kind(lease, kind), "token": lease.token})

@@ -26,19 +26,21 @@ _SQL: Final = queries("ledger")
 class Worker:
     """Work for a run, in a thread of its own; `check` also raises what the crew stops for.
 
-    `commits` are the settings under which a batch commits. A `durable` one waits until its log is
-    on this server's disk: on a disk that is slower than the worker, whoever commits next would wait
-    for all that it has left behind.
+    The batches of a `durable` one wait until their log is on this server's disk: on a disk that is
+    slower than the worker, whoever commits next would wait for all that it has left behind.
     """
 
-    def __init__(
-        self, run: Run, number: int, check: Callable[[], None], *, durable: bool = False
-    ) -> None:
+    def __init__(self, run: Run, number: int, check: Callable[[], None]) -> None:
         self.run = run
         self._check = check
         self.id = number
-        self.commits = {"synchronous_commit": "local"} if durable else {}
+        self.durable = True
         self.session: Session = run.open(self._purpose)
+
+    @property
+    def commits(self) -> dict[str, str]:
+        """Return the settings under which a batch commits."""
+        return {"synchronous_commit": "local"} if self.durable else {}
 
     @property
     def settings(self) -> Settings:

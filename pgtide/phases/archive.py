@@ -10,6 +10,7 @@ from typing import Final
 
 from pgtide.backfill import statements
 from pgtide.backfill.crew import Crew, Works
+from pgtide.backfill.hands import Hands
 from pgtide.backfill.key_cuts import whole
 from pgtide.backfill.leading_key import leading_key
 from pgtide.backfill.mishaps import Rewritten
@@ -23,12 +24,12 @@ from pgtide.ledger.run import Run
 from pgtide.ledger.slices import ONCE, Cut, Kind
 from pgtide.model.plan import ArchiveSql
 from pgtide.phases.step import perform, present
-from pgtide.postgres.activity import capacity
 from pgtide.postgres.leaves import Leaf, read_leaves
 
 # The ordinal of the archive's own step comes after those of any plan: it is undone first.
 _ORDINAL: Final = 10_000
 _REWRITES: Final = 3
+_ALONE: Final = Hands(number=1, why="an undo goes through the table once")
 
 
 def fill_archive(run: Run, archive: ArchiveSql) -> int:
@@ -61,7 +62,7 @@ def fill_archive(run: Run, archive: ArchiveSql) -> int:
 
 def _filled(run: Run, works: Works) -> int:
     number = _cut(run)
-    with Crew(run, durable=capacity(run.session).shared) as crew:
+    with Crew(run, _ALONE) as crew:
         spread(crew, works, Kind.ARCHIVE, number=number, over=side_by_side, workers=1)
     pieces = slices.read(run.session, run.lease, Kind.ARCHIVE, round_=number)
     return sum(piece.rows for piece in pieces)

@@ -51,12 +51,8 @@ def backfill(run: Run, over: Spread = side_by_side) -> None:
         _follow_file(run)
         if run.plan.backfill is not None:
             refuse_loud(run.session, run.plan)
-            server = capacity(run.session)
-            many = hands(run.plan.filling, run.settings.workers, server)
-            with (
-                throttled(run, workers=many.number) as before,
-                Crew(run, before, durable=server.shared) as crew,
-            ):
+            many = hands(run.plan.filling, run.settings.workers, capacity(run.session))
+            with throttled(run, workers=many.number) as before, Crew(run, many, before) as crew:
                 retry(run)
                 _walk(crew, run.plan.backfill, many, over)
                 _sweep(crew, run.plan.backfill, many)

@@ -28,16 +28,15 @@ def join(run: Run) -> int:
     Raises what ended the work of any worker. The run that was joined finishes the phase: it waits
     for what is claimed here.
     """
-    server = capacity(run.session)
-    many = hands(run.plan.filling, run.settings.workers, server).number
+    many = hands(run.plan.filling, run.settings.workers, capacity(run.session))
     rows = 0
     try:
-        with throttled(run, workers=many) as before:
-            begun = partial(Crew, run, before, durable=server.shared)
+        with throttled(run, workers=many.number) as before:
+            begun = partial(Crew, run, many, before)
             while run.plan.backfill and run.record.state is State.BACKFILLING:
                 run.check()
                 works = partial(statements.filling, run.plan, run.plan.backfill)
-                rows += _help(run, works, many, begun)
+                rows += _help(run, works, many.number, begun)
                 run.clock.sleep(_POLL)
     except Fenced:
         if run.record.state is State.BACKFILLING:

@@ -1,7 +1,7 @@
 """What other sessions do: who blocks, who is old, who may be ended."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pgtide.errors import PgtideError
@@ -94,7 +94,12 @@ def capacity(session: Session) -> Capacity:
     """Ask a server for its cores, and who is at work on it."""
     readable = session.value(_SQL["may_read_files"])
     cores = session.value(_SQL["cores"]) if readable else None
-    return Capacity(cores=cores, **session.rows(_SQL["busy_sessions"])[0])
+    return replace(busy(session), cores=cores)
+
+
+def busy(session: Session) -> Capacity:
+    """Ask only who is at work on a server."""
+    return Capacity(cores=None, **session.rows(_SQL["busy_sessions"])[0])
 
 
 def blockers(session: Session, oid: int, beside: Sequence[Referenced] = ()) -> list[Blocker]:

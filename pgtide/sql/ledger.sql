@@ -276,6 +276,12 @@ SELECT s.id FROM pgtide.slice s LEFT JOIN pgtide.worker w ON w.id = s.worker_id
         OR w.heartbeat_at < clock_timestamp() - make_interval(secs => %(lease)s))
  ORDER BY s.ordinal
 
+-- open_slices --
+-- How many slices of a kind and round are not done; of the canary alone, where so asked.
+SELECT count(*) FROM pgtide.slice
+ WHERE migration_id = %(id)s AND attempt = %(attempt)s AND kind = %(kind)s AND round = %(round)s AND state = 'open'
+   AND (canary IS NOT NULL OR NOT %(canary)s)
+
 -- give_back_slices --
 -- A worker that is at work on none gives back what it still has: a crash of the server has opened it again.
 UPDATE pgtide.slice SET worker_id = NULL WHERE worker_id = %(worker)s AND token = %(token)s AND state = 'open'

@@ -11,6 +11,7 @@ from typing import Final
 from pgtide import AddColumn, Migration
 from pgtide.backfill import statements
 from pgtide.backfill.crew import Crew
+from pgtide.backfill.hands import Hands
 from pgtide.backfill.walk import uniform
 from pgtide.events import BatchCommitted, Event
 from pgtide.ledger import slices
@@ -27,6 +28,7 @@ from tests.small_table import run
 KINDS: Final = (("narrow", 1, 0.6), ("wide", 900, 0.5))
 # A claim of a pass that lasts less tells nothing.
 PASS: Final = 5
+_ONE: Final = Hands(number=1, why="one worker's batches are measured")
 _MIGRATION: Final = Migration(
     id="20260101_000000_targets",
     version="1.0.0",
@@ -158,5 +160,5 @@ def _expanded(url: str) -> Iterator[_Table]:
     caller = Caller(actor=ACTOR, emit=batches)
     with opened(settings_for(url), caller, _MIGRATION) as run:
         forward(run, Phase.EXPAND)
-        with Crew(run) as crew, crew.round(1):
+        with Crew(run, _ONE) as crew, crew.round(1):
             yield _Table(run=run, batches=batches, crew=crew)

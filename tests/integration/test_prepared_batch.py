@@ -22,6 +22,7 @@ from tests.users import create_users, email_migration
 
 # Of the strategy's table: slices of several passes, each of at least four batches.
 ROWS = 30_000
+HANDS = Hands(number=1, why="the test says so")
 _PREPARED = "SELECT name, statement, generic_plans, custom_plans FROM pg_prepared_statements"
 _GENERIC = "EXPLAIN (COSTS OFF) EXECUTE {name} ('(0,0)', '(9,0)', 0, 26)"
 
@@ -50,11 +51,11 @@ def test_the_update_of_a_range_of_blocks_is_planned_once_for_all_and_reads_no_mo
     migration = replace(email_migration(), backfill=filling)
     with opened(settings_for(database), Caller(actor=ACTOR), migration) as run:
         forward(run, Phase.EXPAND)
-        cut_walk(run, Hands(number=1, why="the test says so"))
+        cut_walk(run, HANDS)
         sql = run.plan.backfill
         assert sql is not None
         works = partial(statements.filling, run.plan, sql)
-        with Crew(run, before) as crew:
+        with Crew(run, HANDS, before) as crew:
             spread(crew, works, Kind.WALK, number=0, over=side_by_side, workers=1)
 
     [plan] = plans

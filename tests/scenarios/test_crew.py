@@ -29,6 +29,7 @@ from tests import small_table
 from tests.driving import ACTOR, migrate, settings_for
 from tests.users import create_users, email_migration
 
+HANDS = Hands(number=2, why="the test says so")
 # Nobody has told their processes yet.
 END_WORKERS = (
     "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
@@ -67,7 +68,7 @@ def test_who_waited_for_a_worker_begins_no_batch_after_another_has_failed(
     caller = Caller(actor=ACTOR)
     with opened(settings_for(database), caller, email_migration()) as run:
         forward(run, Phase.EXPAND)
-        cut_walk(run, Hands(number=2, why="the test says so"))
+        cut_walk(run, HANDS)
         pieces = slices.read(run.session, run.lease, Kind.WALK)
         assert run.plan.backfill is not None
         works = partial(statements.filling, run.plan, run.plan.backfill)
@@ -78,7 +79,7 @@ def test_who_waited_for_a_worker_begins_no_batch_after_another_has_failed(
             asked.append(piece)
             return crew.fill(works, [piece])
 
-        with Crew(run, before) as crew, crew.round(1), ThreadPoolExecutor(2) as pool:
+        with Crew(run, HANDS, before) as crew, crew.round(1), ThreadPoolExecutor(2) as pool:
             first = pool.submit(fill, crew, pieces[0].id)
             eventually(lambda: len(reached) == 1)
             second = pool.submit(fill, crew, pieces[-1].id)
@@ -104,11 +105,11 @@ def test_the_same_workers_go_on_after_a_rewritten_table_and_keep_nothing_of_it(
 
     with opened(settings_for(database), Caller(actor=ACTOR), email_migration()) as run:
         forward(run, Phase.EXPAND)
-        cut_walk(run, Hands(number=2, why="the test says so"))
+        cut_walk(run, HANDS)
         assert run.plan.backfill is not None
         works = partial(statements.filling, run.plan, run.plan.backfill)
         one, *others = [piece.id for piece in slices.read(run.session, run.lease, Kind.WALK)]
-        with Crew(run, before) as crew:
+        with Crew(run, HANDS, before) as crew:
             with pytest.raises(Rewritten), crew.round(1):
                 crew.fill(works, [one])
             free = claims.free(run.session, run.lease, Kind.WALK, round_=0, silence=60)
@@ -136,7 +137,7 @@ def test_who_could_not_give_back_is_silent_and_its_slices_are_free_after_its_lea
     allow = f"ALTER DATABASE {database.rpartition('/')[2]} ALLOW_CONNECTIONS"
     with opened(settings, Caller(actor=ACTOR), email_migration()) as run:
         forward(run, Phase.EXPAND)
-        cut_walk(run, Hands(number=2, why="the test says so"))
+        cut_walk(run, HANDS)
         assert run.plan.backfill is not None
         works = partial(statements.filling, run.plan, run.plan.backfill)
         one = slices.read(run.session, run.lease, Kind.WALK)[0].id
@@ -145,7 +146,7 @@ def test_who_could_not_give_back_is_silent_and_its_slices_are_free_after_its_lea
             silence = lease.total_seconds()
             return one in claims.free(run.session, run.lease, Kind.WALK, round_=0, silence=silence)
 
-        with Crew(run, before) as crew:
+        with Crew(run, HANDS, before) as crew:
             with pytest.raises(Failed), crew.round(1):
                 crew.fill(works, [one])
             assert not is_free()

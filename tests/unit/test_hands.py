@@ -35,3 +35,27 @@ def test_what_somebody_has_said_comes_before_what_the_server_has() -> None:
     busy = Capacity(cores=2, others=2, lately=2)
     assert hands(Backfill(workers=3), None, busy).number == 3
     assert hands(Backfill(workers=3), 4, busy).number == 4
+
+
+def test_fewer_are_at_work_beside_who_comes_later_and_all_again_when_they_have_gone() -> None:
+    found = hands(Backfill(), None, Capacity(cores=4))
+    assert found.number == 4
+    # Of pgtide's own there are these themselves.
+    assert found.beside(Capacity(cores=None, ours=4)) == 4
+    assert found.beside(Capacity(cores=None, lately=9)) == 3
+    assert found.beside(Capacity(cores=None, others=3)) == 1
+    assert found.beside(Capacity(cores=None, others=9)) == 1
+
+
+def test_as_many_as_began_are_at_work_at_most() -> None:
+    found = hands(Backfill(), None, Capacity(cores=4, others=2))
+    assert found.number == 2
+    assert found.beside(Capacity(cores=None)) == 2
+    assert hands(Backfill(), None, Capacity(cores=64)).beside(Capacity(cores=None, others=3)) == 8
+
+
+def test_as_many_as_somebody_has_said_are_at_work_whoever_comes() -> None:
+    assert (
+        hands(Backfill(workers=3), None, Capacity(cores=4)).beside(Capacity(cores=None, others=9))
+        == 3
+    )
