@@ -86,9 +86,9 @@ class LockedOut:
             found = keepers(self._worker.session, piece.leaf)
         except PgtideError:
             return []
-        # Whoever has kept it from the first try on had begun before.
+        # Whoever has kept it from the first try on had begun before, as far as is known.
         others = (one for one in found if not one.application.startswith(ours))
-        return [one for one in others if one.seconds > since]
+        return [one for one in others if one.seconds is None or one.seconds > since]
 
     def _wait(self) -> None:
         clock = self._worker.clock

@@ -77,4 +77,4 @@ def in_vain(seen: Stayed, ordinal: int) -> bool:
 def _pinned_by(session: Session, lease: Lease) -> str:
     """Say who keeps old row versions alive, if anybody but the run's own workers does."""
     oldest = horizon(session, own=f"pgtide {purpose(lease)}")
-    return oldest.abroad if oldest and oldest.seconds >= _OLD else ""
+    return oldest.abroad if oldest and (oldest.seconds or 0.0) >= _OLD else ""

@@ -31,7 +31,7 @@ class Blocker:
     """A session that holds a lock we want; a prepared transaction has no pid.
 
     `transaction` tells it apart from what the same session does next; `table` names another table
-    than the migration's.
+    than the migration's. `seconds` is how old its transaction is; None: this role does not see it.
     """
 
     pid: int
@@ -39,7 +39,7 @@ class Blocker:
     user: str
     application: str
     kind: str
-    seconds: float
+    seconds: float | None
     query: str
     table: str = ""
 
@@ -63,10 +63,10 @@ class Blocker:
 
     def _shown(self, query: str) -> str:
         name, place = self.application or self.kind, f" on {self.table}" if self.table else ""
+        age = "" if self.seconds is None else f", {self.seconds:.0f} s"
         if not self.pid:
-            return f"{name} ({self.user}, {self.seconds:.0f} s){place}"
-        who = f"{self.user or 'system'}, {name}, {self.seconds:.0f} s{query}"
-        return f"pid {self.pid} ({who}){place}"
+            return f"{name} ({self.user}{age}){place}"
+        return f"pid {self.pid} ({self.user or 'system'}, {name}{age}{query}){place}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,7 +215,7 @@ def _blockers(session: Session, query: str, params: dict[str, object]) -> list[B
             user=row["user"] or "",
             application=row["application"] or "",
             kind=row.get("backend_type") or "",
-            seconds=row["seconds"] or 0.0,
+            seconds=row["seconds"],
             query=row["query"] or "",
             table=row["table"] or "",
         )

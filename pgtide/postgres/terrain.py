@@ -52,7 +52,7 @@ def read_terrain(session: Session, oid: int, *, written: Sequence[str]) -> Terra
         toast_blocks=row["toast_blocks"],
         fillfactor=row["fillfactor"],
         indexed=tuple(row["indexed"]),
-        horizon_seconds=pinned.seconds if pinned else 0.0,
+        horizon_seconds=(pinned.seconds or 0.0) if pinned else 0.0,
         pinned_by=pinned.abroad if pinned else "",
         buffers=row["buffers"],
         table=str(TableName(schema=row["schema"], name=row["name"])),

@@ -26,6 +26,7 @@ from pgtide.operate.status import MigrationStatus, status_now
 from pgtide.phases import backward
 from pgtide.postgres.session import connect
 from tests.driving import ACTOR, migrate, record_of, refusal, settings_for, undo
+from tests.roles import temporary_role
 from tests.small_table import SMALL_ID, create_small, run, small_migration
 from tests.throttling import session, wait_for
 
@@ -85,6 +86,24 @@ def test_what_is_kept_locked_holds_and_is_named_until_it_is_free(
     assert (cost(expanded).held_since, cost(expanded).holds) == (None, 1)
     wrong = "SELECT id, n FROM public.t WHERE n IS DISTINCT FROM a"
     assert run(expanded, wrong) == ([(9, 777)] if statement == ROW else [])
+
+
+@pytest.mark.untouched
+def test_who_may_have_it_is_named_too_where_the_role_does_not_see_since_when(database: str) -> None:
+    create_small(database)
+    with temporary_role(database) as (role, address):
+        name = database.rpartition("/")[2]
+        for grant in (f"DATABASE {name}", "SCHEMA public"):
+            run(database, f"GRANT ALL ON {grant} TO {role}")
+        run(database, f"ALTER TABLE public.t OWNER TO {role}")
+        migrate(address, MIGRATION, until=Phase.EXPAND)
+        with session(database, "BEGIN", ROW) as keeper, filling(address, []) as filled:
+            pid = keeper.info.backend_pid
+            with ending(keeper):
+                [reason] = wait_for(lambda: waits(database), "the hold")
+            assert filled.result(60).state is State.VERIFIED
+        assert f"pid {pid} (" in reason
+        assert " s)" not in reason, "nobody knows for how long"
 
 
 def test_a_held_batch_hears_a_pause(expanded: str) -> None:
