@@ -49,7 +49,7 @@ class Settings:
     duty: float | None = None
     # How many workers fill at once; None: as the migration says.
     workers: int | None = None
-    # A minute with their pauses: longer than a careful application keeps a row locked.
+    # Of a batch that meets deadlocks and the like; a minute with their pauses.
     batch_retries: int = 30
     # How often the throttle looks at its signals, and for how long it bears not to see one: as long
     # as a restart of the server may take, and far less than a table takes to be ruined.

@@ -12,6 +12,7 @@ from typing import Final
 
 from pgtide.backfill.fill_settings import fill_settings
 from pgtide.backfill.keyed import Keyed
+from pgtide.backfill.linger import back_off
 from pgtide.backfill.mishaps import Elsewhere, Locked, Rewritten, Taken
 from pgtide.backfill.next_batch import Batch
 from pgtide.backfill.outage import outlast, steadily
@@ -34,8 +35,6 @@ ROW_LOCK_WAIT: Final = timedelta(milliseconds=100)
 # Far above the target: reached only where something is wrong with the plan of the statement.
 STATEMENT_LIMIT: Final = timedelta(seconds=20)
 _NO_TABLE: Final = "42P01"
-_FIRST_PAUSE: Final = 0.05
-_LONGEST_PAUSE: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,18 +96,15 @@ class Filled:
     worked: float
 
 
-def run_batch(
-    worker: Worker, work: Work, piece: Slice, batch: Batch, *, patience: int | None = None
-) -> Outcome:
+def run_batch(worker: Worker, work: Work, piece: Slice, batch: Batch) -> Outcome:
     """Run a batch until it is committed.
 
-    Raises Fenced, Taken, Rewritten, Locked where it met a lock and that was its last try, after
-    `patience` or as many as it has, or what bounded retries could not mend.
+    Raises Fenced, Taken, Rewritten, Locked, or what bounded retries could not mend.
 
     After a crash of the server the ledger may be behind what this worker saw: the outcome then is
     where it stands.
     """
-    tries, first = worker.settings.batch_retries, worker.clock.monotonic()
+    tries = worker.settings.batch_retries
     for attempt in range(1, tries + 1):
         worker.check()
         worker.emit(_began(piece, batch))
@@ -116,8 +112,8 @@ def run_batch(
         try:
             settled, filled = _transaction(worker, work, piece, batch)
         except Transient as error:
-            if error.sqlstate == NOT_AVAILABLE and attempt >= min(tries, patience or tries):
-                raise Locked(tries=attempt, seconds=worker.clock.monotonic() - first) from error
+            if error.sqlstate == NOT_AVAILABLE:
+                raise Locked(error.what) from error
             _pause(worker, piece, attempt, error)
         except Elsewhere:
             seconds = worker.clock.monotonic() - begun
@@ -207,8 +203,7 @@ def _lost(worker: Worker, piece: Slice) -> Exception:
 
 def _pause(worker: Worker, piece: Slice, attempt: int, error: Failed) -> None:
     worker.emit(BatchRetried(slice_id=piece.id, attempt=attempt, reason=error.what))
-    ceiling = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (attempt - 1))
-    worker.clock.sleep(ceiling * worker.clock.chance())
+    back_off(worker, attempt)
 
 
 def _resolved(worker: Worker, piece: Slice, batch: Batch, now: Slice, *, seconds: float) -> Outcome:

@@ -4,7 +4,7 @@ A slice is claimed before it is walked. What a dead worker held is claimed after
 has been ended, so that it cannot commit any more.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
@@ -14,10 +14,12 @@ from typing import Protocol, Self
 from pgtide.backfill.batch import Work
 from pgtide.backfill.drive import drive
 from pgtide.backfill.hands import Hands
+from pgtide.backfill.lock_hold import LockHold
 from pgtide.backfill.mishaps import KeyGone, Rewritten, Taken
 from pgtide.backfill.outage import steadily
 from pgtide.backfill.pacing import Pacing
 from pgtide.backfill.rewalk import Rewalk
+from pgtide.backfill.rules import Rules
 from pgtide.backfill.throttle.wait import Before, unhindered
 from pgtide.backfill.turns import Turns
 from pgtide.errors import PgtideError
@@ -48,8 +50,7 @@ class Crew:
 
     def __init__(self, run: Run, hands: Hands, before: Before = unhindered) -> None:
         self.run = run
-        self._before = before
-        self._turns = Turns(hands)
+        self._rules = Rules(before=before, turns=Turns(hands), hold=LockHold())
         self._workers: list[Worker] = []
         self._idle: SimpleQueue[tuple[Worker, Pacing]] = SimpleQueue()
         self._ending = ExitStack()
@@ -70,6 +71,7 @@ class Crew:
         """
         self._first = None
         self._rewalk = Rewalk()
+        self._rules.hold.left.clear()
         self._grow(workers - len(self._workers))
         self._idle = SimpleQueue()
         for worker in self._workers:
@@ -86,6 +88,8 @@ class Crew:
     def fill(self, works: Works, ids: Sequence[int]) -> int:
         """Walk those of the slices that nobody else has; return how many rows were filled.
 
+        A slice of which somebody keeps a row is left at the first visit in a round, and is free
+        again; at the next, when all others have been visited, its worker stays.
         More threads may ask than there are workers: those left over wait for one. Raises what ended
         the walk of any worker of the crew.
         """
@@ -99,9 +103,11 @@ class Crew:
         """
         given = 0
         for worker in self._workers:
-            back = partial(claims.give_back, lease=worker.lease, worker_id=worker.id)
-            given += steadily(worker, back)
+            given += steadily(worker, self._back(worker))
         return given > 0
+
+    def _back(self, worker: Worker) -> Callable[[Session], int]:
+        return partial(claims.give_back, lease=worker.lease, worker_id=worker.id)
 
     def _walk(self, worker: Worker, works: Works, slice_id: int, pacing: Pacing) -> int:
         worker.check()
@@ -111,11 +117,14 @@ class Crew:
         work = works(_leaf(worker, piece), key=_key(worker, piece))
         piece = self._rewalk(worker, piece)
         try:
-            done = drive(worker, work, piece, pacing, before=self._before, turns=self._turns)
+            after = drive(worker, work, piece, pacing, rules=self._rules)
         except Taken:
             # Its new worker goes on with it; what was committed here counts there.
             return 0
-        return done.rows - piece.rows
+        if not after.done:
+            # Somebody keeps a row of it: others first.
+            steadily(worker, self._back(worker))
+        return after.rows - piece.rows
 
     @contextmanager
     def _worker(self) -> Iterator[tuple[Worker, Pacing]]:
@@ -132,24 +141,20 @@ class Crew:
     def _grow(self, more: int) -> None:
         # Into the ledger one after another, on the run's session; their own are opened at once.
         numbers = [steadily(self.run, self._begin) for _ in range(more)]
+        self._rules.turns.know(f"pgtide {purpose(self.run.lease, number)}" for number in numbers)
         with ThreadPoolExecutor(max(1, more)) as pool:
             come = partial(Worker, self.run, check=self._check)
             begun = [pool.submit(come, number) for number in numbers]
-            for number, worker in zip(numbers, begun, strict=True):
-                self._ending.callback(self._end, number, worker)
+            for worker in begun:
+                self._ending.callback(_end, worker)
         self._workers += [worker.result() for worker in begun]
 
     def _begin(self, session: Session) -> int:
         number = begin(session, self.run.lease)
         self.run.heart.beat_for(number)
+        # After its end: what it cannot give back is taken by others after its lease.
+        self._ending.callback(self.run.heart.let_go, number)
         return number
-
-    def _end(self, number: int, worker: Future[Worker]) -> None:
-        # What a worker cannot give back is taken by others after its lease; one that did not begin
-        # has nothing.
-        self.run.heart.let_go(number)
-        with suppress(PgtideError):
-            worker.result().end()
 
     def _check(self) -> None:
         if self._first is not None:
@@ -189,3 +194,9 @@ def _key(worker: Worker, piece: Slice) -> Key | None:
         # Dropped, or another by now: the leaf is cut anew.
         raise KeyGone(piece.leaf)
     return found
+
+
+def _end(worker: Future[Worker]) -> None:
+    # One that did not begin has nothing.
+    with suppress(PgtideError):
+        worker.result().end()

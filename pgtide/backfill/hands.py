@@ -22,10 +22,13 @@ class Hands:
     cores: int | None = None
 
     def beside(self, server: Capacity) -> int:
-        """Return how many of them may be at work at once beside the others who are now."""
+        """Return how many of them may be at work at once beside who else is now, ours and others.
+
+        These workers themselves are not to be among them.
+        """
         if self.cores is None:
             return self.number
-        return max(1, min(self.number, self.cores - _others(server)))
+        return max(1, min(self.number, self.cores - server.ours - _others(server)))
 
 
 def hands(filling: Backfill, override: int | None, capacity: Capacity) -> Hands:

@@ -3,14 +3,14 @@
 A batch lets go of its own rows before each try, so that nobody waits for longer than one try.
 """
 
-from contextlib import suppress
+from types import TracebackType
 from typing import Final, Self
 
-from pgtide.backfill.mishaps import Locked
-from pgtide.backfill.throttle.reading import Held
+from pgtide.backfill.linger import back_off
+from pgtide.backfill.lock_hold import LockHold
+from pgtide.backfill.mishaps import Locked, Rewritten, Taken
 from pgtide.errors import LockNotAcquired, PgtideError
-from pgtide.events import ThrottleEnded, ThrottleHeld
-from pgtide.ledger import throttled
+from pgtide.events import BatchRetried
 from pgtide.ledger.slices import Kind, Slice
 from pgtide.ledger.worker import Worker, purpose
 from pgtide.model.amount import say_seconds
@@ -19,101 +19,110 @@ from pgtide.postgres.activity import Blocker, keepers
 
 # Some seconds with their pauses: an application that keeps rows for a moment is no news.
 UNTOLD: Final = 8
-# Between two tries, on average half of it: what is locked for long needs no haste.
-_PAUSE: Final = 5.0
-_STEP: Final = 0.2
+# A transaction that is older has kept what it has for as long; younger ones come and go.
+_LONG: Final = 5.0
 _NAMED: Final = 3
 
 
 class LockedOut:
-    """Hold one worker back while others keep what its batch needs."""
+    """Hold one worker, in one slice, while others keep what its batch needs.
 
-    def __init__(self, worker: Worker) -> None:
+    At the first visit the slice is left for others; whoever comes back to it stays.
+    """
+
+    def __init__(self, worker: Worker, piece: Slice, hold: LockHold) -> None:
         self._worker = worker
-        self._since: float | None = None
+        self._piece = piece
+        self._hold = hold
+        self._since = hold.left.get(piece.id)
+        self._stays = self._known = self._since is not None
+        self._tries = 0
+        self._told = False
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        if self._since is not None:
-            with suppress(PgtideError):
-                throttled.end(self._worker.session, self._worker.lease, LOCKS)
+    def __exit__(
+        self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
+    ) -> None:
+        self._free(ends=kind is not None and not issubclass(kind, Rewritten | Taken))
 
-    def patience(self, piece: Slice) -> int | None:
-        """Return how often a batch is tried before it is told; None: as often as it may be."""
-        if self._ends(piece):
-            return None
-        return UNTOLD if self._since is None else 1
+    def met(self, met: Locked) -> bool:
+        """Wait a while before the next try; False where it is time to go on elsewhere.
 
-    def met(self, piece: Slice, met: Locked) -> None:
-        """Say who is in the way and wait a while; raises what ends the run meanwhile.
-
-        An undo, or a run whose settings switch this hold off, ends at once in LockNotAcquired.
+        Whoever stays says who is in the way. An undo, or a run whose settings switch this hold off,
+        ends in LockNotAcquired after all its tries.
         """
-        now = self._worker.clock.monotonic()
-        since = now - met.seconds if self._since is None else self._since
-        found = self._keepers(piece, since=now - since)
-        if self._ends(piece):
-            raise _given_up(self._worker, met, found)
-        why = Held(reason=_reason(self._worker, found), value=now - since)
-        if self._since is None:
-            self._since = since
-            held = ThrottleHeld(signal=LOCKS, reason=why.reason, value=why.value, limit=None)
-            self._worker.emit(held)
-        # Best effort, as all that is only told: the next try finds what became of the session.
-        with suppress(PgtideError):
-            throttled.hold(self._worker.session, self._worker.lease, LOCKS, why)
-        self._wait()
+        since = self._since = self._worker.clock.monotonic() if self._since is None else self._since
+        self._tries += 1
+        if self._ends and self._tries >= self._worker.settings.batch_retries:
+            raise self._given_up()
+        if self._ends or (self._tries < UNTOLD and not self._known):
+            retried = BatchRetried(slice_id=self._piece.id, attempt=self._tries, reason=met.reason)
+            self._worker.emit(retried)
+        elif self._stays:
+            self._tell()
+        else:
+            self._hold.left[self._piece.id] = since
+            return False
+        back_off(self._worker, self._tries)
+        return True
 
     def passed(self) -> None:
         """Go on: a batch got through."""
-        if self._since is None:
-            return
-        seconds = self._worker.clock.monotonic() - self._since
-        self._since = None
-        self._worker.emit(ThrottleEnded(signal=LOCKS, seconds=seconds))
-        with suppress(PgtideError):
-            throttled.end(self._worker.session, self._worker.lease, LOCKS, seconds=seconds)
+        self._tries, self._since, self._known = 0, None, False
+        self._free(ends=False)
 
-    def _ends(self, piece: Slice) -> bool:
+    def _free(self, *, ends: bool) -> None:
+        if self._told:
+            self._told = False
+            self._hold.let_go(self._worker, ends=ends)
+
+    @property
+    def _ends(self) -> bool:
         # Whoever undoes wants the old shape back now.
-        return piece.kind is Kind.ARCHIVE or LOCKS in self._worker.settings.throttle_off
+        return self._piece.kind is Kind.ARCHIVE or LOCKS in self._worker.settings.throttle_off
 
-    def _keepers(self, piece: Slice, *, since: float) -> list[Blocker]:
+    def _tell(self) -> None:
+        found, self._told = self._keepers(), True
+        named = [one.transaction for one in found]
+        self._hold.hold(self._worker, self._reason(found), named=named, seconds=self._seconds)
+
+    @property
+    def _seconds(self) -> float:
+        now = self._worker.clock.monotonic()
+        return now - (now if self._since is None else self._since)
+
+    def _keepers(self) -> list[Blocker]:
+        root = self._worker.plan.table_oid
         ours = f"pgtide {purpose(self._worker.lease)}"
         try:
-            found = keepers(self._worker.session, piece.leaf)
+            found = keepers(self._worker.session, self._piece.leaf, root=root)
         except PgtideError:
             return []
-        # Whoever has kept it from the first try on had begun before, as far as is known.
         others = (one for one in found if not one.application.startswith(ours))
-        return [one for one in others if one.seconds is None or one.seconds > since]
+        age = min(self._seconds, _LONG)
+        return [one for one in others if one.seconds is None or one.seconds > age]
 
-    def _wait(self) -> None:
-        clock = self._worker.clock
-        until = clock.monotonic() + _PAUSE * clock.chance()
-        while (left := until - clock.monotonic()) > 0:
-            self._worker.check()
-            clock.sleep(min(left, _STEP))
+    def _reason(self, found: list[Blocker]) -> str:
+        table = self._worker.plan.table
+        if not found:
+            return (
+                f"what a batch of {table} needs is locked by one short transaction after another, "
+                "or on another table, which its triggers write or its foreign keys refer to"
+            )
+        more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+        names = "; ".join(one.abroad for one in found[:_NAMED])
+        return f"{table}, or rows of it, may be locked by {names}{more}"
 
-
-def _reason(worker: Worker, found: list[Blocker]) -> str:
-    if not found:
-        return (
-            f"rows of {worker.plan.table} are locked by one transaction after another, or what its"
-            " triggers write is"
+    def _given_up(self) -> LockNotAcquired:
+        said = (
+            f"A batch met a lock at each of {self._tries} tries in {say_seconds(self._seconds)}: "
+            f"{self._reason(self._keepers())}."
         )
-    more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
-    names = "; ".join(one.abroad for one in found[:_NAMED])
-    return f"{worker.plan.table}, or rows of it, may be locked by {names}{more}"
-
-
-def _given_up(worker: Worker, met: Locked, found: list[Blocker]) -> LockNotAcquired:
-    said = f"A batch met a lock at each of {met.tries} tries in {say_seconds(met.seconds)}:"
-    return LockNotAcquired(
-        f"{said} {_reason(worker, found)}.",
-        state="It was rolled back each time; the batches before it are committed.",
-        remedy="End what is in the way or wait for it, then run the command again.",
-        abroad=f"{said} {_reason(worker, found)}.",
-    )
+        return LockNotAcquired(
+            said,
+            state="It was rolled back each time; the batches before it are committed.",
+            remedy="End what is in the way or wait for it, then run the command again.",
+            abroad=said,
+        )

@@ -25,9 +25,8 @@ class Elsewhere(Exception):
 
 
 class Locked(Exception):
-    """At each of its tries, over so many seconds, a batch met a lock that others hold."""
+    """A batch met a lock that others hold, and was rolled back; `reason` holds no data."""
 
-    def __init__(self, *, tries: int, seconds: float) -> None:
-        super().__init__(tries, seconds)
-        self.tries = tries
-        self.seconds = seconds
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason

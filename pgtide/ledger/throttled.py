@@ -49,6 +49,11 @@ def begin(session: Session, lease: Lease) -> None:
     session.execute(_SQL["forget_holds"], _where(lease))
 
 
+def forget(session: Session, lease: Lease) -> None:
+    """Forget all holds: nobody is at work on the migration."""
+    session.execute(_SQL["forget_all_holds"], _where(lease))
+
+
 def keep_base(session: Session, lease: Lease) -> None:
     """Remember the size that growth is counted from, unless the attempt has one."""
     session.execute(_SQL["keep_base"], _where(lease))

@@ -203,7 +203,10 @@ def _quarantined(story: Story, event: RowQuarantined, now: datetime) -> Told:
 def _throttle(story: Story, event: ThrottleHeld | ThrottleEnded, now: datetime) -> Told:
     others = _but(story.holds, event.signal)
     if isinstance(event, ThrottleHeld):
-        hold = Hold(signal=event.signal, reason=event.reason, since=now)
+        known = next((one for one in story.holds if one.signal == event.signal), None)
+        hold = replace(
+            known or Hold(signal=event.signal, reason=event.reason, since=now), reason=event.reason
+        )
         return replace(story, holds=(*others, hold)), ()
     was_told = any(one.told for one in story.holds)
     after = replace(story, holds=others)

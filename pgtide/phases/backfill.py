@@ -20,6 +20,7 @@ from pgtide.ledger.fingerprint import leaves_in, same_but_for_file
 from pgtide.ledger.record import fence, pay_sweep, set_fingerprint
 from pgtide.ledger.run import Run
 from pgtide.ledger.slices import Kind
+from pgtide.ledger.throttled import forget
 from pgtide.model.gate import Gate, gate_at
 from pgtide.model.plan import BackfillSql
 from pgtide.model.state import Phase
@@ -51,6 +52,8 @@ def backfill(run: Run, over: Spread = side_by_side) -> None:
         _follow_file(run)
         if run.plan.backfill is not None:
             refuse_loud(run.session, run.plan)
+            # Those of a process that was killed; whoever joins, joins a run that is under way.
+            forget(run.session, run.lease)
             many = hands(run.plan.filling, run.settings.workers, capacity(run.session))
             with throttled(run, workers=many.number) as before, Crew(run, many, before) as crew:
                 retry(run)

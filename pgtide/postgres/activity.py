@@ -13,15 +13,14 @@ from pgtide.sql import queries
 _SQL: Final = queries("activity")
 # First half of the advisory lock's key: "pgti" in ASCII; the second is the table's oid (trap 69).
 NAMESPACE: Final = 0x70677469
-# All but what reading and maintenance take.
-_KEEPING: Final = (
-    Lock.ROW_SHARE,
-    Lock.ROW_EXCLUSIVE,
+# What keeps all rows from being written, and what any of them.
+_KEEPING_ALL: Final = (
     Lock.SHARE,
     Lock.SHARE_ROW_EXCLUSIVE,
     Lock.EXCLUSIVE,
     Lock.ACCESS_EXCLUSIVE,
 )
+_KEEPING: Final = (Lock.ROW_SHARE, Lock.ROW_EXCLUSIVE, *_KEEPING_ALL)
 # GRANT SET ON PARAMETER came with 15.
 _GRANTABLE: Final = 150000
 
@@ -97,9 +96,9 @@ def capacity(session: Session) -> Capacity:
     return replace(busy(session), cores=cores)
 
 
-def busy(session: Session) -> Capacity:
-    """Ask only who is at work on a server."""
-    return Capacity(cores=None, **session.rows(_SQL["busy_sessions"])[0])
+def busy(session: Session, *, but: Sequence[str] = ()) -> Capacity:
+    """Ask only who is at work on a server, but for the sessions of some names."""
+    return Capacity(cores=None, **session.rows(_SQL["busy_sessions"], {"but": list(but)})[0])
 
 
 def blockers(session: Session, oid: int, beside: Sequence[Referenced] = ()) -> list[Blocker]:
@@ -125,12 +124,17 @@ def writers(session: Session, oid: int) -> list[Blocker]:
     return _holders(session, oid, [Lock.ROW_EXCLUSIVE])
 
 
-def keepers(session: Session, oid: int) -> list[Blocker]:
-    """Return who may keep rows of a table, or all of it, from being written, the oldest first.
+def keepers(session: Session, oid: int, *, root: int) -> list[Blocker]:
+    """Return who may keep rows of a leaf, or all of it, from being written, the oldest first.
 
-    Each session once. Whether it has locked a row, and which, the server does not tell.
+    Each session once; `root` is the partitioned table above it, or the table itself. Whether a
+    session has locked a row, and which, the server does not tell.
     """
-    return list({b.transaction: b for b in _holders(session, oid, _KEEPING)}.values())
+    found = _holders(session, oid, _KEEPING)
+    if root != oid:
+        # Whoever writes other leaves has the weak locks of the root, too.
+        found += _holders(session, root, _KEEPING_ALL)
+    return list({b.transaction: b for b in found}.values())
 
 
 def old_snapshots(session: Session, *, seconds: float) -> list[Blocker]:

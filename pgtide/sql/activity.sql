@@ -94,13 +94,14 @@ SELECT pid, coalesce(pid::text, application) AS transaction, NULL AS table, "use
 
 -- busy_sessions --
 -- How many other sessions run a statement at this moment, of pgtide's own and of others; how many of the others did within the
--- last second, and how many this role may not see.
+-- last second, and how many this role may not see. Sessions of the names in `but` are none of them.
 SELECT count(*) FILTER (WHERE own AND state = 'active')::int AS ours,
        count(*) FILTER (WHERE NOT own AND state = 'active')::int AS others,
        count(*) FILTER (WHERE NOT own AND state_change > clock_timestamp() - interval '1 second')::int AS lately,
        count(*) FILTER (WHERE query = '<insufficient privilege>')::int AS hidden
   FROM (SELECT a.*, application_name LIKE 'pgtide %%' AS own FROM pg_stat_activity a) AS a
  WHERE (backend_type = 'client backend' OR backend_type IS NULL AND datid IS NOT NULL) AND pid <> pg_backend_pid()
+   AND coalesce(application_name, '') <> ALL (%(but)s::text[])
 
 -- may_read_files --
 -- Whether this role may read the server's own files.

@@ -150,6 +150,10 @@ UPDATE pgtide.throttle SET held_since = NULL
  WHERE migration_id = %(id)s AND attempt = %(attempt)s AND held_since IS NOT NULL
    AND seen_at < clock_timestamp() - interval '5 s'
 
+-- forget_all_holds --
+-- A run begins, and nobody is at work: whoever was held has gone.
+UPDATE pgtide.throttle SET held_since = NULL WHERE migration_id = %(id)s AND held_since IS NOT NULL
+
 -- kept --
 -- Whether this ledger knows of the throttle yet: status reads one that no newer run has brought up to date.
 SELECT to_regclass('pgtide.throttle')::text

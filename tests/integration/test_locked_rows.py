@@ -1,9 +1,7 @@
 """Rows that others keep locked hold the backfill: it says who, and goes on when they are free."""
 
 import threading
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import cycle
 
@@ -15,17 +13,16 @@ from pgtide.backfill.locked import UNTOLD
 from pgtide.clock import SYSTEM_CLOCK
 from pgtide.errors import LockNotAcquired, Waiting
 from pgtide.events import BatchBegan, BatchRetried, Event, ThrottleEnded, ThrottleHeld
-from pgtide.ledger.record import Record
 from pgtide.ledger.run import Caller
 from pgtide.ledger.slices import Kind
 from pgtide.ledger.throttled import Throttled
 from pgtide.model.state import Phase, State
 from pgtide.model.throttle import LOCKS
 from pgtide.operate.hold import pause
-from pgtide.operate.status import MigrationStatus, status_now
 from pgtide.phases import backward
 from pgtide.postgres.session import connect
 from tests.driving import ACTOR, migrate, record_of, refusal, settings_for, undo
+from tests.holding import ending, filling, told, waits
 from tests.roles import temporary_role
 from tests.small_table import SMALL_ID, create_small, run, small_migration
 from tests.throttling import session, wait_for
@@ -37,25 +34,9 @@ BUSY = "SELECT FROM public.t WHERE id = 9 FOR UPDATE"
 TABLE = "LOCK TABLE public.t IN SHARE MODE"
 
 
-def told(url: str) -> MigrationStatus:
-    with connect(url, purpose="test") as looking:
-        return status_now(looking, settings_for(url), SMALL_ID)
-
-
-def waits(url: str) -> list[str]:
-    return [one.text for one in told(url).waiting_for if one.kind == "throttle"]
-
-
 def cost(url: str) -> Throttled:
-    [found] = [one for one in told(url).throttled if one.signal == LOCKS]
+    [found] = [one for one in told(url, SMALL_ID).throttled if one.signal == LOCKS]
     return found
-
-
-@contextmanager
-def filling(url: str, events: list[Event]) -> Iterator[Future[Record]]:
-    """Fill in a thread; whatever the test finds, the fill ends with it."""
-    with ThreadPoolExecutor(1) as pool:
-        yield pool.submit(migrate, url, MIGRATION, emit=events.append)
 
 
 @pytest.fixture
@@ -70,9 +51,12 @@ def test_what_is_kept_locked_holds_and_is_named_until_it_is_free(
     expanded: str, statement: str
 ) -> None:
     events = list[Event]()
-    with session(expanded, "BEGIN", statement) as keeper, filling(expanded, events) as filled:
+    with (
+        session(expanded, "BEGIN", statement) as keeper,
+        filling(expanded, MIGRATION, events) as filled,
+    ):
         with ending(keeper):
-            [reason] = wait_for(lambda: waits(expanded), "the hold")
+            [reason] = wait_for(lambda: waits(expanded, SMALL_ID), "the hold")
         assert f"pid {keeper.info.backend_pid} (" in reason
         assert "shop" in reason
         assert statement[:6] not in reason, "a statement may hold what nobody else is to see"
@@ -82,7 +66,7 @@ def test_what_is_kept_locked_holds_and_is_named_until_it_is_free(
     assert (held.signal, ended.signal) == (LOCKS, LOCKS)
     assert ended.seconds > (held.value or 0.0) > 0
     assert len([event for event in events if isinstance(event, BatchRetried)]) == UNTOLD - 1
-    assert waits(expanded) == []
+    assert waits(expanded, SMALL_ID) == []
     assert (cost(expanded).held_since, cost(expanded).holds) == (None, 1)
     wrong = "SELECT id, n FROM public.t WHERE n IS DISTINCT FROM a"
     assert run(expanded, wrong) == ([(9, 777)] if statement == ROW else [])
@@ -97,10 +81,10 @@ def test_who_may_have_it_is_named_too_where_the_role_does_not_see_since_when(dat
             run(database, f"GRANT ALL ON {grant} TO {role}")
         run(database, f"ALTER TABLE public.t OWNER TO {role}")
         migrate(address, MIGRATION, until=Phase.EXPAND)
-        with session(database, "BEGIN", ROW) as keeper, filling(address, []) as filled:
+        with session(database, "BEGIN", ROW) as keeper, filling(address, MIGRATION, []) as filled:
             pid = keeper.info.backend_pid
             with ending(keeper):
-                [reason] = wait_for(lambda: waits(database), "the hold")
+                [reason] = wait_for(lambda: waits(database, SMALL_ID), "the hold")
             assert filled.result(60).state is State.VERIFIED
         assert f"pid {pid} (" in reason
         assert " s)" not in reason, "nobody knows for how long"
@@ -109,11 +93,11 @@ def test_who_may_have_it_is_named_too_where_the_role_does_not_see_since_when(dat
 def test_a_held_batch_hears_a_pause(expanded: str) -> None:
     with (
         session(expanded, "BEGIN", ROW) as keeper,
-        filling(expanded, []) as filled,
+        filling(expanded, MIGRATION, []) as filled,
         ending(keeper),
         connect(expanded, purpose="test") as asking,
     ):
-        wait_for(lambda: waits(expanded), "the hold")
+        wait_for(lambda: waits(expanded, SMALL_ID), "the hold")
         pause(asking, record_of(expanded, SMALL_ID), by=ACTOR, reason="the test says so")
         assert isinstance(filled.exception(10), Waiting)
     assert cost(expanded).held_since is None
@@ -121,14 +105,14 @@ def test_a_held_batch_hears_a_pause(expanded: str) -> None:
 
 def test_one_short_lock_after_another_is_nobodys(expanded: str) -> None:
     over = threading.Event()
-    with ThreadPoolExecutor(1) as pool, filling(expanded, []) as filled:
+    with ThreadPoolExecutor(1) as pool, filling(expanded, MIGRATION, []) as filled:
         hot = pool.submit(contended, expanded, over)
         try:
-            [reason] = wait_for(lambda: waits(expanded), "the hold")
+            [reason] = wait_for(lambda: waits(expanded, SMALL_ID), "the hold")
         finally:
             over.set()
         hot.result(10)
-        assert "one transaction after another" in reason
+        assert "one short transaction after another" in reason
         assert filled.result(60).state is State.VERIFIED
 
 
@@ -159,18 +143,9 @@ def test_a_run_that_is_not_to_wait_ends_with_the_names(expanded: str) -> None:
     with session(expanded, "BEGIN", ROW) as keeper:
         error = refusal(lambda: migrate(expanded, MIGRATION, settings=hurried))
         assert isinstance(error, LockNotAcquired)
-        assert "at each of 3 tries in 0." in error.what
+        assert "at each of 3 tries in " in error.what
         assert f"pid {keeper.info.backend_pid} (" in error.what
-    assert told(expanded).throttled == ()
-
-
-@contextmanager
-def ending(keeper: psycopg.Connection) -> Iterator[None]:
-    """Let go in any case, or who waits for it would do so for good."""
-    try:
-        yield
-    finally:
-        keeper.execute("COMMIT")
+    assert told(expanded, SMALL_ID).throttled == ()
 
 
 def contended(url: str, over: threading.Event) -> None:

@@ -127,7 +127,7 @@ def test_who_could_not_give_back_is_silent_and_its_slices_are_free_after_its_lea
     database: str, server: Server
 ) -> None:
     create_users(database, rows=12_000)
-    lease = timedelta(seconds=1)
+    lease = timedelta(seconds=3)
     settings = replace(settings_for(database), heartbeat=lease / 10, lease=lease)
     error = Failed("no more", state="state", remedy="remedy")
 

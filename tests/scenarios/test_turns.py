@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from threading import Event as Signal
 from threading import Lock
 
@@ -103,6 +104,15 @@ def test_so_many_fill_at_once_as_have_a_core(database: str, beside: bool) -> Non
             walk(run, crew)
         assert left(run.session, run.lease, Kind.WALK, round_=0) == 0
     assert counter.most == (1 if beside else 2)
+
+
+def test_workers_take_turns_batch_by_batch(database: str) -> None:
+    asked = list[Worker]()
+    with cut(database) as run, somebody_at_work(database), Crew(run, TWO, asked.append) as crew:
+        walk(run, crew)
+    changes = sum(one is not other for one, other in pairwise(asked))
+    # As long as both have something to do they alternate: all but the last slices of either.
+    assert changes > len(asked) / 2
 
 
 def test_who_waits_for_a_turn_hears_that_the_other_has_failed(database: str) -> None:

@@ -40,8 +40,10 @@ def test_what_somebody_has_said_comes_before_what_the_server_has() -> None:
 def test_fewer_are_at_work_beside_who_comes_later_and_all_again_when_they_have_gone() -> None:
     found = hands(Backfill(), None, Capacity(cores=4))
     assert found.number == 4
-    # Of pgtide's own there are these themselves.
-    assert found.beside(Capacity(cores=None, ours=4)) == 4
+    assert found.beside(Capacity(cores=None)) == 4
+    # Of pgtide's own those of another process, or of another run.
+    assert found.beside(Capacity(cores=None, ours=2)) == 2
+    assert found.beside(Capacity(cores=None, ours=2, others=1)) == 1
     assert found.beside(Capacity(cores=None, lately=9)) == 3
     assert found.beside(Capacity(cores=None, others=3)) == 1
     assert found.beside(Capacity(cores=None, others=9)) == 1
