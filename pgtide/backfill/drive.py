@@ -51,48 +51,50 @@ class _Walk:
         self._work = work
         self._pacing = pacing
         self._doubt = Doubt(worker, work)
-        self._limit: int | None = piece.end_block
+        # Where the slice ends, or the table did when it was last looked at; 0 until then.
+        self._limit = self._most = 0
 
     def step(self) -> bool:
         """Run a batch; tell whether it got through."""
-        piece, limit, batch = self.piece, *self._batch()
+        piece, batch = self.piece, self._batch()
         try:
             outcome = run_batch(self._worker, self._work, piece, batch)
         except DataFault as error:
             # An open end takes what was added meanwhile, too.
-            self.piece = self._doubt.failed(piece, batch, error, limit=self._end())
+            self._limit = self._end()
+            self.piece = self._doubt.failed(piece, batch, error, limit=self._limit)
         except StatementFailed as error:
             timeout = error.sqlstate == STATEMENT_TIMEOUT
             if not timeout or not self._pacing.halve(self._worker, piece):
                 raise
             self._worker.check()
         else:
-            blocks = outcome.units
-            if blocks is None:
-                blocks = max(1, limit - batch.cursor)
-            self._pacing.after(self._worker, piece, outcome, blocks=blocks, most=self._most(limit))
+            units = outcome.units
+            blocks = max(1, self._limit - batch.cursor if units is None else units)
+            self._pacing.after(self._worker, piece, outcome, blocks=blocks, most=self._most)
             self.piece = outcome.after
             self._doubt.passed(self.piece, blocks)
             return True
         return False
 
-    def _batch(self) -> tuple[int, Batch]:
-        limit = self._end() if self._limit is None else self._limit
-        pace = self._pacing.blocks(self._worker, self.piece, most=self._most(limit))
+    def _batch(self) -> Batch:
+        if not self._most:
+            self._begin()
+        pace = self._pacing.blocks(self._worker, self.piece, most=self._most)
         wanted = self._doubt.blocks(self.piece, pace)
-        batch = next_batch(self.piece, blocks=wanted, limit=limit)
+        batch = next_batch(self.piece, blocks=wanted, limit=self._limit)
         if batch.end is None and self.piece.keys is None:
             # An open end would take all that was added since the slice was begun at once.
-            limit = self._end()
-            batch = next_batch(self.piece, blocks=wanted, limit=limit)
-        self._limit = limit
-        return limit, batch
+            self._limit = self._end()
+            batch = next_batch(self.piece, blocks=wanted, limit=self._limit)
+        return batch
 
-    def _most(self, limit: int) -> int:
+    def _begin(self) -> None:
+        self._limit = self._end()
         # Rounded up, or each pass would end with a batch of next to nothing. What are blocks here
         # are keys where the slice goes by key.
         parts = batches_in_pass(self._worker.plan.filling)
-        return max(1, -(-(limit - self.piece.first_block) // parts))
+        self._most = max(1, -(-(self._limit - self.piece.first_block) // parts))
 
     def _end(self) -> int:
         if self.piece.end_block is not None:
