@@ -100,8 +100,9 @@ def test_a_crash_loses_batches_and_their_checkpoints_together_and_the_worker_goe
     ward: Ward, table: str, *, keyed: bool
 ) -> None:
     order = replace(ward.order(table), at="BatchCommitted", nth=20, signal=signal.SIGSTOP)
-    # Some hundred batches: a batch of a walk by key takes many rows otherwise.
-    order = replace(order, keyed=keyed, batch_ms=2.0 if keyed else order.batch_ms)
+    # Each batch of a walk by key as small as it may be: 50 in a slice, so that this is none's last,
+    # behind which the next statement would be a claim.
+    order = replace(order, keyed=keyed, batch_ms=0.5 if keyed else order.batch_ms)
     # A heartbeat's commit would flush those of the batches before it.
     with started(replace(order, heartbeat_ms=5000)) as worker:
         worker.wait_until_stopped()
