@@ -1,6 +1,5 @@
 """Join: more workers, from another process or machine, at a backfill that is under way."""
 
-from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Final
@@ -31,12 +30,11 @@ def join(run: Run) -> int:
     many = hands(run.plan.filling, run.settings.workers, capacity(run.session))
     rows = 0
     try:
-        with throttled(run, workers=many.number) as before:
-            begun = partial(Crew, run, many, before)
+        with throttled(run, workers=many.number) as before, Crew(run, many, before) as crew:
             while run.plan.backfill and run.record.state is State.BACKFILLING:
                 run.check()
                 works = partial(statements.filling, run.plan, run.plan.backfill)
-                rows += _help(run, works, many.number, begun)
+                rows += _help(crew, works, many.number)
                 run.clock.sleep(_POLL)
     except Fenced:
         if run.record.state is State.BACKFILLING:
@@ -44,18 +42,16 @@ def join(run: Run) -> int:
     return rows
 
 
-def _help(run: Run, works: Works, workers: int, begun: Callable[[], Crew]) -> int:
+def _help(crew: Crew, works: Works, workers: int) -> int:
     """Take what is free of the round that is under way; return how many rows were filled."""
-    free = _free(run)
+    free = _free(crew.run)
+    if not free:
+        crew.give_back()
+        return 0
     filled: list[int] = []
-    if free:
-        with (
-            begun() as crew,
-            # The run that was joined cuts a rewritten table anew.
-            suppress(Rewritten),
-            crew.round(min(workers, len(free))),
-        ):
-            side_by_side(lambda one: _noted(filled, crew.fill(works, one.slices)), free, workers)
+    # The run that was joined cuts a rewritten table anew.
+    with suppress(Rewritten), crew.round(min(workers, len(free))):
+        side_by_side(lambda one: _noted(filled, crew.fill(works, one.slices)), free, workers)
     return sum(filled)
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -25,13 +26,15 @@ from pgtide.events import (
     ThrottleHeld,
 )
 from pgtide.ledger import throttled
+from pgtide.ledger.joined import joined
 from pgtide.ledger.run import Caller
 from pgtide.ledger.slices import Kind
 from pgtide.ledger.worker import Worker
 from pgtide.model.state import Phase, State
 from pgtide.phases.cutting import cut_walk
 from pgtide.phases.forward import forward, opened
-from tests.driving import ACTOR, migrate, settings_for
+from pgtide.phases.join import join
+from tests.driving import ACTOR, migrate, record_of, settings_for
 from tests.holding import ending, filling, waits
 from tests.parted import PARTED_ID, create_orders, orders_migration
 from tests.small_table import SMALL_ID, create_small, run, small_migration
@@ -145,6 +148,33 @@ def test_all_else_is_filled_before_a_worker_stays_at_a_locked_row(database: str)
             assert run(database, UNFILLED) == [(0,)]
             assert run(database, "SELECT count(*) > 1 FROM pgtide.slice") == [(True,)]
         assert done.result(60).state is State.VERIFIED
+
+
+def test_who_has_joined_comes_back_to_a_locked_row_with_the_same_worker(database: str) -> None:
+    create_users(database, rows=30_000)
+    migration = replace(email_migration(), backfill=Backfill(workers=1))
+    migrate(database, migration, until=Phase.EXPAND)
+
+    def help_out() -> int:
+        record, caller = record_of(database, MIGRATION_ID), Caller(actor="helper")
+        with joined(settings_for(database), caller, record) as beside:
+            return join(beside)
+
+    keep = [KEEP.format(table="users", id=one) for one in (3, 89_988)]
+    with (
+        session(database, "BEGIN", *keep) as keeper,
+        filling(database, migration, []) as done,
+        ThreadPoolExecutor(1) as pool,
+        ending(keeper),
+    ):
+        wait_for(lambda: waits(database, MIGRATION_ID), "the hold")
+        # The run stays at one of the rows; the other is all that is left for who joins.
+        helped = pool.submit(help_out)
+        time.sleep(12)
+        assert run(database, "SELECT count(*) FROM pgtide.worker") == [(2,)]
+        keeper.execute("COMMIT")
+        assert done.result(60).state is State.VERIFIED
+        assert helped.result(30) >= 0
 
 
 def test_a_hold_ends_with_the_slice_that_is_cut_anew(database: str) -> None:
