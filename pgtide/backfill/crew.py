@@ -26,7 +26,7 @@ from pgtide.errors import PgtideError
 from pgtide.ledger import backends, claims, slices
 from pgtide.ledger.run import Run
 from pgtide.ledger.slices import Slice
-from pgtide.ledger.worker import Worker, begin, purpose
+from pgtide.ledger.worker import Worker, begin, purpose, session_name
 from pgtide.model.table import TableName
 from pgtide.postgres.keys import Key, key_of, read_keys
 from pgtide.postgres.leaves import leaf_name
@@ -141,7 +141,7 @@ class Crew:
     def _grow(self, more: int) -> None:
         # Into the ledger one after another, on the run's session; their own are opened at once.
         numbers = [steadily(self.run, self._begin) for _ in range(more)]
-        self._rules.turns.know(f"pgtide {purpose(self.run.lease, number)}" for number in numbers)
+        self._rules.turns.know(session_name(self.run.lease, number) for number in numbers)
         with ThreadPoolExecutor(max(1, more)) as pool:
             come = partial(Worker, self.run, check=self._check)
             begun = [pool.submit(come, number) for number in numbers]

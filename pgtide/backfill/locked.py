@@ -12,7 +12,7 @@ from pgtide.backfill.mishaps import Locked, Rewritten, Taken
 from pgtide.errors import LockNotAcquired, PgtideError
 from pgtide.events import BatchRetried
 from pgtide.ledger.slices import Kind, Slice
-from pgtide.ledger.worker import Worker, purpose
+from pgtide.ledger.worker import Worker, session_name
 from pgtide.model.amount import say_seconds
 from pgtide.model.throttle import LOCKS
 from pgtide.postgres.activity import Blocker, keepers
@@ -53,7 +53,8 @@ class LockedOut:
         Whoever stays says who is in the way. An undo, or a run whose settings switch this hold off,
         ends in LockNotAcquired after all its tries.
         """
-        since = self._since = self._worker.clock.monotonic() if self._since is None else self._since
+        if self._since is None:
+            self._since = self._worker.clock.monotonic()
         self._tries += 1
         if self._ends and self._tries >= self._worker.settings.batch_retries:
             raise self._given_up()
@@ -63,7 +64,7 @@ class LockedOut:
         elif self._stays:
             self._tell()
         else:
-            self._hold.left[self._piece.id] = since
+            self._hold.left[self._piece.id] = self._since
             return False
         back_off(self._worker, self._tries)
         return True
@@ -95,7 +96,7 @@ class LockedOut:
 
     def _keepers(self) -> list[Blocker]:
         root = self._worker.plan.table_oid
-        ours = f"pgtide {purpose(self._worker.lease)}"
+        ours = session_name(self._worker.lease)
         try:
             found = keepers(self._worker.session, self._piece.leaf, root=root)
         except PgtideError:

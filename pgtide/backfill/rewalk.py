@@ -14,7 +14,7 @@ from pgtide.ledger import audit
 from pgtide.ledger.hot_share import Stayed, stayed, walk_once
 from pgtide.ledger.lease import Lease
 from pgtide.ledger.slices import ONCE, Kind, Slice
-from pgtide.ledger.worker import Worker, purpose
+from pgtide.ledger.worker import Worker, session_name
 from pgtide.postgres.activity import horizon
 from pgtide.postgres.session import Session
 
@@ -76,5 +76,5 @@ def in_vain(seen: Stayed, ordinal: int) -> bool:
 
 def _pinned_by(session: Session, lease: Lease) -> str:
     """Say who keeps old row versions alive, if anybody but the run's own workers does."""
-    oldest = horizon(session, own=f"pgtide {purpose(lease)}")
+    oldest = horizon(session, own=session_name(lease))
     return oldest.abroad if oldest and (oldest.seconds or 0.0) >= _OLD else ""

@@ -106,6 +106,11 @@ def begin(session: Session, lease: Lease) -> int:
         return int(session.value(_SQL["begin_worker"], who, doing="beginning a worker"))
 
 
+def session_name(lease: Lease, worker_id: int | None = None) -> str:
+    """Return what pg_stat_activity calls a worker's session, or what it calls all begin with."""
+    return f"pgtide {purpose(lease, worker_id)}"
+
+
 def purpose(lease: Lease, worker_id: int | None = None) -> str:
     """Return what a worker's session is for: its name in pg_stat_activity, and in the ledger.
 

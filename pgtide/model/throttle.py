@@ -120,6 +120,11 @@ _AMOUNTS: Final[Mapping[str, Callable[[str], float]]] = {
 _COUNTS: Final = ("archive_ready", "lock_waiters", "active_sessions")
 
 
+def awaited(signal: str) -> str:
+    """Say what a backfill waits for that a signal holds."""
+    return "others to let go" if signal == LOCKS else "the database to be well"
+
+
 def query_name(one: HoldWhile, number: int) -> str:
     """Return the name under which a query of the author's is shown."""
     return one.name or f"query {number}"

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Final
 
 from pgtide.model.amount import say_seconds
-from pgtide.model.throttle import LOCKS
+from pgtide.model.throttle import awaited
 from pgtide.notify.notice import Kind, Notice, Subject
 from pgtide.notify.outlook import Eta, Outlook
 from pgtide.notify.story import Story
@@ -106,16 +106,12 @@ def _when(eta: Eta) -> str:
 
 def _waits(story: Story) -> list[str]:
     found = [
-        f"{_wanted(one.signal)}, since {one.since:%H:%M:%S} UTC: {one.signal}: {one.reason}"
+        f"{awaited(one.signal)}, since {one.since:%H:%M:%S} UTC: {one.signal}: {one.reason}"
         for one in story.holds
     ]
     if story.lock is not None:
         found.append(_lock(story))
     return found
-
-
-def _wanted(signal: str) -> str:
-    return "others to let go" if signal == LOCKS else "the database to be well"
 
 
 def _lock(story: Story) -> str:

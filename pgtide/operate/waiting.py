@@ -12,7 +12,7 @@ from pgtide.ledger.hours import shown
 from pgtide.ledger.record import Record
 from pgtide.ledger.throttled import Throttled
 from pgtide.model.state import RUNNING, UNDOING, State
-from pgtide.model.throttle import LOCKS
+from pgtide.model.throttle import awaited
 from pgtide.operate.gates import GateStatus, in_words
 from pgtide.operate.worker import Worker
 from pgtide.postgres.session import Session
@@ -74,8 +74,7 @@ def obstacles(
     if _at_work(record):
         for one in throttled:
             if one.held_since is not None:
-                wanted = "others to let go" if one.signal == LOCKS else "the database to be well"
-                yield Wait(kind="throttle", text=f"{wanted}: {one.reason}")
+                yield Wait(kind="throttle", text=f"{awaited(one.signal)}: {one.reason}")
         who = _blocked_by(session, record)
         if who:
             yield Wait(kind="lock", text=who)
